@@ -1,0 +1,30 @@
+export { Backoff, type BackoffOptions } from './backoff.js';
+export { type Clock, ManualClock, sleep, systemClock } from './clock.js';
+export { type Deferred, deferred } from './deferred.js';
+export { parseDuration } from './duration.js';
+export {
+  defineErrors,
+  EdgeplaneError,
+  type ErrorKind,
+  type ErrorParams,
+  fail,
+  isKind,
+  messageOf,
+  renderTemplate,
+  STATUS_NAMES,
+  type StatusName,
+} from './errors.js';
+export {
+  type FlagSpec,
+  type FlagType,
+  type FlagValues,
+  flagErrors,
+  helpText,
+  kebab,
+  type ParsedFlags,
+  parseFlags,
+} from './flags.js';
+export { KeyedQueue } from './keyed-queue.js';
+export { createLogger, type Logger, type LoggerOptions, silentLogger } from './logger.js';
+export { type ProgramOptions, runProgram, type Service } from './program.js';
+export { type Random, seededRandom, systemRandom } from './random.js';
