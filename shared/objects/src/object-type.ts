@@ -1,0 +1,156 @@
+import { EdgeplaneError, fail } from '@edgeplane/base';
+import { copyFields } from './copy-fields.js';
+import { objectErrors } from './errors.js';
+import { type FieldMask, fieldMask, isFieldsMember, leafIds } from './field-ids.js';
+import { matchesFilter } from './filter.js';
+import { CODECS, KEY_NAMES, type KeyTypes, type MessageTypes } from './gen/codecs.js';
+import { type AnyMessage, emptyMessage, messageSchema, normalize } from './message.js';
+import { type DecodeOptions, decodeStored, encodeStored } from './message-json.js';
+import type { MessageSchema, ObjectSchema } from './schema-types.js';
+import { validateEnums } from './validate-enums.js';
+
+/** A protobuf message type as the rest of the code needs it. */
+interface WireCodec<T> {
+  encode(message: T): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): T;
+}
+
+/**
+ * Everything about one sort of object, derived from its proto: key codec, stored-JSON codec, wire codec, field mask,
+ * filter and notify behaviour. Each operation takes and returns normalized messages (always-present members in place).
+ */
+export interface ObjectType<T, K> {
+  /** Short name, such as `App`: second part of store keys. */
+  readonly name: string;
+  /** Full name, such as `edgeproto.App`: what `want_objs` and Any type URLs hold. */
+  readonly fullName: string;
+  readonly schema: MessageSchema;
+  readonly keySchema: MessageSchema;
+  readonly options: ObjectSchema;
+
+  /** An object with nothing set. */
+  empty(): T;
+  normalize(object: T): T;
+  key(object: T): K;
+  withKey(key: K): T;
+  /** Key JSON, byte-equal to the reference: third part of store keys, and the key of caches and notify. */
+  keyJson(key: K): string;
+  /** @throws EdgeplaneError when the text is not a key of this type. */
+  parseKeyJson(text: string): K;
+  keyJsonOf(object: T): string;
+
+  /** Stored JSON; `fields` is never part of it. */
+  toStored(object: T): string;
+  fromStored(text: string, options?: DecodeOptions): T;
+  toWire(object: T): Uint8Array;
+  /** @throws EdgeplaneError when the bytes are not such a message. */
+  fromWire(bytes: Uint8Array): T;
+
+  leafIds(): readonly string[];
+  mask(ids: readonly string[]): FieldMask;
+  copyFields(target: T, source: T, mask: FieldMask): T;
+  matches(filter: T, object: T): boolean;
+  /** Refuses unknown enum numbers. */
+  validateEnums(object: T): void;
+  /** The cloudlet key the object belongs to, as its key JSON; undefined when it belongs to none. */
+  cloudletKeyJson(object: T): string | undefined;
+  /** The same from the object's key alone. */
+  cloudletKeyJsonOfKey(key: K): string | undefined;
+}
+
+export type ObjectName = keyof KeyTypes & keyof MessageTypes;
+export type ObjectOf<N extends ObjectName> = MessageTypes[N];
+export type KeyOf<N extends ObjectName> = KeyTypes[N];
+
+const CLOUDLET_KEY = messageSchema('edgeproto.CloudletKey');
+
+function makeObjectType<N extends ObjectName>(name: N): ObjectType<ObjectOf<N>, KeyOf<N>> {
+  type T = ObjectOf<N>;
+  type K = KeyOf<N>;
+  const schema = messageSchema(`edgeproto.${name}`);
+  const keySchema = messageSchema(`edgeproto.${KEY_NAMES[name]}`);
+  const options = schema.object;
+  if (!options) throw new Error(`${name} is not an object`);
+  const wire = CODECS[name] as unknown as WireCodec<T>;
+  const hasFields = schema.fields.some(isFieldsMember);
+  const cloudletPath = propertyPath(schema, options.cloudlet);
+
+  const key = (object: T): K => {
+    const value = (object as unknown as { key: K | undefined }).key;
+    return value ?? (emptyMessage(keySchema) as unknown as K);
+  };
+  const keyJson = (value: K) => encodeStored(keySchema, normalize(keySchema, value));
+  const cloudletKeyJson = (object: T): string | undefined => {
+    if (cloudletPath.length === 0) return undefined;
+    let value: unknown = object;
+    for (const prop of cloudletPath) value = (value as AnyMessage | undefined)?.[prop];
+    return encodeStored(CLOUDLET_KEY, normalize(CLOUDLET_KEY, value ?? {}));
+  };
+  const withKey = (value: K): T =>
+    ({ ...emptyMessage(schema), key: normalize(keySchema, value) }) as unknown as T;
+
+  return {
+    name,
+    fullName: schema.name,
+    schema,
+    keySchema,
+    options,
+    empty: () => emptyMessage(schema) as unknown as T,
+    normalize: (object) => normalize(schema, object),
+    key,
+    withKey,
+    keyJson,
+    parseKeyJson: (text) => decodeStored(keySchema, text) as unknown as K,
+    keyJsonOf: (object) => keyJson(key(object)),
+    toStored: (object) => encodeStored(schema, hasFields ? { ...object, fields: [] } : object),
+    fromStored: (text, decodeOptions) => {
+      const object = decodeStored(schema, text, decodeOptions);
+      if (hasFields) object['fields'] = [];
+      return object as unknown as T;
+    },
+    toWire: (object) => wire.encode(normalize(schema, object)).finish(),
+    fromWire: (bytes) => {
+      try {
+        return normalize(schema, wire.decode(bytes));
+      } catch (error) {
+        if (error instanceof EdgeplaneError) throw error;
+        throw fail(
+          objectErrors.BAD_JSON,
+          { type: schema.name, reason: 'not a protobuf message of this type' },
+          { cause: error },
+        );
+      }
+    },
+    leafIds: () => leafIds(schema),
+    mask: (ids) => fieldMask(schema, ids),
+    copyFields: (target, source, mask) => copyFields(schema, target, source, mask),
+    matches: (filter, object) => matchesFilter(schema, filter, object),
+    validateEnums: (object) => validateEnums(schema, object),
+    cloudletKeyJson,
+    cloudletKeyJsonOfKey: (value) => cloudletKeyJson(withKey(value)),
+  };
+}
+
+/** Property names along a dotted path of proto names. */
+function propertyPath(schema: MessageSchema, path: string): readonly string[] {
+  if (path === '') return [];
+  const props: string[] = [];
+  let at = schema;
+  for (const name of path.split('.')) {
+    const field = at.fields.find((f) => f.name === name);
+    if (!field) throw new Error(`${schema.name} has no ${path}`);
+    props.push(field.prop);
+    if (field.kind === 'message') at = messageSchema(field.type);
+  }
+  return props;
+}
+
+type Registry = { readonly [N in ObjectName]: ObjectType<ObjectOf<N>, KeyOf<N>> };
+
+/** Every keyed object type, by short name. */
+export const OBJECTS: Registry = Object.fromEntries(
+  (Object.keys(KEY_NAMES) as ObjectName[]).map((name) => [name, makeObjectType(name)]),
+) as unknown as Registry;
+
+/** All of them. */
+export const ALL_OBJECTS: readonly ObjectType<unknown, unknown>[] = Object.values(OBJECTS) as never;

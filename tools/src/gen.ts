@@ -1,0 +1,114 @@
+/**
+ * Generates everything that follows from the .proto files: ts-proto code, the object schema and the descriptor set
+ * for gRPC reflection. `--check` generates aside and fails when the committed files differ.
+ */
+import { execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { descriptorSetSource } from './gen-descriptor-set.js';
+import { MODULES } from './gen-modules.js';
+import { codecsSource, schemaSource } from './gen-schema.js';
+
+const toolsDir = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const root = resolve(toolsDir, '..');
+const bin = (name: string) => join(toolsDir, 'node_modules', '.bin', name);
+
+const TS_PROTO_OPTIONS = [
+  'outputServices=grpc-js',
+  'forceLong=bigint',
+  'enumsAsLiterals=true',
+  'importSuffix=.js',
+  'esModuleInterop=true',
+  'env=node',
+  'useOptionals=none',
+  'oneof=unions-value',
+  'unrecognizedEnum=false',
+  'useDate=false',
+  'outputJsonMethods=false',
+];
+
+/** Output folders, relative to the repository root; all their content is generated. */
+const PROTO_OUT = 'shared/proto/gen';
+const SCHEMA_OUT = 'shared/objects/src/gen';
+
+function generate(out: string): void {
+  for (const module of MODULES) {
+    const input = join(root, 'shared/proto', module.path);
+    const target = join(out, PROTO_OUT, module.out);
+    mkdirSync(target, { recursive: true });
+    const template = {
+      version: 'v2',
+      plugins: [
+        { local: bin('protoc-gen-ts_proto'), out: target, opt: TS_PROTO_OPTIONS, include_imports: true },
+      ],
+    };
+    buf('generate', input, '--template', JSON.stringify(template));
+  }
+  const core = join(out, 'core.binpb');
+  buf('build', join(root, 'shared/proto'), '-o', core);
+  const set = readFileSync(core);
+  rmSync(core);
+  mkdirSync(join(out, SCHEMA_OUT), { recursive: true });
+  writeFileSync(join(out, SCHEMA_OUT, 'schema.ts'), schemaSource(set));
+  writeFileSync(join(out, SCHEMA_OUT, 'codecs.ts'), codecsSource(set));
+  writeFileSync(join(out, PROTO_OUT, 'descriptor-set.ts'), descriptorSetSource(set));
+}
+
+function buf(...args: string[]): void {
+  execFileSync(bin('buf'), args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+}
+
+function filesBelow(dir: string): string[] {
+  return readdirSync(dir, { recursive: true, encoding: 'utf8' })
+    .filter((name) => statSync(join(dir, name)).isFile())
+    .sort();
+}
+
+function differences(fresh: string): string[] {
+  const result: string[] = [];
+  for (const folder of [PROTO_OUT, SCHEMA_OUT]) {
+    const want = filesBelow(join(fresh, folder));
+    const have = filesBelow(join(root, folder));
+    for (const name of want) {
+      if (!have.includes(name)) result.push(`${folder}/${name} is missing`);
+      else if (!readFileSync(join(fresh, folder, name)).equals(readFileSync(join(root, folder, name)))) {
+        result.push(`${folder}/${name} differs`);
+      }
+    }
+    for (const name of have)
+      if (!want.includes(name)) result.push(`${folder}/${name} is no longer generated`);
+  }
+  return result;
+}
+
+const work = mkdtempSync(join(tmpdir(), 'edgeplane-gen-'));
+try {
+  generate(work);
+  if (process.argv.includes('--check')) {
+    const found = differences(work);
+    for (const line of found) process.stderr.write(`${line}\n`);
+    process.stdout.write(found.length === 0 ? 'generated files are up to date\n' : 'run: pnpm gen\n');
+    process.exitCode = found.length === 0 ? 0 : 1;
+  } else {
+    for (const folder of [PROTO_OUT, SCHEMA_OUT]) {
+      rmSync(join(root, folder), { recursive: true, force: true });
+      cpSync(join(work, folder), join(root, folder), { recursive: true });
+      process.stdout.write(
+        `${relative(root, join(root, folder))}: ${filesBelow(join(root, folder)).length} files\n`,
+      );
+    }
+  }
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}
