@@ -390,6 +390,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 8, name: 'os_max_vol_gb', prop: 'osMaxVolGb', kind: 'scalar', type: 'uint64' },
       { no: 9, name: 'errors', prop: 'errors', kind: 'scalar', type: 'string', repeated: true },
       { no: 10, name: 'flavors', prop: 'flavors', kind: 'message', type: 'edgeproto.FlavorInfo', repeated: true },
+      { no: 100, name: 'publishes_vm_ports', prop: 'publishesVmPorts', kind: 'scalar', type: 'bool' },
     ],
   },
   'edgeproto.CloudletMetrics': {

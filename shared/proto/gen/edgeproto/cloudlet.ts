@@ -204,6 +204,11 @@ export interface CloudletInfo {
   errors: string[];
   /** Sizes the platform offers. */
   flavors: FlavorInfo[];
+  /**
+   * Ports of VM instances are published on the shared load balancer, as those of containers are. Ours; older agents
+   * leave it unset, and VM instances there get no public ports.
+   */
+  publishesVmPorts: boolean;
 }
 
 /** Measurements of one Cloudlet. */
@@ -1160,6 +1165,7 @@ function createBaseCloudletInfo(): CloudletInfo {
     osMaxVolGb: 0n,
     errors: [],
     flavors: [],
+    publishesVmPorts: false,
   };
 }
 
@@ -1206,6 +1212,9 @@ export const CloudletInfo: MessageFns<CloudletInfo> = {
     }
     for (const v of message.flavors) {
       FlavorInfo.encode(v!, writer.uint32(82).fork()).join();
+    }
+    if (message.publishesVmPorts !== false) {
+      writer.uint32(800).bool(message.publishesVmPorts);
     }
     return writer;
   },
@@ -1303,6 +1312,14 @@ export const CloudletInfo: MessageFns<CloudletInfo> = {
             message.flavors.push(FlavorInfo.decode(reader, reader.uint32()));
             continue;
           }
+          case 100: {
+            if (tag !== 800) {
+              break;
+            }
+
+            message.publishesVmPorts = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1334,6 +1351,7 @@ export const CloudletInfo: MessageFns<CloudletInfo> = {
       : 0n;
     message.errors = object.errors?.map((e) => e) || [];
     message.flavors = object.flavors?.map((e) => FlavorInfo.fromPartial(e)) || [];
+    message.publishesVmPorts = object.publishesVmPorts ?? false;
     return message;
   },
 };
