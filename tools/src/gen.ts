@@ -22,6 +22,7 @@ import { codecsSource, schemaSource } from './gen-schema.js';
 
 const toolsDir = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const root = resolve(toolsDir, '..');
+const protoDir = join(root, 'shared/proto');
 const bin = (name: string) => join(toolsDir, 'node_modules', '.bin', name);
 
 const TS_PROTO_OPTIONS = [
@@ -44,19 +45,15 @@ const SCHEMA_OUT = 'shared/objects/src/gen';
 
 function generate(out: string): void {
   for (const module of MODULES) {
-    const input = join(root, 'shared/proto', module.path);
     const target = join(out, PROTO_OUT, module.out);
     mkdirSync(target, { recursive: true });
-    const template = {
-      version: 'v2',
-      plugins: [
-        { local: bin('protoc-gen-ts_proto'), out: target, opt: TS_PROTO_OPTIONS, include_imports: true },
-      ],
-    };
-    buf('generate', input, '--template', JSON.stringify(template));
+    const plugin = { local: bin('protoc-gen-ts_proto'), out: target, opt: TS_PROTO_OPTIONS };
+    const template = { version: 'v2', plugins: [{ ...plugin, strategy: 'all', include_imports: true }] };
+    const config = module.config ? ['--config', module.config] : [];
+    buf('generate', module.path, ...config, '--template', JSON.stringify(template));
   }
   const core = join(out, 'core.binpb');
-  buf('build', join(root, 'shared/proto'), '-o', core);
+  buf('build', '.', '-o', core);
   const set = readFileSync(core);
   rmSync(core);
   mkdirSync(join(out, SCHEMA_OUT), { recursive: true });
@@ -66,7 +63,8 @@ function generate(out: string): void {
 }
 
 function buf(...args: string[]): void {
-  execFileSync(bin('buf'), args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  // Module paths in buf configurations are relative to the working directory.
+  execFileSync(bin('buf'), args, { cwd: protoDir, stdio: ['ignore', 'inherit', 'inherit'] });
 }
 
 function filesBelow(dir: string): string[] {

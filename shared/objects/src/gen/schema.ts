@@ -698,13 +698,13 @@ export const SERVICES: Readonly<Record<string, ServiceSchema>> = {
   'edgeproto.AppInstInfoApi': {
     name: 'edgeproto.AppInstInfoApi',
     methods: [
-      { name: 'ShowAppInstInfo', request: 'edgeproto.AppInstInfo', response: 'edgeproto.AppInstInfo', requestStream: false, responseStream: true },
+      { name: 'ShowAppInstInfo', request: 'edgeproto.AppInstInfo', response: 'edgeproto.AppInstInfo', requestStream: false, responseStream: true, http: [{ verb: 'post', path: '/show/appinstinfo' }] },
     ],
   },
   'edgeproto.AppInstMetricsApi': {
     name: 'edgeproto.AppInstMetricsApi',
     methods: [
-      { name: 'ShowAppInstMetrics', request: 'edgeproto.AppInstMetrics', response: 'edgeproto.AppInstMetrics', requestStream: false, responseStream: true },
+      { name: 'ShowAppInstMetrics', request: 'edgeproto.AppInstMetrics', response: 'edgeproto.AppInstMetrics', requestStream: false, responseStream: true, http: [{ verb: 'post', path: '/show/appinstmetrics' }] },
     ],
   },
   'edgeproto.CloudletApi': {
@@ -727,7 +727,7 @@ export const SERVICES: Readonly<Record<string, ServiceSchema>> = {
   'edgeproto.CloudletMetricsApi': {
     name: 'edgeproto.CloudletMetricsApi',
     methods: [
-      { name: 'ShowCloudletMetrics', request: 'edgeproto.CloudletMetrics', response: 'edgeproto.CloudletMetrics', requestStream: false, responseStream: true },
+      { name: 'ShowCloudletMetrics', request: 'edgeproto.CloudletMetrics', response: 'edgeproto.CloudletMetrics', requestStream: false, responseStream: true, http: [{ verb: 'post', path: '/show/cloudletmetrics' }] },
     ],
   },
   'edgeproto.ClusterApi': {
@@ -751,7 +751,7 @@ export const SERVICES: Readonly<Record<string, ServiceSchema>> = {
   'edgeproto.ClusterInstInfoApi': {
     name: 'edgeproto.ClusterInstInfoApi',
     methods: [
-      { name: 'ShowClusterInstInfo', request: 'edgeproto.ClusterInstInfo', response: 'edgeproto.ClusterInstInfo', requestStream: false, responseStream: true },
+      { name: 'ShowClusterInstInfo', request: 'edgeproto.ClusterInstInfo', response: 'edgeproto.ClusterInstInfo', requestStream: false, responseStream: true, http: [{ verb: 'post', path: '/show/clusterinstinfo' }] },
     ],
   },
   'edgeproto.ControllerApi': {
