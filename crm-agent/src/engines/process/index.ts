@@ -1,0 +1,21 @@
+export { processErrors } from './errors.js';
+export { identityOf, isAlive, type ProcessIdentity, toIdentity } from './identity.js';
+export {
+  listCommandLines,
+  type ProcStat,
+  parseProcStat,
+  readBootId,
+  readCommandLine,
+  readProcStat,
+  readResidentBytes,
+  TICKS_PER_SECOND,
+} from './proc.js';
+export {
+  type ProcessExit,
+  type SpawnedProcess,
+  type SpawnOptions,
+  spawnDetached,
+  type TerminateOptions,
+  terminate,
+  waitForExit,
+} from './supervise.js';
