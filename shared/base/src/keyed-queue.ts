@@ -48,14 +48,16 @@ export class KeyedQueue {
   async #run(key: string): Promise<void> {
     // Start in a later microtask, so that add() never runs work on the caller's stack.
     await Promise.resolve();
-    do {
+    let more = true;
+    while (more && !this.#abort.signal.aborted) {
       this.#again.delete(key);
       try {
         await this.#work(key, this.#abort.signal);
       } catch (error) {
         this.#onError(key, error);
       }
-    } while (this.#again.has(key) && !this.#abort.signal.aborted);
+      more = this.#again.has(key);
+    }
     this.#running.delete(key);
   }
 }

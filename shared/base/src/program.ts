@@ -7,6 +7,8 @@ export interface Service {
   start(): Promise<void>;
   /** Stops everything the service started; safe to call more than once, and before `start` has ended. */
   stop(): Promise<void>;
+  /** Where it listens, once started: name of the listener to host:port. Part of the `Ready` line. */
+  readonly addresses?: Readonly<Record<string, string>>;
 }
 
 export interface ProgramOptions {
@@ -61,7 +63,7 @@ export async function runProgram(options: ProgramOptions, argv: readonly string[
   process.on('SIGTERM', () => stop('SIGTERM'));
   try {
     await service.start();
-    if (!stopping) logger.info('Ready');
+    if (!stopping) logger.info(service.addresses ? { addresses: service.addresses } : {}, 'Ready');
   } catch (error) {
     if (stopping) return;
     logger.fatal({ err: error }, messageOf(error));

@@ -1,0 +1,82 @@
+// Debian packages that the running system and its tests need, and how to get them. Plain JavaScript: it runs before
+// anything is installed.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+
+/** Packages by purpose: `probe` is a file that the package brings. */
+export const PACKAGES = {
+  runtime: [
+    { name: 'podman', probe: '/usr/bin/podman', without: 'container instances are simulated' },
+    { name: 'catatonit', probe: '/usr/bin/catatonit', without: 'container instances are simulated' },
+    { name: 'netavark', probe: '/usr/lib/podman/netavark', without: 'container instances are simulated' },
+    {
+      name: 'aardvark-dns',
+      probe: '/usr/lib/podman/aardvark-dns',
+      without: 'container instances are simulated',
+    },
+    { name: 'crun', probe: '/usr/bin/crun', without: 'container instances are simulated' },
+    { name: 'runc', probe: '/usr/sbin/runc', without: 'container instances are simulated' },
+    { name: 'iptables', probe: '/usr/sbin/iptables', without: 'container instances are simulated' },
+    {
+      name: 'qemu-system-x86',
+      probe: '/usr/bin/qemu-system-x86_64',
+      without: 'virtual machines are simulated',
+    },
+    { name: 'qemu-utils', probe: '/usr/bin/qemu-img', without: 'virtual machines are simulated' },
+  ],
+  images: [
+    { name: 'busybox-static', probe: '/bin/busybox', without: 'no sample images are built' },
+    { name: 'cpio', probe: '/usr/bin/cpio', without: 'no sample images are built' },
+    { name: 'zstd', probe: '/usr/bin/zstd', without: 'no sample images are built' },
+    { name: 'xz-utils', probe: '/usr/bin/xz', without: 'no sample images are built' },
+  ],
+  test: [
+    { name: 'etcd-server', probe: '/usr/bin/etcd', without: 'store tests on etcd fail' },
+    { name: 'openssl', probe: '/usr/bin/openssl', without: 'TLS tests fail' },
+    { name: 'procps', probe: '/bin/ps', without: 'leak checks fail' },
+    { name: 'iproute2', probe: '/sbin/ip', without: 'leak checks fail' },
+  ],
+};
+
+/** Packages of the given purposes whose probe file is not there. */
+export function missingPackages(purposes) {
+  return purposes.flatMap((p) => PACKAGES[p]).filter((pkg) => !existsSync(pkg.probe));
+}
+
+/** How packages can be installed here: as root, through sudo without a question, or not at all. */
+function installer() {
+  if (!existsSync('/usr/bin/apt-get')) return undefined;
+  if (process.getuid?.() === 0) return [];
+  return spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0 ? ['sudo', '-n'] : undefined;
+}
+
+/**
+ * Installs what is missing. Returns what still is; the caller decides whether it can go on.
+ * Package services are not started: the project starts its own processes.
+ */
+export function installPackages(purposes, log) {
+  const missing = missingPackages(purposes);
+  if (missing.length === 0) return [];
+  const prefix = installer();
+  if (!prefix) return missing;
+  const names = missing.map((pkg) => pkg.name);
+  log(`installing Debian packages: ${names.join(' ')}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+  const apt = (...args) => {
+    const [command, ...rest] = [...prefix, 'apt-get', '-q', '-y', '-o', 'DPkg::Lock::Timeout=300', ...args];
+    execFileSync(command, rest, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  };
+  try {
+    apt('update');
+    apt('install', '--no-install-recommends', ...names);
+  } catch (error) {
+    log(
+      `apt-get failed: ${String(error.stderr ?? error.message)
+        .trim()
+        .split('\n')
+        .slice(-3)
+        .join(' | ')}`,
+    );
+  }
+  return missingPackages(purposes);
+}
