@@ -1,1 +1,14 @@
-export {};
+export { eventually } from './eventually.js';
+export { type HostSnapshot, hostSnapshot, newSince } from './host-snapshot.js';
+export {
+  cloudletKeyArg,
+  type ProgramName,
+  ROOT,
+  type Running,
+  startAgent,
+  startController,
+  startDme,
+  startProgram,
+} from './programs.js';
+export { type CommandResult, runCommand } from './run-command.js';
+export { tempDir } from './temp-dir.js';
