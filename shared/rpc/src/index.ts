@@ -1,1 +1,33 @@
-export {};
+export { formatAddress, type HostPort, parseAddress } from './address.js';
+export { AuditLog, loggable } from './audit.js';
+export {
+  type CallControl,
+  type ClientConstructor,
+  callStream,
+  callUnary,
+  connect,
+  type RequestOf,
+  type ResponseOf,
+  type StreamName,
+  type UnaryName,
+} from './client.js';
+export { type PeerIdentity, peerIdentity, type RpcContext } from './context.js';
+export { rpcErrors } from './errors.js';
+export {
+  type Send,
+  type ServerStreamFunction,
+  serverStream,
+  type UnaryFunction,
+  unary,
+} from './handler.js';
+export {
+  DEFAULT_MAX_RECEIVE_BYTES,
+  type Keepalive,
+  NOTIFY_CLIENT_KEEPALIVE,
+  NOTIFY_SERVER_KEEPALIVE,
+  type TransportOptions,
+} from './options.js';
+export { coreDescriptorSet } from './reflection.js';
+export { RpcServer, type RpcServerOptions, type ServiceHandlers, type ServiceOptions } from './server.js';
+export { fromServiceError, toServiceError, type WireError } from './service-error.js';
+export { clientCredentials, loadTls, serverCredentials, type TlsMaterial } from './tls.js';

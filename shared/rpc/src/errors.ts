@@ -1,0 +1,9 @@
+import { defineErrors } from '@edgeplane/base';
+
+/** Faults of the RPC layer itself; application errors keep their own catalogue entries. */
+export const rpcErrors = defineErrors({
+  ADDRESS_INVALID: ['INVALID_ARGUMENT', 'bad address "{address}": expected host:port'],
+  LISTEN_FAILED: ['FAILED_PRECONDITION', 'cannot listen on {address}: {reason}'],
+  TLS_FILE_UNREADABLE: ['FAILED_PRECONDITION', 'cannot read TLS {what} {path}: {reason}'],
+  INTERNAL: ['INTERNAL', 'internal error'],
+});

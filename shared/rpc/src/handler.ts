@@ -1,0 +1,129 @@
+import { EdgeplaneError, type Logger } from '@edgeplane/base';
+import type { handleServerStreamingCall, handleUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
+import { type AuditLog, isAudited } from './audit.js';
+import { type AnyServerCall, callContext, type RpcContext } from './context.js';
+import { fromServiceError, toServiceError } from './service-error.js';
+
+/** What the server gives to each of its handlers. */
+export interface HandlerEnvironment {
+  readonly logger: Logger;
+  /** Undefined for services that are not audited. */
+  readonly audit: AuditLog | undefined;
+  /** Aborts when the server stops by force. */
+  readonly stop: AbortSignal;
+  /** Remembers work in progress until it ends. */
+  track(work: Promise<void>): void;
+}
+
+const BIND = Symbol('edgeplane.rpc.bind');
+
+/** A handler that has not met its server yet. Only `RpcServer.addService` can make use of it. */
+type Unbound<H> = H & { readonly [BIND]: (environment: HandlerEnvironment) => H };
+
+export type UnaryFunction<Req, Res> = (request: Req, context: RpcContext) => Promise<Res>;
+
+/**
+ * Sends one message. Resolves when there is room for another, so awaiting it is what keeps memory bounded. Once the
+ * client is gone it resolves at once and sends nothing: the work goes on (controller spec section 8.8), and a handler
+ * that wants to give up looks at `context.signal`.
+ */
+export type Send<Res> = (message: Res) => Promise<void>;
+
+export type ServerStreamFunction<Req, Res> = (
+  request: Req,
+  send: Send<Res>,
+  context: RpcContext,
+) => Promise<void>;
+
+/** Makes a unary handler: the returned value is the answer, a thrown EdgeplaneError the status. */
+export function unary<Req, Res>(fn: UnaryFunction<Req, Res>): handleUnaryCall<Req, Res> {
+  const bind =
+    (environment: HandlerEnvironment): handleUnaryCall<Req, Res> =>
+    (call, callback) => {
+      environment.track(
+        run(environment, call, call.request, (context) => fn(call.request, context)).then((outcome) => {
+          if (outcome.ok) callback(null, outcome.value);
+          else callback(toServiceError(outcome.error));
+        }),
+      );
+    };
+  return unbound(bind);
+}
+
+/** Makes a server-streaming handler: its end is the stream's, a thrown EdgeplaneError the status. */
+export function serverStream<Req, Res>(
+  fn: ServerStreamFunction<Req, Res>,
+): handleServerStreamingCall<Req, Res> {
+  const bind =
+    (environment: HandlerEnvironment): handleServerStreamingCall<Req, Res> =>
+    (call) => {
+      environment.track(
+        run(environment, call, call.request, (context) =>
+          fn(call.request, (message) => write(call, message, context.signal), context),
+        ).then((outcome) => {
+          if (outcome.ok) call.end();
+          else call.emit('error', toServiceError(outcome.error));
+        }),
+      );
+    };
+  return unbound(bind);
+}
+
+/** Gives a handler its server. Handlers written for plain grpc-js are returned as they are. */
+export function bindHandler<H>(handler: H, environment: HandlerEnvironment): H {
+  const bind = (handler as Partial<Unbound<H>>)[BIND];
+  return bind ? bind(environment) : handler;
+}
+
+function unbound<H extends (...args: never[]) => void>(bind: (environment: HandlerEnvironment) => H): H {
+  const refuse = (() => {
+    throw new Error('handlers of @edgeplane/rpc work only in a service added to an RpcServer');
+  }) as unknown as H;
+  return Object.assign(refuse, { [BIND]: bind });
+}
+
+type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
+
+/** Runs the work of one call with its audit and its log; never rejects. */
+async function run<T>(
+  environment: HandlerEnvironment,
+  call: AnyServerCall,
+  request: unknown,
+  work: (context: RpcContext) => Promise<T>,
+): Promise<Outcome<T>> {
+  const context = callContext(call, environment.stop);
+  const user = context.identity?.commonName ?? 'notyet';
+  const audited = environment.audit && isAudited(context.path) ? environment.audit : undefined;
+  const ended = audited?.start(environment.logger, context.path, context.peer, user, request);
+  try {
+    const value = await work(context);
+    ended?.();
+    return { ok: true, value };
+  } catch (thrown) {
+    // A failed call to another server is that server's answer, not a fault of ours.
+    const error = fromServiceError(thrown);
+    ended?.(error);
+    const cause = error instanceof EdgeplaneError ? error.cause : error;
+    if (cause !== undefined)
+      environment.logger.error({ err: cause, path: context.path, peer: context.peer }, 'Call failed');
+    return { ok: false, error };
+  }
+}
+
+function write<Req, Res>(
+  call: ServerWritableStream<Req, Res>,
+  message: Res,
+  signal: AbortSignal,
+): Promise<void> {
+  if (signal.aborted || call.cancelled || call.destroyed) return Promise.resolve();
+  if (call.write(message)) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      call.removeListener('drain', done);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    call.once('drain', done);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

@@ -1,0 +1,185 @@
+import { type Clock, fail, type Logger, messageOf, systemClock } from '@edgeplane/base';
+import {
+  type handleBidiStreamingCall,
+  type handleClientStreamingCall,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  Server,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { formatAddress, parseAddress } from './address.js';
+import { AuditLog } from './audit.js';
+import { rpcErrors } from './errors.js';
+import { bindHandler, type HandlerEnvironment } from './handler.js';
+import { Health } from './health.js';
+import { channelOptions, type TransportOptions } from './options.js';
+import { addReflection, coreDescriptorSet } from './reflection.js';
+import { serverCredentials, type TlsMaterial } from './tls.js';
+import { answerUnknownServices } from './unknown-service.js';
+
+export interface RpcServerOptions extends TransportOptions {
+  readonly logger: Logger;
+  /** Name in log lines. */
+  readonly name: string;
+  /** Mutual TLS; plaintext when absent. */
+  readonly tls?: TlsMaterial | undefined;
+  /** Where audit ids come from; one per server by default. */
+  readonly audit?: AuditLog;
+  /** FileDescriptorSets for reflection; default the core APIs. */
+  readonly descriptorSets?: readonly Uint8Array[];
+  readonly clock?: Clock;
+}
+
+/** The grpc-js handler that a method of a service definition needs. */
+type HandlerOf<M> = M extends {
+  requestDeserialize: (bytes: Buffer) => infer Req;
+  responseSerialize: (value: infer Res) => Buffer;
+  requestStream: infer In;
+  responseStream: infer Out;
+}
+  ? In extends true
+    ? Out extends true
+      ? handleBidiStreamingCall<Req, Res>
+      : handleClientStreamingCall<Req, Res>
+    : Out extends true
+      ? handleServerStreamingCall<Req, Res>
+      : handleUnaryCall<Req, Res>
+  : never;
+
+/** One handler per method of a generated service definition. */
+export type ServiceHandlers<D> = { readonly [M in keyof D]: HandlerOf<D[M]> };
+
+export interface ServiceOptions {
+  /** Two log records per call, except of Show methods; default true. */
+  readonly audit?: boolean;
+}
+
+const DEFAULT_GRACE_MS = 5000;
+
+/**
+ * A gRPC listener with health service and reflection. Add services, then listen (once or on several addresses), then
+ * stop; it cannot be started again.
+ */
+export class RpcServer {
+  readonly #options: RpcServerOptions;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #server: Server;
+  readonly #audit: AuditLog;
+  readonly #health = new Health();
+  readonly #services = new Set<string>();
+  readonly #work = new Set<Promise<void>>();
+  readonly #forced = new AbortController();
+  #listening = false;
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: RpcServerOptions) {
+    this.#options = options;
+    this.#logger = options.logger.child({ server: options.name });
+    this.#clock = options.clock ?? systemClock;
+    this.#audit = options.audit ?? new AuditLog();
+    // With channelz switched off, forceShutdown of grpc-js 1.14 leaves open connections alone.
+    this.#server = new Server(channelOptions(options));
+    answerUnknownServices(this.#server, (name) => this.#services.has(name));
+    this.#health.addToServer(this.#server);
+  }
+
+  /** Adds a generated service; every method needs a handler, made by `unary`, `serverStream` or by hand. */
+  addService<D extends ServiceDefinition>(
+    definition: D,
+    handlers: ServiceHandlers<D>,
+    options: ServiceOptions = {},
+  ): void {
+    const environment: HandlerEnvironment = {
+      logger: this.#logger,
+      audit: options.audit === false ? undefined : this.#audit,
+      stop: this.#forced.signal,
+      track: (work) => this.#track(work),
+    };
+    const bound: Record<string, unknown> = {};
+    for (const [name, handler] of Object.entries(handlers)) bound[name] = bindHandler(handler, environment);
+    this.#server.addService(definition, bound as UntypedServiceImplementation);
+    for (const method of Object.values(definition)) this.#addName(method.path.split('/')[1] ?? '');
+  }
+
+  /**
+   * Binds `host:port` (`:port` is every IPv4 interface, port 0 any free port) and serves.
+   * @returns the address in use, with the actual port.
+   * @throws EdgeplaneError ADDRESS_INVALID or LISTEN_FAILED, naming the address.
+   */
+  async listen(address: string): Promise<string> {
+    const { host, port } = parseAddress(address);
+    const bindTo = formatAddress({ host: host === '' ? '0.0.0.0' : host, port });
+    if (!this.#listening) {
+      this.#listening = true;
+      addReflection(this.#server, [...this.#services], this.#options.descriptorSets ?? [coreDescriptorSet()]);
+    }
+    const actual = await new Promise<number>((resolve, reject) => {
+      this.#server.bindAsync(bindTo, serverCredentials(this.#options.tls), (error, bound) => {
+        if (error)
+          reject(fail(rpcErrors.LISTEN_FAILED, { address, reason: reasonOf(error) }, { cause: error }));
+        else resolve(bound);
+      });
+    });
+    this.#health.serving();
+    const listening = formatAddress({ host: host === '' ? '0.0.0.0' : host, port: actual });
+    this.#logger.info({ address: listening, tls: this.#options.tls !== undefined }, 'Listening');
+    return listening;
+  }
+
+  /**
+   * Takes no new calls, waits up to `graceMs` for those in progress, then breaks the rest off and aborts their
+   * signals. Handlers that ignore their signal are not waited for beyond that. Safe to call more than once.
+   */
+  stop(graceMs: number = DEFAULT_GRACE_MS): Promise<void> {
+    this.#stopped ??= this.#stop(graceMs);
+    return this.#stopped;
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    this.#health.stopping();
+    const closed = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+    const cancel = this.#clock.after(graceMs, () => {
+      this.#logger.warn({ graceMs, calls: this.#work.size }, 'Breaking off calls that did not end in time');
+      this.#server.forceShutdown();
+      this.#forced.abort(new Error('the server is stopping'));
+    });
+    await closed;
+    while (this.#work.size > 0 && !this.#forced.signal.aborted) {
+      await Promise.race([...this.#work, aborted(this.#forced.signal)]);
+    }
+    cancel();
+    this.#forced.abort(new Error('the server has stopped'));
+    this.#server.forceShutdown();
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work
+      .catch((error: unknown) => this.#logger.error({ err: error }, 'Answering a call failed'))
+      .finally(() => this.#work.delete(tracked));
+    this.#work.add(tracked);
+  }
+
+  #addName(service: string): void {
+    if (this.#services.has(service)) return;
+    this.#services.add(service);
+    this.#health.addName(service);
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+function reasonOf(error: Error): string {
+  const text = messageOf(error);
+  if (text.includes('EADDRINUSE')) return 'the address is in use';
+  if (text.includes('EACCES')) return 'permission denied';
+  if (text.includes('EADDRNOTAVAIL')) return 'no interface has this address';
+  if (text.includes('ENOTFOUND') || text.includes('EAI_AGAIN')) return 'the host name is unknown';
+  return text;
+}
