@@ -1,0 +1,90 @@
+import { hostname as osHostname } from 'node:os';
+import { resolve } from 'node:path';
+import { fail, parseFlags } from '@edgeplane/base';
+import type { CloudletKey } from '@edgeplane/proto/edgeproto/cloudlet.js';
+import { parseCloudletKey } from './cloudlet-key.js';
+import type { FakeSettings } from './drivers/fake/index.js';
+import { parseFakeRules } from './drivers/fake/index.js';
+import { agentErrors } from './errors.js';
+import { AGENT_FLAGS } from './flags.js';
+import { choosePlatform, type PlatformName } from './platforms.js';
+
+/** What becomes of workloads when the agent stops in good order. */
+export type OnStop = 'keep' | 'stop';
+
+/** Everything an agent needs to know before it starts. */
+export interface AgentConfig {
+  readonly cloudletKey: CloudletKey;
+  readonly platform: PlatformName;
+  /** Where the health service listens; the text `off` turns it off. */
+  readonly apiAddr: string;
+  readonly notifyAddrs: readonly string[];
+  /** Certificate file by the rules of spec section 16.1; empty means plain text. */
+  readonly tls: string;
+  /** Name of the Node that is reported. */
+  readonly hostname: string;
+  /** Absolute path; one agent at a time. */
+  readonly stateDir: string;
+  /** Address on which public ports are opened. */
+  readonly publicAddr: string;
+  /** Absolute path of a folder of images; empty when there is none. */
+  readonly imageDir: string;
+  readonly onStop: OnStop;
+  readonly fake: FakeSettings;
+}
+
+/** What the process around the agent offers, as data. */
+export interface Environment {
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+}
+
+export interface ParsedConfig {
+  readonly config: AgentConfig;
+  readonly debug: boolean;
+  /** The value of a flag that is accepted and ignored. */
+  readonly plugin: string;
+}
+
+/**
+ * Reads the command line.
+ * @throws EdgeplaneError naming the flag, the rule and the value.
+ */
+export function parseConfig(argv: readonly string[], environment: Environment): ParsedConfig {
+  const { values } = parseFlags(AGENT_FLAGS, argv);
+  const cloudletKey = parseCloudletKey(values.cloudletKey);
+  const notifyAddrs = values.notifyAddrs
+    .split(',')
+    .map((a) => a.trim())
+    .filter(Boolean);
+  if (notifyAddrs.length === 0) {
+    const rule = 'must name at least one address';
+    throw fail(agentErrors.INVALID_SETTING, { flag: '--notify-addrs', rule, value: values.notifyAddrs });
+  }
+  const config: AgentConfig = {
+    cloudletKey,
+    platform: choosePlatform(values.platform, environment.variables['PLATFORM'], cloudletKey),
+    apiAddr: values.apiAddr,
+    notifyAddrs,
+    tls: values.tls,
+    hostname: values.hostname || osHostname(),
+    stateDir: resolve(environment.cwd, values.stateDir || defaultStateDir(cloudletKey)),
+    publicAddr: values.publicAddr,
+    imageDir: values.imageDir && resolve(environment.cwd, values.imageDir),
+    onStop: values.onStop === 'stop' ? 'stop' : 'keep',
+    fake: {
+      createDelayMs: values.fakeCreateDelay,
+      updateDelayMs: values.fakeUpdateDelay,
+      deleteDelayMs: values.fakeDeleteDelay,
+      rules: parseFakeRules(values.fakeFail),
+      clusterUpdate: values.fakeClusterUpdate,
+    },
+  };
+  return { config, debug: values.d !== '', plugin: values.plugin };
+}
+
+/** Folder of a cloudlet's agent below the working directory; names hold spaces and more, folders should not. */
+export function defaultStateDir(key: CloudletKey): string {
+  const part = (name: string) => name.replace(/[^-_.0-9a-zA-Z]/g, '-').replace(/^\.+/, '-');
+  return `.edgeplane/agent/${part(key.operatorKey?.name ?? '')}/${part(key.name)}`;
+}

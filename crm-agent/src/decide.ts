@@ -1,0 +1,105 @@
+import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
+
+/** What is known of one instance when its work runs. */
+export interface Situation {
+  /** State the controller last sent; undefined when the object is not among those it sent. */
+  readonly desired: TrackedState | undefined;
+  /** State this agent last reported since it started; undefined when it has reported none. */
+  readonly reported: TrackedState | undefined;
+  /** The driver has it and it works. */
+  readonly present: boolean;
+  /** Its deletion was reported on the present connection. */
+  readonly deletionReported: boolean;
+  /** The driver can change instances of this sort. */
+  readonly updates: boolean;
+}
+
+export type Decision =
+  | { readonly do: 'nothing' }
+  | { readonly do: 'create' }
+  | { readonly do: 'update' }
+  | { readonly do: 'delete' }
+  /** Report READY without touching anything. */
+  | { readonly do: 'report-ready' }
+  /** Drop a report of a failure that nobody waits for. */
+  | { readonly do: 'forget' }
+  /** Report this error state with the consistency text. */
+  | { readonly do: 'inconsistent'; readonly state: TrackedState };
+
+const NOTHING: Decision = { do: 'nothing' };
+const CREATE: Decision = { do: 'create' };
+const DELETE: Decision = { do: 'delete' };
+
+/**
+ * What to do about an instance: the rules of spec sections 10.2 and 10.3, with restart in mind. No work on the instance
+ * is running when this is asked, so a transient report of our own (CREATING and the like) means work that was cut off.
+ *
+ * Where the reference calls a transient state without a report inconsistent, or stays silent, we do the work again: that
+ * is what a restarted agent meets. An object that vanished is never an order to delete.
+ */
+export function decide(s: Situation): Decision {
+  switch (s.desired) {
+    case undefined:
+      return s.reported === TrackedState.CREATE_ERROR && !s.present ? { do: 'forget' } : NOTHING;
+    case TrackedState.CREATE_REQUESTED:
+      // Also when READY was reported: creating what is there costs little, and replaces what was made from another request.
+      return CREATE;
+    case TrackedState.CREATING:
+      return decideCreating(s);
+    case TrackedState.READY:
+      if (s.reported === TrackedState.READY) return NOTHING;
+      // Also after a failed delete that the controller undid: whatever is left gets completed.
+      return s.present ? { do: 'report-ready' } : CREATE;
+    case TrackedState.UPDATE_REQUESTED:
+      return s.updates ? { do: 'update' } : NOTHING;
+    case TrackedState.UPDATING:
+      return decideUpdating(s);
+    case TrackedState.DELETE_REQUESTED:
+      return DELETE;
+    case TrackedState.DELETING:
+      return decideDeleting(s);
+    default:
+      return NOTHING;
+  }
+}
+
+function decideCreating(s: Situation): Decision {
+  switch (s.reported) {
+    case undefined:
+    case TrackedState.CREATING:
+      return CREATE;
+    case TrackedState.READY:
+    case TrackedState.CREATE_ERROR:
+      // Our reports crossed the controller's notice.
+      return NOTHING;
+    default:
+      return { do: 'inconsistent', state: TrackedState.CREATE_ERROR };
+  }
+}
+
+function decideUpdating(s: Situation): Decision {
+  switch (s.reported) {
+    case TrackedState.READY:
+    case TrackedState.UPDATE_ERROR:
+      return NOTHING;
+    case undefined:
+    case TrackedState.UPDATING:
+      if (s.updates) return { do: 'update' };
+      break;
+  }
+  return { do: 'inconsistent', state: TrackedState.UPDATE_ERROR };
+}
+
+function decideDeleting(s: Situation): Decision {
+  switch (s.reported) {
+    case undefined:
+      return s.deletionReported ? NOTHING : DELETE;
+    case TrackedState.DELETING:
+      return DELETE;
+    case TrackedState.DELETE_ERROR:
+    case TrackedState.NOT_PRESENT:
+      return NOTHING;
+    default:
+      return { do: 'inconsistent', state: TrackedState.DELETE_ERROR };
+  }
+}

@@ -1,0 +1,116 @@
+import type { Clock, Logger, Random } from '@edgeplane/base';
+import type { App } from '@edgeplane/proto/edgeproto/app.js';
+import type { AppInst, AppInstRuntime } from '@edgeplane/proto/edgeproto/app_inst.js';
+import type { CloudletKey, FlavorInfo } from '@edgeplane/proto/edgeproto/cloudlet.js';
+import type { ClusterInst } from '@edgeplane/proto/edgeproto/clusterinst.js';
+import type { Flavor } from '@edgeplane/proto/edgeproto/flavor.js';
+
+/** What a driver can do on this host, known after `init`. */
+export interface DriverCapabilities {
+  /** `updateClusterInst` may succeed. */
+  readonly clusterUpdate: boolean;
+  /** AppInsts of deployment `vm` can be made. */
+  readonly vm: boolean;
+  /** AppInsts of deployment `docker` and `kubernetes` can be made. */
+  readonly containers: boolean;
+  /** `containerCommand` works. */
+  readonly exec: boolean;
+  /** Public ports of vm AppInsts are opened as those of containers are. */
+  readonly publishesVmPorts: boolean;
+}
+
+/** What a driver gets once, before anything else. */
+export interface DriverContext {
+  readonly cloudletKey: CloudletKey;
+  /** Key JSON of the cloudlet. */
+  readonly cloudletKeyJson: string;
+  /** Absolute path of a folder of the driver's own; undefined when nothing is to be remembered. */
+  readonly stateDir: string | undefined;
+  readonly publicAddr: string;
+  readonly imageDir: string;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** What a site has (spec section 9.3). */
+export interface SiteLimits {
+  /** MB. */
+  readonly ram: bigint;
+  readonly vcores: bigint;
+  /** GB. */
+  readonly disk: bigint;
+  readonly flavors: readonly FlavorInfo[];
+}
+
+/** How one operation is followed and cut short. */
+export interface Operation {
+  /** Aborted when the work is not wanted any more; the driver ends soon and leaves something `delete` can remove. */
+  readonly signal: AbortSignal;
+  /** One line per step, for the log. */
+  progress(text: string): void;
+}
+
+export interface ClusterInstRequest {
+  readonly keyJson: string;
+  readonly clusterInst: ClusterInst;
+  /** Size of each node; undefined when the agent does not know the flavor. */
+  readonly flavor: Flavor | undefined;
+}
+
+export interface AppInstRequest {
+  readonly keyJson: string;
+  readonly app: App;
+  readonly appInst: AppInst;
+  /** undefined for deployment `vm`. */
+  readonly clusterInst: ClusterInst | undefined;
+  readonly flavor: Flavor;
+}
+
+/** Where an instance is in its life as the driver remembers it. */
+export type InstanceState = 'creating' | 'ready' | 'deleting';
+
+/** What is found of an earlier run. */
+export interface RecoveredInstance {
+  readonly keyJson: string;
+  /** Only `ready` means that it works as asked; anything else wants its create or delete run again. */
+  readonly state: InstanceState;
+}
+
+export interface Recovered {
+  readonly clusterInsts: readonly RecoveredInstance[];
+  readonly appInsts: readonly RecoveredInstance[];
+}
+
+/**
+ * Does what the controller wants done on one sort of site.
+ *
+ * Every operation may be repeated, and may follow one that the end of the process cut short at any instruction: create
+ * completes what is half made, replaces what was made from another request, and does nothing more when all is there;
+ * delete removes whatever is there, and nothing is not an error. The agent runs one operation per key at a time, and
+ * any number for different keys. A failure is an Error whose message is fit for users.
+ */
+export interface Driver {
+  /** The value of `--platform`. */
+  readonly name: string;
+  readonly capabilities: DriverCapabilities;
+  /** @throws when the driver can never work here; what merely limits it shrinks the capabilities instead. */
+  init(context: DriverContext, signal: AbortSignal): Promise<void>;
+  gatherInfo(signal: AbortSignal): Promise<SiteLimits>;
+  createClusterInst(request: ClusterInstRequest, operation: Operation): Promise<void>;
+  updateClusterInst(request: ClusterInstRequest, operation: Operation): Promise<void>;
+  deleteClusterInst(keyJson: string, operation: Operation): Promise<void>;
+  createAppInst(request: AppInstRequest, operation: Operation): Promise<void>;
+  deleteAppInst(keyJson: string, operation: Operation): Promise<void>;
+  /** @throws NOT_FOUND when the instance is not there. */
+  appInstRuntime(keyJson: string, signal: AbortSignal): Promise<AppInstRuntime>;
+  /**
+   * Argument list that runs a shell command in an instance, to be started under a pseudo terminal.
+   * `containerId` is empty for the first container. @throws when there is no such instance or container.
+   */
+  containerCommand(keyJson: string, containerId: string, command: string): Promise<readonly string[]>;
+  /** Rebuilds what the driver knows from what it left behind; called once, after `init`. */
+  recover(signal: AbortSignal): Promise<Recovered>;
+  /** Lets go of everything the process holds; `workloads` says what becomes of what runs. Safe to repeat. */
+  stop(workloads: 'keep' | 'stop'): Promise<void>;
+}

@@ -1,0 +1,17 @@
+import { defineErrors } from '@edgeplane/base';
+
+/** Faults of the agent itself. Texts that reach users through an Info object are in `texts.ts`. */
+export const agentErrors = defineErrors({
+  CLOUDLET_KEY_MISSING: [
+    'INVALID_ARGUMENT',
+    'cloudletKey is not set: expected JSON such as {"operator_key":{"name":"op"},"name":"site"}, or the same in YAML',
+  ],
+  CLOUDLET_KEY_INVALID: ['INVALID_ARGUMENT', 'invalid cloudletKey {text}: {reason}'],
+  UNKNOWN_PLATFORM: ['INVALID_ARGUMENT', 'unknown platform {name}, must be one of {known}'],
+  INVALID_SETTING: ['INVALID_ARGUMENT', '{flag}: {rule}, but got "{value}"'],
+  STATE_DIR_BUSY: ['FAILED_PRECONDITION', 'state directory {dir} is in use by agent process {pid}'],
+  RECORD_BROKEN: ['DATA_LOSS', 'cannot read {path}: {reason}'],
+  CLUSTER_UPDATE_UNSUPPORTED: ['UNIMPLEMENTED', 'update cluster not supported for {platform}'],
+  NOT_PRESENT: ['NOT_FOUND', '{kind} {key} is not present on this cloudlet'],
+  NO_CONTAINERS: ['FAILED_PRECONDITION', 'no containers to run command in'],
+});

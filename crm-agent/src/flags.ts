@@ -1,0 +1,66 @@
+import type { FlagSpec } from '@edgeplane/base';
+
+/**
+ * The agent's command line. Names in camel case are those of CRM spec section 9.1; the rest are ours. Each works in
+ * kebab-case too. One address differs: `apiAddr` listens on loopback unless told otherwise, since nothing on it asks
+ * who is calling.
+ */
+export const AGENT_FLAGS = {
+  apiAddr: {
+    type: 'string',
+    default: '127.0.0.1:55099',
+    about: 'gRPC address with health and reflection, for tools that ask whether the agent lives',
+  },
+  controller: {
+    type: 'string',
+    default: '127.0.0.1:55001',
+    about: 'controller API address; recorded, as the agent needs only the notify address',
+  },
+  notifyAddrs: {
+    type: 'string',
+    default: '127.0.0.1:50001',
+    about: 'notify addresses of controllers, comma-separated',
+  },
+  cloudletKey: { type: 'string', default: '', about: 'key of the cloudlet, as JSON or YAML; required' },
+  d: { type: 'string', default: '', about: 'debug levels, comma-separated; any level turns debug lines on' },
+  tls: { type: 'string', default: '', about: 'certificate file; the key and mex-ca.crt are found beside it' },
+  hostname: { type: 'string', default: '', about: 'name of this node; the host name when empty' },
+  platform: {
+    type: 'string',
+    default: '',
+    about: 'driver: fakecloudlet or local; falls back to the variable PLATFORM, then to the operator name',
+  },
+  plugin: {
+    type: 'string',
+    default: '',
+    about: 'accepted for compatibility; drivers are built in',
+    ignored: true,
+  },
+  stateDir: {
+    type: 'string',
+    default: '',
+    about: 'where the agent remembers what it made; .edgeplane/agent/<operator>/<cloudlet> when empty',
+  },
+  publicAddr: { type: 'string', default: '127.0.0.1', about: 'address on which public ports are opened' },
+  imageDir: { type: 'string', default: '', about: 'folder of images for a site without a registry' },
+  onStop: {
+    type: 'string',
+    default: 'keep',
+    choices: ['keep', 'stop'],
+    about: 'whether workloads go on when the agent stops (keep), or stop and come back with it (stop)',
+  },
+  fakeCreateDelay: { type: 'duration', default: '0', about: 'fake driver: how long a create takes' },
+  fakeUpdateDelay: { type: 'duration', default: '0', about: 'fake driver: how long an update takes' },
+  fakeDeleteDelay: { type: 'duration', default: '0', about: 'fake driver: how long a delete takes' },
+  fakeFail: {
+    type: 'string',
+    default: '',
+    about:
+      'fake driver: what fails, as <operation>[@<name pattern>]=fail:<text> or fail-once:<text>, separated by semicolons; operations are gather, create-cluster, update-cluster, delete-cluster, create-app, delete-app, runtime',
+  },
+  fakeClusterUpdate: {
+    type: 'boolean',
+    default: 'false',
+    about: 'fake driver: whether clusters can be updated',
+  },
+} as const satisfies Readonly<Record<string, FlagSpec>>;

@@ -1,0 +1,12 @@
+/** Texts that users meet in the errors of instances (spec sections 9.3, 10.2 and 10.3). */
+export const texts = {
+  getLimitsFailed: (error: string) => `get limits failed: ${error}`,
+  clusterCreateFailed: (error: string) => `Create failed: ${error}`,
+  clusterUpdateFailed: (error: string) => `update failed: ${error}`,
+  clusterDeleteFailed: (error: string) => `Delete failed: ${error}`,
+  appCreateFailed: (error: string) => `Create App Inst failed: ${error}`,
+  appDeleteFailed: (error: string) => `Delete App Inst failed: ${error}`,
+  flavorNotFound: (name: string) => `Flavor ${name} not found`,
+  clusterNotFound: (name: string) => `Cluster instance ${name} not found`,
+  inconsistent: 'inconsistent Controller vs CRM state',
+} as const;

@@ -1,0 +1,250 @@
+import { type Clock, KeyedQueue, type Logger, messageOf } from '@edgeplane/base';
+import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
+import { decide } from './decide.js';
+import type { Operation, RecoveredInstance } from './drivers/driver.js';
+import type { InstanceInfo, Reporter } from './reporter.js';
+import { texts } from './texts.js';
+import { withTimeLimit } from './time-limit.js';
+
+/** What is to be done for one decision, worked out from the tables when the work runs. */
+export type Plan =
+  /** Not to be done now; the worker is woken when it may be. */
+  | { readonly wait: string }
+  /** Fails at once with this text, before the work is reported as begun. */
+  | { readonly refuse: string }
+  | { run(operation: Operation): Promise<void> };
+
+/** One sort of instance. */
+export interface InstanceKind<T, I> {
+  /** `ClusterInst` or `AppInst`. */
+  readonly name: string;
+  readonly updates: boolean;
+  /** What the controller last sent; undefined when it is not among that. */
+  desired(keyJson: string): T | undefined;
+  stateOf(object: T): TrackedState;
+  /** Why nothing can be decided yet. */
+  blocked(keyJson: string, object: T): string | undefined;
+  planCreate(keyJson: string, object: T): Plan;
+  planUpdate(keyJson: string, object: T): Plan;
+  planDelete(keyJson: string, object: T): Plan;
+  /** What to add to the READY report of a running instance; never rejects but for the signal. */
+  describe(keyJson: string, signal: AbortSignal): Promise<(info: I) => I>;
+  /** Removes what a failed create left. */
+  cleanUp(keyJson: string, operation: Operation): Promise<void>;
+  failure(verb: Verb, error: string): string;
+}
+
+export type Verb = 'create' | 'update' | 'delete';
+
+export interface InstanceWorkersOptions<T, I extends InstanceInfo> {
+  readonly kind: InstanceKind<T, I>;
+  readonly reporter: Reporter<I>;
+  /** Number of the present connection; grows with each. */
+  readonly session: () => number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** States to report for each verb. */
+const STATES = {
+  create: { during: TrackedState.CREATING, error: TrackedState.CREATE_ERROR },
+  update: { during: TrackedState.UPDATING, error: TrackedState.UPDATE_ERROR },
+  delete: { during: TrackedState.DELETING, error: TrackedState.DELETE_ERROR },
+} as const;
+
+/** How long cleaning up after a failed create may hold back its report, milliseconds. */
+const CLEAN_UP_LIMIT_MS = 60_000;
+
+/**
+ * Brings instances of one sort where the controller wants them: serial per key, parallel across keys. Work reads the
+ * desired state when it runs, never from the event that woke it. What the controller asked for once is done once: a
+ * wake-up without a newer notice finds it handled.
+ */
+export class InstanceWorkers<T, I extends InstanceInfo> {
+  readonly #options: InstanceWorkersOptions<T, I>;
+  readonly #queue: KeyedQueue;
+  /** Number of the last notice per key, and of the one that was acted upon. */
+  readonly #noticed = new Map<string, number>();
+  readonly #handled = new Map<string, number>();
+  /** What the driver has and what works. */
+  readonly #present = new Set<string>();
+  /** Connection on which a deletion was reported. */
+  readonly #goneIn = new Map<string, number>();
+  /** Work that a request to delete cuts short. */
+  readonly #cancellable = new Map<string, AbortController>();
+  #counter = 0;
+  #stopping = false;
+
+  constructor(options: InstanceWorkersOptions<T, I>) {
+    this.#options = options;
+    this.#queue = new KeyedQueue(
+      (keyJson, signal) => this.#work(keyJson, signal),
+      (keyJson, error) => {
+        if (!this.#stopping)
+          options.logger.error({ err: error, key: keyJson }, `${options.kind.name} work failed`);
+      },
+    );
+  }
+
+  /** Tells what an earlier run left; before the first notice. */
+  recovered(instances: readonly RecoveredInstance[]): void {
+    for (const { keyJson, state } of instances) if (state === 'ready') this.#present.add(keyJson);
+  }
+
+  /** The controller sent the object, or it vanished. */
+  notice(keyJson: string): void {
+    this.#noticed.set(keyJson, ++this.#counter);
+    const object = this.#options.kind.desired(keyJson);
+    if (object && this.#options.kind.stateOf(object) === TrackedState.DELETE_REQUESTED)
+      this.#cancellable.get(keyJson)?.abort(new Error('to be deleted'));
+    this.#queue.add(keyJson);
+  }
+
+  /** Something the key's work waited for is there. */
+  wake(keyJson: string): void {
+    this.#queue.add(keyJson);
+  }
+
+  /** Resolves when no work is running or queued. */
+  idle(): Promise<void> {
+    return this.#queue.idle();
+  }
+
+  /** Cuts work short and waits for its end; what is unfinished is taken up by the next run. */
+  stop(): Promise<void> {
+    this.#stopping = true;
+    return this.#queue.stop();
+  }
+
+  async #work(keyJson: string, signal: AbortSignal): Promise<void> {
+    const { kind, reporter, logger } = this.#options;
+    const notice = this.#noticed.get(keyJson);
+    if (notice === undefined || notice === this.#handled.get(keyJson)) return;
+    const object = kind.desired(keyJson);
+    const blocked = object && kind.blocked(keyJson, object);
+    if (blocked) {
+      logger.info({ key: keyJson, reason: blocked }, `${kind.name} waits`);
+      return;
+    }
+    const decision = decide({
+      desired: object && kind.stateOf(object),
+      reported: reporter.stateOf(keyJson),
+      present: this.#present.has(keyJson),
+      deletionReported: this.#goneIn.get(keyJson) === this.#options.session(),
+      updates: kind.updates,
+    });
+    let done = true;
+    switch (decision.do) {
+      case 'create':
+        if (object) done = await this.#carryOut('create', keyJson, kind.planCreate(keyJson, object), signal);
+        break;
+      case 'update':
+        if (object) done = await this.#carryOut('update', keyJson, kind.planUpdate(keyJson, object), signal);
+        break;
+      case 'delete':
+        if (object) done = await this.#carryOut('delete', keyJson, kind.planDelete(keyJson, object), signal);
+        break;
+      case 'report-ready':
+        await this.#reportReady(keyJson, signal);
+        break;
+      case 'forget':
+        reporter.forget(keyJson);
+        break;
+      case 'inconsistent':
+        await reporter.reportError(keyJson, decision.state, texts.inconsistent, signal);
+        break;
+      case 'nothing':
+        break;
+    }
+    if (done) this.#handled.set(keyJson, notice);
+    if (!object) this.#release(keyJson, notice);
+  }
+
+  /** True when the notice was acted upon, whatever came of it. */
+  async #carryOut(verb: Verb, keyJson: string, plan: Plan, signal: AbortSignal): Promise<boolean> {
+    const { kind, reporter, logger } = this.#options;
+    if ('wait' in plan) {
+      logger.info({ key: keyJson, reason: plan.wait }, `${kind.name} waits`);
+      return false;
+    }
+    if ('refuse' in plan) {
+      await reporter.reportError(keyJson, STATES[verb].error, plan.refuse, signal);
+      return true;
+    }
+    this.#goneIn.delete(keyJson);
+    await reporter.report(keyJson, STATES[verb].during, signal);
+    // A failed update leaves what was there.
+    if (verb !== 'update') this.#present.delete(keyJson);
+    const failure = await this.#run(verb, keyJson, plan, signal);
+    signal.throwIfAborted();
+    if (failure === 'cancelled') return false;
+    if (failure) {
+      await reporter.reportError(keyJson, STATES[verb].error, kind.failure(verb, failure.text), signal);
+    } else if (verb === 'delete') {
+      await reporter.reportGone(keyJson, signal);
+      this.#goneIn.set(keyJson, this.#options.session());
+    } else {
+      this.#present.add(keyJson);
+      await this.#reportReady(keyJson, signal);
+    }
+    return true;
+  }
+
+  async #run(
+    verb: Verb,
+    keyJson: string,
+    plan: { run(operation: Operation): Promise<void> },
+    signal: AbortSignal,
+  ): Promise<{ readonly text: string } | 'cancelled' | undefined> {
+    const { logger, kind } = this.#options;
+    const cancel = new AbortController();
+    if (verb !== 'delete') this.#cancellable.set(keyJson, cancel);
+    try {
+      await plan.run(this.#operation(keyJson, AbortSignal.any([signal, cancel.signal])));
+      return undefined;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (cancel.signal.aborted) return 'cancelled';
+      logger.warn({ err: error, key: keyJson, kind: kind.name }, `${verb} failed`);
+      if (verb === 'create') await this.#cleanUp(keyJson, signal);
+      return { text: messageOf(error) };
+    } finally {
+      this.#cancellable.delete(keyJson);
+    }
+  }
+
+  /**
+   * Before the failure is reported, not after: once it is, the controller forgets the instance, and an agent that is
+   * killed in between would never learn that something is left.
+   */
+  async #cleanUp(keyJson: string, signal: AbortSignal): Promise<void> {
+    const { clock, kind, logger } = this.#options;
+    try {
+      await withTimeLimit(clock, CLEAN_UP_LIMIT_MS, signal, (limited) =>
+        kind.cleanUp(keyJson, this.#operation(keyJson, limited)),
+      );
+    } catch (error) {
+      logger.warn({ err: error, key: keyJson }, 'cleaning up after a failed create failed');
+    }
+  }
+
+  async #reportReady(keyJson: string, signal: AbortSignal): Promise<void> {
+    const { kind, reporter } = this.#options;
+    // Described first, so that READY and what describes it are one report.
+    const decorate = await kind.describe(keyJson, signal);
+    await reporter.report(keyJson, TrackedState.READY, signal, decorate);
+  }
+
+  #operation(keyJson: string, signal: AbortSignal): Operation {
+    const { logger } = this.#options;
+    return { signal, progress: (text) => logger.info({ key: keyJson }, text) };
+  }
+
+  /** Forgets the bookkeeping of a key that the controller no longer has, unless it came back meanwhile. */
+  #release(keyJson: string, notice: number): void {
+    if (this.#noticed.get(keyJson) !== notice) return;
+    this.#noticed.delete(keyJson);
+    this.#handled.delete(keyJson);
+    this.#goneIn.delete(keyJson);
+  }
+}
