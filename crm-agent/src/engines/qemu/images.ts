@@ -1,0 +1,225 @@
+import { createHash } from 'node:crypto';
+import { access, constants, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { fail, type Logger, messageOf } from '@edgeplane/base';
+import { qemuErrors } from './errors.js';
+import { temporaryName } from './files.js';
+import { runTool } from './tools.js';
+
+export type DiskFormat = 'qcow2' | 'raw';
+
+/** An image that passed every check and is safe as the base of an overlay. */
+export interface BaseImage {
+  readonly path: string;
+  readonly format: DiskFormat;
+  readonly virtualBytes: number;
+}
+
+export interface Digest {
+  readonly algorithm: 'md5' | 'sha256';
+  readonly hex: string;
+}
+
+export type ImageSource =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'http'; readonly url: string; readonly digest?: Digest };
+
+export interface ImageStoreOptions {
+  /** Downloads are kept here. */
+  readonly cacheDir: string;
+  readonly logger: Logger;
+  /** Largest download in bytes; default 20 GiB. */
+  readonly maxBytes?: number;
+}
+
+/** Reads an image reference. @throws imageInvalid when it is neither an absolute path nor a URL that we know. */
+export function parseImageSource(image: string): ImageSource {
+  const refuse = (reason: string) => fail(qemuErrors.imageInvalid, { path: image, reason });
+  if (isAbsolute(image)) return { kind: 'file', path: image };
+  if (!/^(file|https?):\/\//i.test(image)) {
+    throw refuse('it must be an absolute path or a file://, http:// or https:// URL');
+  }
+  let url: URL;
+  try {
+    url = new URL(image);
+    if (url.protocol === 'file:') return { kind: 'file', path: fileURLToPath(url) };
+  } catch (error) {
+    throw refuse(messageOf(error));
+  }
+  const fragment = url.hash.slice(1);
+  url.hash = '';
+  if (fragment === '') return { kind: 'http', url: url.href };
+  const match = /^(?:md5:([0-9a-f]{32})|sha256:([0-9a-f]{64}))$/i.exec(fragment);
+  if (!match) throw refuse(`the fragment "${fragment}" must be md5: or sha256: and a hexadecimal digest`);
+  const [, md5, sha256] = match;
+  const digest: Digest = md5
+    ? { algorithm: 'md5', hex: md5.toLowerCase() }
+    : { algorithm: 'sha256', hex: (sha256 ?? '').toLowerCase() };
+  return { kind: 'http', url: url.href, digest };
+}
+
+/** Finds, fetches and checks images. Concurrent requests for one URL share a download. */
+export class ImageStore {
+  readonly #options: ImageStoreOptions;
+  readonly #downloads = new Map<string, Promise<string>>();
+
+  constructor(options: ImageStoreOptions) {
+    this.#options = options;
+  }
+
+  /** A checked local file for an image reference. */
+  async resolve(image: string): Promise<BaseImage> {
+    const source = parseImageSource(image);
+    return inspectImage(source.kind === 'file' ? source.path : await this.#fetched(source));
+  }
+
+  #fetched(source: ImageSource & { kind: 'http' }): Promise<string> {
+    const { url, digest } = source;
+    const name = createHash('sha256')
+      .update(`${url}#${digest?.hex ?? ''}`)
+      .digest('hex')
+      .slice(0, 32);
+    const path = join(this.#options.cacheDir, `${name}.img`);
+    const running = this.#downloads.get(path);
+    if (running) return running;
+    const download = this.#fetchOnce(url, digest, path).finally(() => this.#downloads.delete(path));
+    this.#downloads.set(path, download);
+    return download;
+  }
+
+  async #fetchOnce(url: string, digest: Digest | undefined, path: string): Promise<string> {
+    if (await isReadable(path)) return path;
+    await mkdir(this.#options.cacheDir, { recursive: true });
+    const part = temporaryName(path);
+    try {
+      await this.#download(url, digest, part);
+      await rename(part, path);
+      this.#options.logger.info({ url, path }, 'Image downloaded');
+      return path;
+    } finally {
+      await rm(part, { force: true });
+    }
+  }
+
+  async #download(url: string, digest: Digest | undefined, part: string): Promise<void> {
+    const shown = withoutSecrets(url);
+    const limit = this.#options.maxBytes ?? 20 * 1024 ** 3;
+    const broken = (reason: string, cause?: unknown) =>
+      fail(qemuErrors.imageDownloadFailed, { path: shown, reason }, { cause });
+    let response: Response;
+    try {
+      response = await fetch(url);
+    } catch (error) {
+      throw broken(messageOf((error as Error).cause ?? error), error);
+    }
+    if (response.status === 404) throw fail(qemuErrors.imageNotFound, { path: shown });
+    if (!response.ok || !response.body) throw broken(`HTTP status ${response.status}`);
+    const declared = Number(response.headers.get('content-length') ?? 0);
+    if (declared > limit) {
+      await response.body.cancel();
+      throw fail(qemuErrors.imageTooLarge, { path: shown, limit });
+    }
+    const hash = digest && createHash(digest.algorithm);
+    const file = await open(part, 'wx', 0o640);
+    let size = 0;
+    try {
+      for await (const chunk of chunksOf(response.body, broken)) {
+        size += chunk.length;
+        if (size > limit) throw fail(qemuErrors.imageTooLarge, { path: shown, limit });
+        hash?.update(chunk);
+        await file.writeFile(chunk);
+      }
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    const actual = hash?.digest('hex');
+    if (digest && actual !== digest.hex) {
+      const params = { path: shown, algorithm: digest.algorithm, actual: actual ?? '', expected: digest.hex };
+      throw fail(qemuErrors.imageDigestMismatch, params);
+    }
+  }
+}
+
+/** Body chunks; a connection that breaks off becomes an error of ours. */
+async function* chunksOf(
+  body: ReadableStream<Uint8Array>,
+  broken: (reason: string, cause: unknown) => Error,
+): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read().catch((error: unknown) => {
+        throw broken(messageOf((error as Error).cause ?? error), error);
+      });
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
+/**
+ * Checks a local image. A backing file or external data file is refused: such an image reads other files of this
+ * host, chosen by whoever made it.
+ */
+export async function inspectImage(path: string): Promise<BaseImage> {
+  if (!(await isReadable(path))) throw fail(qemuErrors.imageNotFound, { path });
+  const refuse = (reason: string) => fail(qemuErrors.imageInvalid, { path, reason });
+  if (!(await stat(path)).isFile()) throw refuse('it is not a regular file');
+  const result = await runTool('qemu-img', ['info', '--output=json', '-U', path]);
+  if (result.code !== 0)
+    throw refuse(result.stderr.trim().split('\n').at(-1) ?? `qemu-img status ${result.code}`);
+  const info = JSON.parse(result.stdout) as Record<string, unknown>;
+  const { format } = info;
+  if (format !== 'qcow2' && format !== 'raw') throw refuse(`its format is ${format}, expected qcow2 or raw`);
+  if (info['backing-filename'] !== undefined)
+    throw refuse(`it has a backing file (${info['backing-filename']})`);
+  const specific = info['format-specific'] as { data?: Record<string, unknown> } | undefined;
+  const external = specific?.data?.['data-file'];
+  if (external !== undefined) throw refuse(`it has an external data file (${external})`);
+  const virtualBytes = Number(info['virtual-size']);
+  if (!(virtualBytes > 0)) throw refuse('it is empty');
+  return { path, format, virtualBytes };
+}
+
+/** Makes a qcow2 disk over `base`, or an empty one. Appears under its name only when it is whole. */
+export async function createDisk(path: string, base: BaseImage | undefined, sizeMib?: number): Promise<void> {
+  const part = temporaryName(path);
+  const args = ['create', '-q', '-f', 'qcow2'];
+  if (base) {
+    args.push('-b', base.path, '-F', base.format);
+    if (sizeMib !== undefined && sizeMib * 1024 ** 2 < base.virtualBytes) {
+      const reason = `it holds ${base.virtualBytes} bytes, more than the disk of ${sizeMib} MiB`;
+      throw fail(qemuErrors.imageInvalid, { path: base.path, reason });
+    }
+  }
+  args.push(part, ...(sizeMib === undefined ? [] : [`${sizeMib}M`]));
+  try {
+    const result = await runTool('qemu-img', args);
+    if (result.code !== 0) {
+      throw fail(qemuErrors.toolFailed, { command: 'qemu-img create', reason: result.stderr.trim() });
+    }
+    await rename(part, path);
+  } finally {
+    await rm(part, { force: true });
+  }
+}
+
+async function isReadable(path: string): Promise<boolean> {
+  return access(path, constants.R_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** A URL for messages: neither credentials nor query, where signed URLs keep theirs. */
+function withoutSecrets(url: string): string {
+  const shown = new URL(url);
+  shown.username = '';
+  shown.password = '';
+  shown.search = '';
+  return shown.href;
+}

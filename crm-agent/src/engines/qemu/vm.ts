@@ -1,0 +1,210 @@
+import { access } from 'node:fs/promises';
+import { type Clock, fail, type Logger, messageOf, sleep } from '@edgeplane/base';
+import {
+  isAlive,
+  type ProcessExit,
+  type ProcessIdentity,
+  readBootId,
+  readCommandLine,
+  spawnDetached,
+  terminate,
+  waitForExit,
+} from '../process/index.js';
+import { type AcceleratorName, qemuArgs } from './args.js';
+import { seedImage } from './cloud-init.js';
+import { qemuErrors } from './errors.js';
+import { lastError, portConflict, shutdownCause } from './exit-reason.js';
+import { readTail, writeDurably } from './files.js';
+import { createDisk } from './images.js';
+import { QmpClient } from './qmp.js';
+import { toolMissing } from './tools.js';
+import { diskFile, QMP_SOCKET, type RunRecord, type VmDir, type VmRecord } from './vm-dir.js';
+
+/** Points at which a crash must do no harm; tests kill the process there. */
+export type VmStep = 'resolved' | 'recorded' | 'disk' | 'seed' | 'prepared' | 'spawned' | 'noted' | 'started';
+
+export interface VmContext {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly command: string;
+  readonly onStep: (id: string, step: VmStep) => void | Promise<void>;
+}
+
+export type VmState = 'running' | 'stopped' | 'missing' | 'failed';
+
+export interface VmOutcome {
+  readonly state: VmState;
+  /** Why it does not run. */
+  readonly reason?: string;
+}
+
+const LOG_TAIL = 64 * 1024;
+const START_LIMIT_MS = 15_000;
+const QUIT_LIMIT_MS = 5000;
+/** A guest that is still booting drops the power button; it is pressed again after this time. */
+const PRESS_AGAIN_MS = 3000;
+
+/** Makes the disks and the seed that are not there yet. Each appears by rename, so what is there is whole. */
+export async function prepareVm(context: VmContext, dir: VmDir, record: VmRecord): Promise<void> {
+  const { spec } = record;
+  await unlessThere(dir.disk('boot'), (path) => createDisk(path, record.base, spec.diskMib));
+  for (const disk of spec.extraDisks ?? []) {
+    const base = record.extraBases[disk.name];
+    await unlessThere(dir.disk(diskFile(disk.name)), (path) => createDisk(path, base, disk.sizeMib));
+  }
+  await context.onStep(spec.id, 'disk');
+  const { cloudInit } = spec;
+  if (cloudInit) await unlessThere(dir.seed, (path) => writeDurably(path, seedImage(cloudInit)));
+  await context.onStep(spec.id, 'seed');
+}
+
+/** True when that process runs and is the QEMU of this machine. */
+export async function runsVm(identity: ProcessIdentity, dir: VmDir): Promise<boolean> {
+  return (await isAlive(identity)) && isQemuOf(await readCommandLine(identity.pid), dir.pidFile);
+}
+
+/** True for the command line of a QEMU that was started with that pid file. */
+export function isQemuOf(args: readonly string[], pidFile: string): boolean {
+  const at = args.indexOf('-pidfile');
+  return at > 0 && args[at + 1] === pidFile;
+}
+
+/** What became of a machine, from its records and the process table. `exit` is known for our own children only. */
+export async function outcomeOf(
+  dir: VmDir,
+  run: RunRecord | undefined,
+  exit?: ProcessExit,
+): Promise<VmOutcome> {
+  if (!run) return { state: 'stopped', reason: 'never started' };
+  if (await runsVm(run.identity, dir)) return { state: 'running' };
+  if (run.identity.bootId !== (await readBootId()))
+    return { state: 'failed', reason: 'the host has rebooted' };
+  const log = await readTail(dir.log, LOG_TAIL);
+  const cause = shutdownCause(log);
+  if (run.stopRequested || cause === 'guest-shutdown')
+    return { state: 'stopped', reason: cause ?? 'killed on request' };
+  if (cause) return { state: 'failed', reason: cause };
+  const words = lastError(log);
+  const signal = exit?.signal ? `QEMU ended by ${exit.signal}` : 'QEMU ended without a recorded cause';
+  return { state: 'failed', reason: words ? `${signal}: ${words}` : signal };
+}
+
+export interface StartedVm {
+  readonly run: RunRecord;
+  readonly exited: Promise<ProcessExit>;
+}
+
+/** Starts QEMU and waits until it answers. When it does not come up nothing is left running. */
+export async function startVm(
+  context: VmContext,
+  dir: VmDir,
+  record: VmRecord,
+  accelerator: AcceleratorName,
+): Promise<StartedVm> {
+  const { id } = record.spec;
+  const args = qemuArgs(record.spec, dir.paths(record.spec), accelerator);
+  await dir.rotate();
+  await context.onStep(id, 'prepared');
+  const child = await spawnDetached({
+    command: context.command,
+    args,
+    cwd: dir.path,
+    logFile: dir.log,
+  }).catch((error: unknown) => {
+    const missing = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+    throw missing ? toolMissing(context.command) : error;
+  });
+  const { identity } = child;
+  await context.onStep(id, 'spawned');
+  if (!identity) throw await startFailure(dir, await child.exited);
+  const run: RunRecord = { identity, startedAt: context.clock.now(), accelerator, stopRequested: false };
+  try {
+    await dir.writeRun(run);
+    await context.onStep(id, 'noted');
+    await waitForQmp(context, dir, identity, child.exited);
+  } catch (error) {
+    await terminate(identity, { clock: context.clock, graceMs: 0 });
+    throw error;
+  }
+  await context.onStep(id, 'started');
+  return { run, exited: child.exited };
+}
+
+/** Ready means: the QMP handshake works. QEMU opens it only after all devices and forwards are made. */
+async function waitForQmp(
+  context: VmContext,
+  dir: VmDir,
+  identity: ProcessIdentity,
+  exited: Promise<ProcessExit>,
+): Promise<void> {
+  const { clock } = context;
+  const deadline = clock.monotonic() + START_LIMIT_MS;
+  for (;;) {
+    const left = deadline - clock.monotonic();
+    try {
+      const path = dir.socket(QMP_SOCKET, identity.pid);
+      (await QmpClient.connect({ path, clock, timeoutMs: Math.max(1, left) })).close();
+      return;
+    } catch (error) {
+      if (!(await isAlive(identity))) throw await startFailure(dir, await exited);
+      if (left <= 0) {
+        throw fail(qemuErrors.vmStartFailed, { id: dir.id, reason: messageOf(error) }, { cause: error });
+      }
+    }
+    await sleep(clock, 10);
+  }
+}
+
+async function startFailure(dir: VmDir, exit: ProcessExit): Promise<Error> {
+  const log = await readTail(dir.log, LOG_TAIL);
+  const conflict = portConflict(log);
+  if (conflict) return fail(qemuErrors.portInUse, { id: dir.id, ...conflict });
+  const how = exit.signal ? `QEMU ended by ${exit.signal}` : `QEMU ended with status ${exit.code}`;
+  return fail(qemuErrors.vmStartFailed, { id: dir.id, reason: lastError(log) ?? how });
+}
+
+export type StopMeans = 'gone' | 'powerdown' | 'quit' | 'kill';
+
+/** Ends a running machine: power button, then `quit`, then SIGKILL. Says which of them did it. */
+export async function stopVm(
+  context: VmContext,
+  dir: VmDir,
+  identity: ProcessIdentity,
+  graceMs: number,
+): Promise<StopMeans> {
+  const { clock, logger } = context;
+  if (!(await runsVm(identity, dir))) return 'gone';
+  const path = dir.socket(QMP_SOCKET, identity.pid);
+  const client = await QmpClient.connect({ path, clock, timeoutMs: 2000 }).catch((error: unknown) => {
+    logger.warn({ vm: dir.id, err: error }, 'QMP does not answer; the process is killed');
+    return undefined;
+  });
+  try {
+    const deadline = clock.monotonic() + graceMs;
+    while (client && clock.monotonic() < deadline) {
+      await unlessClosing(client.execute('system_powerdown'));
+      const left = Math.max(0, deadline - clock.monotonic());
+      if (await waitForExit(identity, clock, Math.min(PRESS_AGAIN_MS, left))) return 'powerdown';
+    }
+    if (client) {
+      await unlessClosing(client.execute('quit'));
+      if (await waitForExit(identity, clock, QUIT_LIMIT_MS)) return 'quit';
+    }
+  } finally {
+    client?.close();
+  }
+  return (await terminate(identity, { clock, graceMs: 0 })) === 'gone' ? 'gone' : 'kill';
+}
+
+/** A command on which QEMU may end gets no answer then; whether it ended is seen in the process table. */
+async function unlessClosing(answer: Promise<unknown>): Promise<void> {
+  await answer.catch(() => undefined);
+}
+
+async function unlessThere(path: string, make: (path: string) => Promise<void>): Promise<void> {
+  const there = await access(path).then(
+    () => true,
+    () => false,
+  );
+  if (!there) await make(path);
+}
