@@ -1,0 +1,49 @@
+import { defineErrors } from '@edgeplane/base';
+
+/** Faults of the match engine; texts follow match engine spec sections 3 and 4. */
+export const dmeErrors = defineErrors({
+  CLOUDLET_KEY_MISSING: [
+    'INVALID_ARGUMENT',
+    'flag --cloudlet-key is required: the key of the cloudlet this match engine runs in, such as {"operator_key":{"name":"op"},"name":"site"}',
+  ],
+  CLOUDLET_KEY_INVALID: ['INVALID_ARGUMENT', 'flag --cloudlet-key: {reason}, but got "{text}"'],
+  STANDALONE_UNSUPPORTED: [
+    'INVALID_ARGUMENT',
+    'flag --standalone: a match engine without a controller is not offered; leave the flag out and name a controller with --notify-addrs',
+  ],
+  COOKIE_EXPIRATION_INVALID: [
+    'INVALID_ARGUMENT',
+    'flag --cookie-expiration: must be at least 1s, but got {ms}ms',
+  ],
+  NOTIFY_ADDRS_MISSING: ['INVALID_ARGUMENT', 'flag --notify-addrs: must name at least one controller'],
+  KEY_FILE_UNREADABLE: ['FAILED_PRECONDITION', 'cookie key file {path}: {reason}'],
+
+  NO_DEV_NAME: ['INVALID_ARGUMENT', 'DevName cannot be empty'],
+  NO_APP_NAME: ['INVALID_ARGUMENT', 'AppName cannot be empty'],
+  NO_APP_VERS: ['INVALID_ARGUMENT', 'AppVers cannot be empty'],
+  APP_NOT_FOUND: ['NOT_FOUND', 'app not found'],
+  APP_KEY_NOT_FOUND: ['NOT_FOUND', 'app not found: {app}'],
+  NO_SIGNING_KEY: ['INTERNAL', 'no signing key'],
+
+  NO_AUTH_TOKEN: ['INVALID_ARGUMENT', 'No authtoken received'],
+  NO_AUTH_KEY: ['UNAUTHENTICATED', 'No authkey found to validate token'],
+  BAD_AUTH_TOKEN: ['UNAUTHENTICATED', 'failed to verify token - {reason}'],
+  BAD_COOKIE: ['UNAUTHENTICATED', '{reason}'],
+
+  NO_CARRIER: ['INVALID_ARGUMENT', 'Missing carrierName'],
+  NO_GPS_LOCATION: ['INVALID_ARGUMENT', 'Missing GpsLocation'],
+  NO_GPS_LOCATION_TO_CHECK: ['INVALID_ARGUMENT', 'Missing GPS location'],
+  BAD_GPS_LOCATION: ['INVALID_ARGUMENT', 'Invalid GpsLocation'],
+  APP_NOT_PERMITTED: [
+    'PERMISSION_DENIED',
+    'Access to requested app: Devname: {dev} Appname: {app} AppVers: {vers} not allowed for the registered app: Devname: {ownDev} Appname: {ownApp} Appvers: {ownVers}',
+  ],
+  NOT_A_PLATFORM_APP: ['PERMISSION_DENIED', 'API Not allowed for developer: {dev} app: {app}'],
+  NO_VERIFY_TOKEN: ['INVALID_ARGUMENT', 'verifyloc token required'],
+  CARRIER_NOT_FOUND: ['NOT_FOUND', 'carrier not found for app: {carrier}'],
+  METHOD_NOT_OFFERED: ['UNIMPLEMENTED', '{method} is not offered by this match engine'],
+  LOCATION_API_NOT_OFFERED: [
+    'UNIMPLEMENTED',
+    'VerifyLocation by the location API of carrier {carrier} is not offered by this match engine',
+  ],
+});
