@@ -11,6 +11,7 @@ export {
   TICKS_PER_SECOND,
 } from './proc.js';
 export {
+  exitOf,
   type ProcessExit,
   type SpawnedProcess,
   type SpawnOptions,

@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import { processErrors } from './errors.js';
 import { identityOf, isAlive, type ProcessIdentity, toIdentity } from './identity.js';
 import { parseProcStat, readCommandLine, readProcStat } from './proc.js';
-import { type SpawnedProcess, spawnDetached, terminate, waitForExit } from './supervise.js';
+import { exitOf, type SpawnedProcess, spawnDetached, terminate, waitForExit } from './supervise.js';
 
 const context = { dir: '' };
 const test = suite('process supervision', context);
@@ -46,6 +46,17 @@ test('output goes to the file and the exit code is known', async ({ dir }) => {
   const child = await shell(dir, 'echo out; echo err >&2; exit 3');
   assert.equal(await child.exited, { code: 3, signal: null });
   assert.is(await readFile(join(dir, 'log'), 'utf8'), 'out\nerr\n');
+});
+
+test('the exit of a process that has ended is waited for, with nothing else to keep us alive', async ({
+  dir,
+}) => {
+  const child = await shell(dir, 'exit 4');
+  assert.equal(await exitOf(child.exited, systemClock), { code: 4, signal: null });
+  const clock = new ManualClock();
+  const never = exitOf(new Promise(() => undefined), clock);
+  clock.advance(2000);
+  assert.equal(await never, { code: null, signal: null });
 });
 
 test('a process is alive until it ends', async ({ dir }) => {

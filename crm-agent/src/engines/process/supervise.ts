@@ -24,7 +24,7 @@ export interface SpawnedProcess {
   readonly pid: number;
   /** undefined when the process ended before it could be looked at. */
   readonly identity: ProcessIdentity | undefined;
-  /** Resolves when the process ends, while we live; never rejects. */
+  /** Resolves when the process ends, while we live; never rejects. Waiting for it does not keep us alive. */
   readonly exited: Promise<ProcessExit>;
 }
 
@@ -60,6 +60,25 @@ export async function spawnDetached(options: SpawnOptions): Promise<SpawnedProce
     await log.close();
   }
 }
+
+/**
+ * How a process that has just ended did so. The news comes as a signal to us, soon but not at once; a timer keeps us
+ * alive until then. Neither code nor signal when it does not come.
+ */
+export async function exitOf(exited: Promise<ProcessExit>, clock: Clock): Promise<ProcessExit> {
+  const abort = new AbortController();
+  const late = sleep(clock, EXIT_NEWS_MS, abort.signal).then(
+    () => ({ code: null, signal: null }),
+    () => ({ code: null, signal: null }),
+  );
+  try {
+    return await Promise.race([exited, late]);
+  } finally {
+    abort.abort();
+  }
+}
+
+const EXIT_NEWS_MS = 2000;
 
 /** How often a waiting call looks at /proc, in milliseconds: quick at first, since most ends are quick. */
 const POLL_FIRST_MS = 5;

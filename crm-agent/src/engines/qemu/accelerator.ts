@@ -80,10 +80,13 @@ async function kvmProblem(options: ProbeOptions, command: string): Promise<strin
   if (result === 'timeout') return `the probe guest hung for ${limitMs} ms under KVM`;
   if (result.code === PROBE_EXIT) return undefined;
   const detail = result.stderr.trim().split('\n').at(-1) ?? '';
-  return `the probe guest ended with status ${result.code}${detail ? `: ${detail}` : ''}`;
+  const how = result.signal ? `was ended by ${result.signal}` : `ended with status ${result.code}`;
+  return `the probe guest ${how}${detail ? `: ${detail}` : ''}`;
 }
 
-export type ProbeResult = 'timeout' | { readonly code: number | null; readonly stderr: string };
+export type ProbeResult =
+  | 'timeout'
+  | { readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly stderr: string };
 
 /** Runs the probe guest. On timeout it is killed hard and not waited for: a broken KVM may hold it in the kernel. */
 export async function runProbe(
@@ -116,9 +119,9 @@ export async function runProbe(
         cancel();
         reject(error);
       });
-      child.once('close', (code) => {
+      child.once('close', (code, signal) => {
         cancel();
-        resolve({ code, stderr });
+        resolve({ code, signal, stderr });
       });
     });
   } finally {

@@ -185,7 +185,8 @@ export class QemuEngine {
       const dir = this.#dir(id);
       const record = await this.#existing(dir);
       if ((await this.status(id)).state === 'running' || (await this.#adoptAny(dir))) return this.status(id);
-      await prepareVm(this.#context, dir, record);
+      // Only before the first start: a disk that disappears later is a loss to be reported, not an empty disk.
+      if (!(await dir.readRun())) await prepareVm(this.#context, dir, record);
       const { name } = await this.accelerator();
       const { run, exited } = await startVm(this.#context, dir, record, name);
       void exited.then((exit) => this.#exits.set(id, { identity: run.identity, exit }));

@@ -11,8 +11,11 @@ export interface WaitOptions {
 }
 
 const PAUSE_MS = 50;
-/** One try never takes longer: user-mode networking accepts a connection before the guest can answer it. */
-const TRY_MS = 1000;
+/**
+ * User-mode networking accepts a connection long before the guest can answer it, and such a connection never will.
+ * So most tries are short, to notice the guest soon, and every fourth is long, for a guest that is slow.
+ */
+const TRY_MS = [300, 300, 300, 3000] as const;
 
 /**
  * Resolves when something accepts TCP connections at the address. QEMU's own forwards accept at once, so this says
@@ -34,10 +37,11 @@ async function repeat<T>(
 ): Promise<T> {
   const { clock, deadlineMs, signal } = options;
   const end = clock.monotonic() + deadlineMs;
-  for (;;) {
+  for (let n = 0; ; n++) {
     signal?.throwIfAborted();
+    const patience = TRY_MS[n % TRY_MS.length] ?? 300;
     try {
-      return await attempt(Math.max(1, Math.min(TRY_MS, end - clock.monotonic())));
+      return await attempt(Math.max(1, Math.min(patience, end - clock.monotonic())));
     } catch (error) {
       if (clock.monotonic() + PAUSE_MS >= end) {
         throw fail(

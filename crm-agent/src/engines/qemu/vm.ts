@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import { type Clock, fail, type Logger, messageOf, sleep } from '@edgeplane/base';
 import {
+  exitOf,
   isAlive,
   type ProcessExit,
   type ProcessIdentity,
@@ -116,7 +117,7 @@ export async function startVm(
   });
   const { identity } = child;
   await context.onStep(id, 'spawned');
-  if (!identity) throw await startFailure(dir, await child.exited);
+  if (!identity) throw await startFailure(dir, await exitOf(child.exited, context.clock));
   const run: RunRecord = { identity, startedAt: context.clock.now(), accelerator, stopRequested: false };
   try {
     await dir.writeRun(run);
@@ -146,7 +147,7 @@ async function waitForQmp(
       (await QmpClient.connect({ path, clock, timeoutMs: Math.max(1, left) })).close();
       return;
     } catch (error) {
-      if (!(await isAlive(identity))) throw await startFailure(dir, await exited);
+      if (!(await isAlive(identity))) throw await startFailure(dir, await exitOf(exited, clock));
       if (left <= 0) {
         throw fail(qemuErrors.vmStartFailed, { id: dir.id, reason: messageOf(error) }, { cause: error });
       }
