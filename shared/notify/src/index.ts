@@ -1,1 +1,14 @@
-export {};
+export { NotifyClient, type NotifyClientOptions, type NotifyState } from './client.js';
+export { notifyErrors } from './errors.js';
+export { ObjectTable } from './object-table.js';
+export { NotifyServer, type NotifyServerOptions } from './server.js';
+export {
+  DEFAULT_LIMITS,
+  type MessageReceiver,
+  type NotifyCounters,
+  type NotifyLimits,
+  type PeerInfo,
+  type Receiver,
+  type SendSource,
+} from './types.js';
+export { PROTOCOL_VERSION } from './wire.js';

@@ -1,5 +1,11 @@
 import { EdgeplaneError, type Logger } from '@edgeplane/base';
-import type { handleServerStreamingCall, handleUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
+import type {
+  handleBidiStreamingCall,
+  handleServerStreamingCall,
+  handleUnaryCall,
+  ServerDuplexStream,
+  ServerWritableStream,
+} from '@grpc/grpc-js';
 import { type AuditLog, isAudited } from './audit.js';
 import { type AnyServerCall, callContext, type RpcContext } from './context.js';
 import { fromServiceError, toServiceError } from './service-error.js';
@@ -64,6 +70,28 @@ export function serverStream<Req, Res>(
           if (outcome.ok) call.end();
           else call.emit('error', toServiceError(outcome.error));
         }),
+      );
+    };
+  return unbound(bind);
+}
+
+export type BidiStreamFunction<Req, Res> = (
+  call: ServerDuplexStream<Req, Res>,
+  context: RpcContext,
+) => Promise<void>;
+
+/** Makes a bidirectional handler: its end is the stream's, a thrown EdgeplaneError the status. Never audited. */
+export function bidiStream<Req, Res>(fn: BidiStreamFunction<Req, Res>): handleBidiStreamingCall<Req, Res> {
+  const bind =
+    (environment: HandlerEnvironment): handleBidiStreamingCall<Req, Res> =>
+    (call) => {
+      environment.track(
+        run({ ...environment, audit: undefined }, call, undefined, (context) => fn(call, context)).then(
+          (outcome) => {
+            if (outcome.ok) call.end();
+            else call.emit('error', toServiceError(outcome.error));
+          },
+        ),
       );
     };
   return unbound(bind);

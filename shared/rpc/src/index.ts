@@ -14,6 +14,8 @@ export {
 export { type PeerIdentity, peerIdentity, type RpcContext } from './context.js';
 export { rpcErrors } from './errors.js';
 export {
+  type BidiStreamFunction,
+  bidiStream,
   type Send,
   type ServerStreamFunction,
   serverStream,

@@ -1,0 +1,283 @@
+import type { Duplex } from 'node:stream';
+import {
+  Backoff,
+  type Clock,
+  fail,
+  type Logger,
+  messageOf,
+  type Random,
+  sleep,
+  systemClock,
+  systemRandom,
+} from '@edgeplane/base';
+import {
+  connect,
+  fromServiceError,
+  NOTIFY_CLIENT_KEEPALIVE,
+  parseAddress,
+  type TlsMaterial,
+} from '@edgeplane/rpc';
+import { Client, type ClientDuplexStream } from '@grpc/grpc-js';
+import { SourceEncoder } from './encoder.js';
+import { notifyErrors } from './errors.js';
+import { Inbound } from './inbound.js';
+import { inSendOrder, receivedTypes } from './order.js';
+import type { Feed } from './sender.js';
+import { NoticeReader, Session } from './session.js';
+import {
+  DEFAULT_LIMITS,
+  type MessageReceiver,
+  type NotifyCounters,
+  type NotifyLimits,
+  newCounters,
+  type PeerInfo,
+  type Receiver,
+  type SendSource,
+} from './types.js';
+import { fullTypeName, messageNotice, PROTOCOL_VERSION, RawNotifyService, versionNotice } from './wire.js';
+
+/** `connected`: hands are shaken. `synced`: the server's initial objects are handled too, and the rest is pruned. */
+export type NotifyState = 'disconnected' | 'connected' | 'synced';
+
+export interface NotifyClientOptions {
+  /** Servers as `host:port`; the first one is picked at random, then they take turns. */
+  readonly addrs: readonly string[];
+  /** Types wanted, short or full names; default what the receivers take, in their order. */
+  readonly wantObjs?: readonly string[];
+  /** Want only objects of the cloudlets that we report. */
+  readonly filterCloudletKey: boolean;
+  /** What we report: all of it at each connect, then changes. */
+  readonly sources: readonly SendSource[];
+  readonly receivers: readonly Receiver[];
+  readonly messageReceivers: readonly MessageReceiver[];
+  readonly tls?: TlsMaterial | undefined;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly limits?: Partial<NotifyLimits>;
+}
+
+/** Delay before reconnecting: full jitter, so that a restarted server is not met by everybody at once. */
+const BACKOFF = { base: 250, max: 10_000 };
+/** How long a stopping client waits for the server to end its side, milliseconds. */
+const FAREWELL_MS = 1000;
+
+interface Connection {
+  readonly session: Session;
+  readonly wants: ReadonlySet<string>;
+}
+
+/** The agent's and match engine's end of notify: keeps one session to one of several servers, for ever. */
+export class NotifyClient {
+  /** Totals since construction. */
+  readonly counters: NotifyCounters = newCounters();
+  readonly #options: NotifyClientOptions;
+  readonly #limits: NotifyLimits;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #encoders: readonly SourceEncoder[];
+  readonly #wants: readonly string[];
+  readonly #backoff: Backoff;
+  readonly #stopping = new AbortController();
+  readonly #waiters = new Set<() => void>();
+  #subscriptions: (() => void)[] = [];
+  #connection: Connection | undefined;
+  #state: NotifyState = 'disconnected';
+  #turn: number;
+  #running: Promise<void> | undefined;
+
+  /** @throws EdgeplaneError NO_ADDRESS or ADDRESS_INVALID. */
+  constructor(options: NotifyClientOptions) {
+    if (options.addrs.length === 0) throw fail(notifyErrors.NO_ADDRESS);
+    for (const address of options.addrs) parseAddress(address);
+    this.#options = options;
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#logger = options.logger.child({ component: 'notify-client' });
+    this.#clock = options.clock ?? systemClock;
+    const random = options.random ?? systemRandom;
+    this.#backoff = new Backoff(BACKOFF, random);
+    this.#turn = Math.floor(random.next() * options.addrs.length);
+    this.#wants = (options.wantObjs ?? receivedTypes(options.receivers, options.messageReceivers)).map(
+      fullTypeName,
+    );
+    this.#encoders = inSendOrder(options.sources).map(
+      (source) => new SourceEncoder(source, this.#limits.maxNoticeBytes, this.counters, this.#logger),
+    );
+  }
+
+  get state(): NotifyState {
+    return this.#state;
+  }
+
+  /** Begins to connect, in the background. */
+  start(): void {
+    if (this.#running || this.#stopping.signal.aborted) return;
+    this.#subscriptions = this.#encoders.map((encoder, place) =>
+      encoder.source.subscribe((keyJson) => {
+        const connection = this.#connection;
+        if (connection?.wants.has(encoder.source.type.fullName)) connection.session.mark(place, keyJson);
+      }),
+    );
+    this.#running = this.#run();
+  }
+
+  /** Half-closes the session, waits for its end and for handlers, and connects no more. Safe to call more than once. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('the notify client is stopping'));
+    this.#connection?.session.close();
+    await this.#running;
+    for (const end of this.#subscriptions) end();
+    this.#subscriptions = [];
+  }
+
+  /** Resolves as soon as the state is, or goes beyond, `state`; rejects when `signal` aborts. */
+  when(state: 'connected' | 'synced', signal?: AbortSignal): Promise<void> {
+    const reached = () => this.#state === 'synced' || this.#state === state;
+    return new Promise((resolve, reject) => {
+      const check = () => {
+        if (signal?.aborted) reject(signal.reason);
+        else if (reached()) resolve();
+        else return;
+        this.#waiters.delete(check);
+        signal?.removeEventListener('abort', check);
+      };
+      this.#waiters.add(check);
+      signal?.addEventListener('abort', check, { once: true });
+      check();
+    });
+  }
+
+  /** Sends a message if connected to a server that wants its type; whether it was queued. It is never kept for later. */
+  sendMessage(typeName: string, message: unknown): boolean {
+    const name = fullTypeName(typeName);
+    const connection = this.#connection;
+    if (!connection?.wants.has(name)) return false;
+    return connection.session.sendMessage(messageNotice(name, message));
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    const { addrs } = this.#options;
+    while (!signal.aborted) {
+      const address = addrs[this.#turn % addrs.length] ?? '';
+      this.#turn += 1;
+      let reason = 'the server ended the session';
+      try {
+        await this.#connect(address);
+      } catch (error) {
+        reason = messageOf(fromServiceError(error));
+      }
+      if (signal.aborted) return;
+      const delay = this.#backoff.next();
+      this.#logger.warn({ address, reason, retryInMs: Math.round(delay) }, 'Notify connection lost');
+      await sleep(this.#clock, delay, signal).catch(() => undefined);
+    }
+  }
+
+  /** One connection from dialling to its end. */
+  async #connect(address: string): Promise<void> {
+    const client = connect(Client, address, this.#options.tls, {
+      maxReceiveBytes: this.#limits.maxNoticeBytes,
+      keepalive: NOTIFY_CLIENT_KEEPALIVE,
+    });
+    const { path, requestSerialize, responseDeserialize } = RawNotifyService.streamNotice;
+    const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+    // Whatever breaks the stream is seen by its reader.
+    call.on('error', () => undefined);
+    try {
+      await this.#session(call, address);
+      if (this.#stopping.signal.aborted) await this.#farewell(call);
+    } finally {
+      call.cancel();
+      client.close();
+    }
+  }
+
+  async #session(call: ClientDuplexStream<Buffer, Buffer>, address: string): Promise<void> {
+    const stream = call as unknown as Duplex;
+    const reader = new NoticeReader(stream);
+    stream.write(versionNotice(PROTOCOL_VERSION, this.#wants, this.#options.filterCloudletKey));
+    const hello = await reader.handshake({
+      clock: this.#clock,
+      timeoutMs: this.#limits.handshakeTimeoutMs,
+      signal: this.#stopping.signal,
+      expected: () => fail(notifyErrors.EXPECTED_VERSION_REPLY),
+    });
+    const wants = new Set(hello.wantObjs);
+    const peer: PeerInfo = {
+      id: 0n,
+      address,
+      wantObjs: hello.wantObjs,
+      filterCloudletKey: hello.filterCloudletKey,
+      version: Math.min(hello.version, PROTOCOL_VERSION),
+      cloudlets: new Set(),
+    };
+    const inbound = new Inbound({
+      receivers: this.#options.receivers,
+      messageReceivers: this.#options.messageReceivers,
+      peer,
+      logger: this.#logger,
+      counters: this.counters,
+      stampNotifyId: false,
+      prune: true,
+      onSynced: () => {
+        // Only now: a server that accepts and then fails must not be met without delay for ever.
+        this.#backoff.reset();
+        this.#setState('synced', address);
+      },
+    });
+    const feed = this.#feed(wants);
+    const { counters } = this;
+    const session = new Session({
+      stream,
+      reader,
+      inbound,
+      feed,
+      limits: this.#limits,
+      counters,
+      logger: this.#logger,
+    });
+    this.#connection = { session, wants };
+    this.#setState('connected', address);
+    try {
+      if (this.#stopping.signal.aborted) session.close();
+      await session.run();
+    } finally {
+      this.#connection = undefined;
+      this.#setState('disconnected', address);
+      await inbound.disconnect();
+    }
+  }
+
+  #feed(wants: ReadonlySet<string>): Feed {
+    const encoders = this.#encoders;
+    return {
+      types: encoders.length,
+      initialKeys(place) {
+        const source = encoders[place]?.source;
+        return source && wants.has(source.type.fullName) ? source.keys() : [];
+      },
+      frame: (place, keyJson) => encoders[place]?.frame(keyJson),
+    };
+  }
+
+  /** Ends our side and gives the server a moment to end its own. */
+  async #farewell(call: ClientDuplexStream<Buffer, Buffer>): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const cancel = this.#clock.after(FAREWELL_MS, resolve);
+      call.once('status', () => {
+        cancel();
+        resolve();
+      });
+      call.resume();
+      call.end();
+    });
+  }
+
+  #setState(state: NotifyState, address: string): void {
+    const from = this.#state;
+    this.#state = state;
+    if (from !== state) this.#logger.info({ from, to: state, address }, 'Notify state');
+    for (const check of [...this.#waiters]) check();
+  }
+}

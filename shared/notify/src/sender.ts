@@ -1,0 +1,106 @@
+import type { Duplex } from 'node:stream';
+import type { Outbox } from './outbox.js';
+import type { NotifyCounters } from './types.js';
+import { SENDALL_END_NOTICE } from './wire.js';
+
+/** What a session sends, type by type in send order. */
+export interface Feed {
+  readonly types: number;
+  /** Keys of a type that the peer gets without a change. */
+  initialKeys(type: number): Iterable<string>;
+  /** The notice for a key's current state; undefined to send nothing. */
+  frame(type: number, keyJson: string): Buffer | undefined;
+}
+
+/**
+ * The writing half of a session. First everything, then SENDALL_END, then rounds of changes for as long as the signal
+ * is quiet. Memory stays bounded because nothing is read from the feed while the stream is full.
+ */
+export class Sender {
+  readonly #stream: Duplex;
+  readonly #outbox: Outbox;
+  readonly #feed: Feed;
+  readonly #counters: NotifyCounters;
+  readonly #signal: AbortSignal;
+  /** Keys left to the next round, per type, because they changed again before their turn. */
+  #putOff: Set<string>[];
+
+  constructor(options: {
+    stream: Duplex;
+    outbox: Outbox;
+    feed: Feed;
+    counters: NotifyCounters;
+    signal: AbortSignal;
+  }) {
+    this.#stream = options.stream;
+    this.#outbox = options.outbox;
+    this.#feed = options.feed;
+    this.#counters = options.counters;
+    this.#signal = options.signal;
+    this.#putOff = this.#noKeys();
+  }
+
+  async run(): Promise<void> {
+    await this.#sendAll();
+    // What changed meanwhile goes before the end marker too, or the peer would prune what was put off.
+    await this.#round(true);
+    await this.#write(SENDALL_END_NOTICE);
+    while (!this.#signal.aborted) {
+      await this.#outbox.wait(this.#signal);
+      await this.#round(false);
+    }
+  }
+
+  async #sendAll(): Promise<void> {
+    for (let type = 0; type < this.#feed.types; type++) {
+      for (const key of this.#feed.initialKeys(type)) {
+        if (this.#signal.aborted) return;
+        if (!this.#outbox.isMarked(type, key)) await this.#send(type, key);
+      }
+    }
+  }
+
+  /**
+   * Sends what has changed, in type order. A key that changed again before its turn is left to the next round, where
+   * what it depends on goes first; but only once, so that a busy key cannot be put off for ever.
+   */
+  async #round(all: boolean): Promise<void> {
+    const { keys, messages } = this.#outbox.take();
+    const before = this.#putOff;
+    this.#putOff = this.#noKeys();
+    for (const [type, changed] of keys.entries()) {
+      for (const key of changed) {
+        if (this.#signal.aborted) return;
+        if (!all && this.#outbox.isMarked(type, key) && !before[type]?.has(key)) this.#putOff[type]?.add(key);
+        else await this.#send(type, key);
+      }
+    }
+    for (const message of messages) await this.#write(message);
+  }
+
+  async #send(type: number, key: string): Promise<void> {
+    const frame = this.#feed.frame(type, key);
+    if (frame) await this.#write(frame);
+  }
+
+  async #write(frame: Buffer): Promise<void> {
+    if (this.#signal.aborted || this.#stream.destroyed || this.#stream.writableEnded) return;
+    this.#counters.noticesSent += 1;
+    if (this.#stream.write(frame)) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        this.#stream.removeListener('drain', done);
+        this.#stream.removeListener('close', done);
+        this.#signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.#stream.once('drain', done);
+      this.#stream.once('close', done);
+      this.#signal.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  #noKeys(): Set<string>[] {
+    return Array.from({ length: this.#feed.types }, () => new Set<string>());
+  }
+}

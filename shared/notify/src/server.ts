@@ -1,0 +1,218 @@
+import type { Duplex } from 'node:stream';
+import { type Clock, EdgeplaneError, fail, type Logger, messageOf, systemClock } from '@edgeplane/base';
+import {
+  bidiStream,
+  NOTIFY_SERVER_KEEPALIVE,
+  type RpcContext,
+  RpcServer,
+  type TlsMaterial,
+} from '@edgeplane/rpc';
+import { SourceEncoder } from './encoder.js';
+import { notifyErrors } from './errors.js';
+import { FanOut, type Subscriber } from './fan-out.js';
+import { Inbound } from './inbound.js';
+import { inSendOrder, serverWants } from './order.js';
+import { NoticeReader, Session } from './session.js';
+import {
+  DEFAULT_LIMITS,
+  type MessageReceiver,
+  type NotifyCounters,
+  type NotifyLimits,
+  newCounters,
+  type PeerInfo,
+  type Receiver,
+  type SendSource,
+} from './types.js';
+import { fullTypeName, messageNotice, PROTOCOL_VERSION, RawNotifyService, versionNotice } from './wire.js';
+
+export interface NotifyServerOptions {
+  /** What peers may get. Sent in the order of controller spec section 17.3, others after that in the order given. */
+  readonly sources: readonly SendSource[];
+  /** What peers may send; with `messageReceivers` this is the want list. */
+  readonly receivers: readonly Receiver[];
+  readonly messageReceivers: readonly MessageReceiver[];
+  readonly tls?: TlsMaterial | undefined;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  readonly limits?: Partial<NotifyLimits>;
+}
+
+interface Connection {
+  readonly peer: PeerInfo;
+  readonly session: Session;
+  readonly wants: ReadonlySet<string>;
+}
+
+/** The controller's end of notify: accepts agents, match engines and other clients, and keeps each of them up to date. */
+export class NotifyServer {
+  /** Totals since construction. */
+  readonly counters: NotifyCounters = newCounters();
+  readonly #options: NotifyServerOptions;
+  readonly #limits: NotifyLimits;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #rpc: RpcServer;
+  readonly #fanOut: FanOut;
+  readonly #wants: readonly string[];
+  readonly #connections = new Set<Connection>();
+  readonly #stopping = new AbortController();
+  #nextId = 0n;
+
+  /** Follows the sources from now on; call {@link stop} even when {@link listen} was never called. */
+  constructor(options: NotifyServerOptions) {
+    this.#options = options;
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#logger = options.logger.child({ component: 'notify-server' });
+    this.#clock = options.clock ?? systemClock;
+    this.#wants = serverWants(options.receivers, options.messageReceivers);
+    this.#fanOut = new FanOut(
+      inSendOrder(options.sources).map(
+        (source) => new SourceEncoder(source, this.#limits.maxNoticeBytes, this.counters, this.#logger),
+      ),
+    );
+    this.#rpc = new RpcServer({
+      logger: options.logger,
+      name: 'notify',
+      tls: options.tls,
+      clock: this.#clock,
+      keepalive: NOTIFY_SERVER_KEEPALIVE,
+      maxReceiveBytes: this.#limits.maxNoticeBytes,
+    });
+    this.#rpc.addService(RawNotifyService, {
+      streamNotice: bidiStream((call, context) => this.#serve(call as unknown as Duplex, context)),
+    });
+  }
+
+  /** Serves `host:port`; the address in use. @throws EdgeplaneError as RpcServer.listen. */
+  listen(address: string): Promise<string> {
+    return this.#rpc.listen(address);
+  }
+
+  /** Every connected peer, in order of connection. */
+  peers(): PeerInfo[] {
+    return [...this.#connections].map((connection) => connection.peer);
+  }
+
+  /** Changed keys waiting per peer id. */
+  waiting(): ReadonlyMap<bigint, number> {
+    return new Map([...this.#connections].map(({ peer, session }) => [peer.id, session.waiting]));
+  }
+
+  /**
+   * Sends a message to the peers that want its type and satisfy `predicate`. To how many it went; none means that
+   * nobody will answer.
+   */
+  sendMessage(typeName: string, message: unknown, predicate?: (peer: PeerInfo) => boolean): number {
+    const name = fullTypeName(typeName);
+    const frame = messageNotice(name, message);
+    let sent = 0;
+    for (const { peer, session, wants } of this.#connections) {
+      if (!wants.has(name) || (predicate && !predicate(peer))) continue;
+      if (session.sendMessage(frame)) sent += 1;
+    }
+    return sent;
+  }
+
+  /** Ends all sessions cleanly, waits for their receivers, then closes the listener. Safe to call more than once. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('the notify server is stopping'));
+    this.#fanOut.stop();
+    for (const { session } of this.#connections) session.close();
+    await this.#rpc.stop();
+  }
+
+  async #serve(stream: Duplex, context: RpcContext): Promise<void> {
+    // Whatever breaks the stream is seen by its reader.
+    stream.on('error', () => undefined);
+    const reader = new NoticeReader(stream);
+    try {
+      const hello = await reader.handshake({
+        clock: this.#clock,
+        timeoutMs: this.#limits.handshakeTimeoutMs,
+        signal: this.#stopping.signal,
+        expected: () => fail(notifyErrors.EXPECTED_VERSION),
+      });
+      const version = Math.min(hello.version, PROTOCOL_VERSION);
+      const cloudlets = new Set<string>();
+      const peer: PeerInfo = {
+        id: this.#nextId,
+        address: context.peer,
+        wantObjs: hello.wantObjs,
+        filterCloudletKey: hello.filterCloudletKey,
+        version,
+        cloudlets,
+        identity: context.identity,
+      };
+      this.#nextId += 1n;
+      stream.write(versionNotice(version, this.#wants, false));
+      await this.#session(stream, reader, peer, cloudlets);
+    } catch (error) {
+      const gone = context.signal.aborted;
+      this.#logger.info(
+        { peer: context.peer, reason: gone ? 'the peer is gone' : messageOf(error) },
+        'Peer lost',
+      );
+      if (error instanceof EdgeplaneError) throw error;
+    }
+  }
+
+  async #session(
+    stream: Duplex,
+    reader: NoticeReader,
+    peer: PeerInfo,
+    cloudlets: Set<string>,
+  ): Promise<void> {
+    const wants = new Set(peer.wantObjs);
+    const logger = this.#logger.child({ peer: peer.address, id: peer.id.toString() });
+    const inbound = new Inbound({
+      receivers: this.#options.receivers,
+      messageReceivers: this.#options.messageReceivers,
+      peer,
+      logger,
+      counters: this.counters,
+      stampNotifyId: true,
+      prune: false,
+      afterUpdate: (receiver, object) => {
+        if (receiver.type.name !== 'CloudletInfo') return;
+        const cloudlet = receiver.type.keyJsonOf(object);
+        cloudlets.add(cloudlet);
+        if (peer.filterCloudletKey) this.#fanOut.addCloudlet(subscriber, cloudlet);
+      },
+      afterDelete: (receiver, cloudlet) => {
+        if (receiver.type.name !== 'CloudletInfo') return;
+        cloudlets.delete(cloudlet);
+        this.#fanOut.removeCloudlet(subscriber, cloudlet);
+      },
+    });
+    const session = new Session({
+      stream,
+      reader,
+      inbound,
+      feed: this.#fanOut.feed(wants, peer.filterCloudletKey),
+      limits: this.#limits,
+      counters: this.counters,
+      logger,
+    });
+    const subscriber: Subscriber = {
+      wants,
+      filtered: peer.filterCloudletKey,
+      mark: (type, keyJson) => session.mark(type, keyJson),
+    };
+    const connection: Connection = { peer, session, wants };
+    this.#connections.add(connection);
+    this.#fanOut.add(subscriber);
+    logger.info(
+      { from: 'connecting', to: 'connected', version: peer.version, wants: peer.wantObjs },
+      'Peer connected',
+    );
+    try {
+      if (this.#stopping.signal.aborted) session.close();
+      await session.run();
+    } finally {
+      this.#fanOut.remove(subscriber, cloudlets);
+      this.#connections.delete(connection);
+      await inbound.disconnect();
+      logger.info({ from: 'connected', to: 'disconnected' }, 'Peer disconnected');
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import type { ObjectType } from '@edgeplane/objects';
+import type { PeerIdentity } from '@edgeplane/rpc';
+
+/** The other end of a session. */
+export interface PeerInfo {
+  /** On a server: connection id, 0, 1, 2, ... per server; goes into `notify_id` of what the peer sends. On a client: 0. */
+  readonly id: bigint;
+  /** On a server `ip:port` of the peer, on a client the address dialled. */
+  readonly address: string;
+  /** Full message names that the peer wants. */
+  readonly wantObjs: readonly string[];
+  /** Whether the peer wants only objects of the cloudlets that it reports. */
+  readonly filterCloudletKey: boolean;
+  /** Negotiated protocol version. */
+  readonly version: number;
+  /** Key JSON of each cloudlet that the peer has reported on this connection; grows and shrinks with it. */
+  readonly cloudlets: ReadonlySet<string>;
+  /** By client certificate; undefined on a client and without TLS. */
+  readonly identity?: PeerIdentity | undefined;
+}
+
+/**
+ * Objects of one type that are sent to peers. An object is replaced when it changes, never altered in place: its
+ * encoded form is kept for as long as the object itself lives and is shared by all sessions.
+ */
+export interface SendSource<T = unknown, K = unknown> {
+  readonly type: ObjectType<T, K>;
+  /** Key JSON of every object. */
+  keys(): Iterable<string>;
+  get(keyJson: string): T | undefined;
+  /** Calls back after each put or delete; returns the function that ends it. */
+  subscribe(listener: (keyJson: string, previous?: T) => void): () => void;
+}
+
+/**
+ * Takes objects of one type. Calls of one session are made one after another, each awaited; while a handler lags, the
+ * session does not read on. A handler that fails is logged and the session goes on.
+ */
+export interface Receiver<T = unknown, K = unknown> {
+  readonly type: ObjectType<T, K>;
+  onUpdate(object: T, peer: PeerInfo): void | Promise<void>;
+  /** `key` is all that a DELETE notice can be trusted for. */
+  onDelete(key: K, keyJson: string, peer: PeerInfo): void | Promise<void>;
+  /**
+   * Clients only, once per session: the peer has sent everything it had. What is held and not in `validKeyJsons` is
+   * gone. Not called when a notice of the type could not be decoded before: that object may well exist.
+   */
+  onSynced?(validKeyJsons: ReadonlySet<string>, peer: PeerInfo): void | Promise<void>;
+  /** The session is over; on a server, what to do with the peer's objects is up to the receiver. */
+  onDisconnect?(peer: PeerInfo): void | Promise<void>;
+}
+
+/** Takes messages, which have no key and are not kept, such as ExecRequest and Metric. */
+export interface MessageReceiver<M = unknown> {
+  /** Short or full name: `Metric` or `edgeproto.Metric`. */
+  readonly typeName: string;
+  onMessage(message: M, peer: PeerInfo): void | Promise<void>;
+}
+
+/** Bounds of a session. */
+export interface NotifyLimits {
+  /** Largest notice accepted or sent, bytes; default 4 MiB. */
+  readonly maxNoticeBytes: number;
+  /** Changed keys that may wait for a slow peer before it is disconnected; default 250,000. */
+  readonly maxDirtyKeys: number;
+  /** Messages that may wait for a slow peer; more are dropped and counted; default 1000. */
+  readonly maxMessages: number;
+  /** Time for connecting and shaking hands, milliseconds; default 10 s. */
+  readonly handshakeTimeoutMs: number;
+}
+
+export const DEFAULT_LIMITS: NotifyLimits = {
+  maxNoticeBytes: 4 * 1024 * 1024,
+  maxDirtyKeys: 250_000,
+  maxMessages: 1000,
+  handshakeTimeoutMs: 10_000,
+};
+
+/** Totals since the start of the server or client. */
+export interface NotifyCounters {
+  noticesSent: number;
+  noticesReceived: number;
+  /** Notices of a known type whose body could not be decoded, or whose type URL has no `/`. */
+  undecodable: number;
+  /** Notices of types that nobody here takes. */
+  unknownType: number;
+  handlerFailures: number;
+  messagesDropped: number;
+  /** Objects not sent because they are larger than a notice may be, or cannot be encoded. */
+  unsendable: number;
+}
+
+export function newCounters(): NotifyCounters {
+  return {
+    noticesSent: 0,
+    noticesReceived: 0,
+    undecodable: 0,
+    unknownType: 0,
+    handlerFailures: 0,
+    messagesDropped: 0,
+    unsendable: 0,
+  };
+}
