@@ -1,6 +1,8 @@
+import { setMaxListeners } from 'node:events';
 import { get } from 'node:http';
 import { connect } from 'node:net';
-import { type Clock, fail, messageOf, sleep } from '@edgeplane/base';
+import { addAbortSignal } from 'node:stream';
+import { type Clock, deferred, fail, messageOf, sleep } from '@edgeplane/base';
 import { qemuErrors } from './errors.js';
 
 export interface WaitOptions {
@@ -10,54 +12,62 @@ export interface WaitOptions {
   readonly signal?: AbortSignal;
 }
 
-const PAUSE_MS = 50;
 /**
- * User-mode networking accepts a connection long before the guest can answer it, and such a connection never will.
- * So most tries are short, to notice the guest soon, and every fourth is long, for a guest that is slow.
+ * User-mode networking accepts a connection long before the guest can answer it, and such a connection may never be
+ * answered. So tries overlap: a new one starts at this pace, and each is given time for a guest that is slow.
  */
-const TRY_MS = [300, 300, 300, 3000] as const;
+const PACE_MS = 150;
+const TRY_MS = 3000;
 
 /**
  * Resolves when something accepts TCP connections at the address. QEMU's own forwards accept at once, so this says
  * that QEMU listens; use {@link waitForHttp} to know that the guest serves.
  */
 export function waitForTcp(host: string, port: number, options: WaitOptions): Promise<void> {
-  return repeat(`tcp ${host}:${port}`, options, (ms) => tryTcp(host, port, ms));
+  return repeat(`tcp ${host}:${port}`, options, (ms, over) => tryTcp(host, port, ms, over));
 }
 
 /** Resolves with the body of the first answer with a status below 500. */
 export function waitForHttp(host: string, port: number, path: string, options: WaitOptions): Promise<string> {
-  return repeat(`http://${host}:${port}${path}`, options, (ms) => tryHttp(host, port, path, ms));
+  return repeat(`http://${host}:${port}${path}`, options, (ms, over) => tryHttp(host, port, path, ms, over));
 }
 
 async function repeat<T>(
   address: string,
   options: WaitOptions,
-  attempt: (ms: number) => Promise<T>,
+  attempt: (ms: number, over: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const { clock, deadlineMs, signal } = options;
   const end = clock.monotonic() + deadlineMs;
-  for (let n = 0; ; n++) {
-    signal?.throwIfAborted();
-    const patience = TRY_MS[n % TRY_MS.length] ?? 300;
-    try {
-      return await attempt(Math.max(1, Math.min(patience, end - clock.monotonic())));
-    } catch (error) {
-      if (clock.monotonic() + PAUSE_MS >= end) {
-        throw fail(
-          qemuErrors.notReachable,
-          { address, ms: deadlineMs, reason: messageOf(error) },
-          { cause: error },
-        );
-      }
+  const over = new AbortController();
+  // One listener for each try in flight.
+  setMaxListeners(0, over.signal);
+  const first = deferred<T>();
+  let answered = false;
+  let reason = 'no answer';
+  try {
+    for (let left = deadlineMs; left > 0; left = end - clock.monotonic()) {
+      attempt(Math.min(TRY_MS, left), over.signal).then(
+        (value) => {
+          answered = true;
+          first.resolve(value);
+        },
+        (error: unknown) => {
+          reason = messageOf(error);
+        },
+      );
+      await Promise.race([first.promise, sleep(clock, Math.min(PACE_MS, left), signal)]);
+      if (answered) return await first.promise;
     }
-    await sleep(clock, PAUSE_MS, signal);
+    throw fail(qemuErrors.notReachable, { address, ms: deadlineMs, reason });
+  } finally {
+    over.abort();
   }
 }
 
-function tryTcp(host: string, port: number, ms: number): Promise<void> {
+function tryTcp(host: string, port: number, ms: number, over: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port });
+    const socket = addAbortSignal(over, connect({ host, port }));
     socket.setTimeout(ms, () => socket.destroy(new Error('timed out')));
     socket.once('connect', () => {
       socket.destroy();
@@ -67,9 +77,9 @@ function tryTcp(host: string, port: number, ms: number): Promise<void> {
   });
 }
 
-function tryHttp(host: string, port: number, path: string, ms: number): Promise<string> {
+function tryHttp(host: string, port: number, path: string, ms: number, over: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
-    const request = get({ host, port, path, agent: false, timeout: ms }, (response) => {
+    const request = get({ host, port, path, agent: false, timeout: ms, signal: over }, (response) => {
       let body = '';
       response.setEncoding('utf8').on('data', (text: string) => {
         body += text;
