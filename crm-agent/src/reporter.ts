@@ -15,19 +15,14 @@ export interface InfoTable<I extends InstanceInfo> {
   delete(keyJson: string): void;
 }
 
-/** The outbound stream, as far as reporting goes. */
-export interface Outbound {
-  /** Resolves when the last change of that key was handed to the stream, or there is no stream. */
-  flushed(typeName: string, keyJson: string, signal: AbortSignal): Promise<void>;
-}
-
 export interface ReporterOptions<I extends InstanceInfo> {
   /** Full type name, such as `edgeproto.AppInstInfo`. */
   readonly typeName: string;
   readonly table: InfoTable<I>;
   /** Builds the Info of a key in a state. */
   readonly build: (keyJson: string, state: TrackedState, errors: readonly string[]) => I;
-  readonly outbound: Outbound;
+  /** Resolves when the last change of that key was handed to the stream, or there is no stream. */
+  readonly flushed: (keyJson: string) => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -86,9 +81,9 @@ export class Reporter<I extends InstanceInfo> {
   }
 
   async #settle(keyJson: string, signal: AbortSignal): Promise<void> {
-    const { outbound, typeName, clock } = this.#options;
+    const { flushed, clock } = this.#options;
     if (!this.#options.table.get(keyJson)) return;
-    await waitAtMost(clock, FLUSH_LIMIT_MS, signal, (s) => outbound.flushed(typeName, keyJson, s));
+    await waitAtMost(clock, FLUSH_LIMIT_MS, signal, () => flushed(keyJson));
   }
 
   #put(keyJson: string, info: I): void {

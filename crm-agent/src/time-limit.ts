@@ -21,15 +21,12 @@ export async function waitAtMost(
   clock: Clock,
   ms: number,
   signal: AbortSignal,
-  event: (signal: AbortSignal) => Promise<unknown>,
+  event: () => Promise<unknown>,
 ): Promise<void> {
   const over = new AbortController();
   const either = AbortSignal.any([signal, over.signal]);
   try {
-    await Promise.race([
-      event(either).catch(() => undefined),
-      sleep(clock, ms, either).catch(() => undefined),
-    ]);
+    await Promise.race([event().catch(() => undefined), sleep(clock, ms, either).catch(() => undefined)]);
   } finally {
     over.abort();
   }

@@ -46,7 +46,7 @@ async function setUp(settings: Partial<FakeSettings> = {}, clock = systemClock) 
       state,
       errors: [...errors],
     }),
-    outbound: { flushed: async () => undefined },
+    flushed: async () => undefined,
     clock: systemClock,
     logger: silentLogger,
   });
@@ -161,10 +161,10 @@ test('an instance waits for its App', async () => {
   await t.workers.idle();
   assert.equal(t.states(), []);
   t.tables.apps.set(...entry);
-  t.workers.wake(t.keyJson);
+  t.workers.wakeWaiting();
   await t.workers.idle();
   assert.equal(t.states(), [S.CREATING, S.READY]);
-  t.workers.wake(t.keyJson);
+  t.workers.wakeWaiting();
   await t.workers.idle();
   assert.equal(t.states(), [S.CREATING, S.READY]);
 });

@@ -72,6 +72,8 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
   readonly #goneIn = new Map<string, number>();
   /** Work that a request to delete cuts short. */
   readonly #cancellable = new Map<string, AbortController>();
+  /** Keys whose work could not be begun yet. */
+  readonly #waiting = new Set<string>();
   #counter = 0;
   #stopping = false;
 
@@ -100,9 +102,9 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
     this.#queue.add(keyJson);
   }
 
-  /** Something the key's work waited for is there. */
-  wake(keyJson: string): void {
-    this.#queue.add(keyJson);
+  /** Something that work may have waited for is there. */
+  wakeWaiting(): void {
+    for (const keyJson of this.#waiting) this.#queue.add(keyJson);
   }
 
   /** Resolves when no work is running or queued. */
@@ -117,15 +119,13 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
   }
 
   async #work(keyJson: string, signal: AbortSignal): Promise<void> {
-    const { kind, reporter, logger } = this.#options;
+    const { kind, reporter } = this.#options;
     const notice = this.#noticed.get(keyJson);
+    this.#waiting.delete(keyJson);
     if (notice === undefined || notice === this.#handled.get(keyJson)) return;
     const object = kind.desired(keyJson);
     const blocked = object && kind.blocked(keyJson, object);
-    if (blocked) {
-      logger.info({ key: keyJson, reason: blocked }, `${kind.name} waits`);
-      return;
-    }
+    if (blocked) return this.#wait(keyJson, blocked);
     const decision = decide({
       desired: object && kind.stateOf(object),
       reported: reporter.stateOf(keyJson),
@@ -162,9 +162,9 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
 
   /** True when the notice was acted upon, whatever came of it. */
   async #carryOut(verb: Verb, keyJson: string, plan: Plan, signal: AbortSignal): Promise<boolean> {
-    const { kind, reporter, logger } = this.#options;
+    const { kind, reporter } = this.#options;
     if ('wait' in plan) {
-      logger.info({ key: keyJson, reason: plan.wait }, `${kind.name} waits`);
+      this.#wait(keyJson, plan.wait);
       return false;
     }
     if ('refuse' in plan) {
@@ -233,6 +233,11 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
     // Described first, so that READY and what describes it are one report.
     const decorate = await kind.describe(keyJson, signal);
     await reporter.report(keyJson, TrackedState.READY, signal, decorate);
+  }
+
+  #wait(keyJson: string, reason: string): void {
+    this.#waiting.add(keyJson);
+    this.#options.logger.info({ key: keyJson, reason }, `${this.#options.kind.name} waits`);
   }
 
   #operation(keyJson: string, signal: AbortSignal): Operation {

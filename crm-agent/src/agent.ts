@@ -1,0 +1,146 @@
+import { join } from 'node:path';
+import {
+  type Clock,
+  createLogger,
+  type Logger,
+  type Random,
+  type Service,
+  systemClock,
+  systemRandom,
+} from '@edgeplane/base';
+import { OBJECTS } from '@edgeplane/objects';
+import { loadTls, RpcServer } from '@edgeplane/rpc';
+import { gatherCloudletInfo } from './cloudlet-info.js';
+import type { AgentConfig } from './config.js';
+import { startControlLoop } from './control-loop.js';
+import type { Driver } from './drivers/driver.js';
+import type { AnswerOffer } from './exec-requests.js';
+import { makeDriver } from './make-driver.js';
+import { lockStateDir, type StateLock } from './state-lock.js';
+
+/** What an agent may be given instead of its own. */
+export interface AgentOverrides {
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** A driver that is not initialised yet. */
+  readonly driver?: Driver;
+  /** Opens remote shells; without it every request for one is refused. */
+  readonly answerOffer?: AnswerOffer;
+}
+
+export interface Agent extends Service {
+  /** `api`: where health and reflection are served, once started. */
+  readonly addresses: Readonly<Record<string, string>>;
+}
+
+/**
+ * The agent of one cloudlet (CRM, spec sections 9 and 10): takes what the controller wants from the notify stream, has
+ * the driver do it, and reports how far it is. `start` resolves when earlier work is recovered and the stream is being
+ * connected; it does not wait for a controller.
+ */
+export function createAgent(config: AgentConfig, overrides: AgentOverrides = {}): Agent {
+  return new CloudletAgent(config, overrides);
+}
+
+class CloudletAgent implements Agent {
+  readonly addresses: Record<string, string> = {};
+  readonly #config: AgentConfig;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #driver: Driver;
+  readonly #answerOffer: AnswerOffer | undefined;
+  readonly #abort = new AbortController();
+  /** What to undo, in reverse order. */
+  readonly #cleanups: (() => Promise<void> | void)[] = [];
+  #started: Promise<void> | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(config: AgentConfig, overrides: AgentOverrides) {
+    this.#config = config;
+    this.#logger = overrides.logger ?? createLogger({ name: 'crm-agent' });
+    this.#clock = overrides.clock ?? systemClock;
+    this.#random = overrides.random ?? systemRandom;
+    this.#driver = overrides.driver ?? makeDriver(config);
+    this.#answerOffer = overrides.answerOffer;
+  }
+
+  start(): Promise<void> {
+    this.#started ??= this.#start();
+    return this.#started;
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #start(): Promise<void> {
+    const { signal } = this.#abort;
+    const tls = this.#config.tls === '' ? undefined : loadTls(this.#config.tls);
+    const lock: StateLock = await lockStateDir(this.#config.stateDir);
+    this.#cleanups.push(() => lock.release());
+    if (this.#config.apiAddr !== 'off') {
+      const api = new RpcServer({ logger: this.#logger, name: 'api', tls, clock: this.#clock });
+      this.#cleanups.push(() => api.stop(0));
+      this.addresses['api'] = await api.listen(this.#config.apiAddr);
+    }
+    signal.throwIfAborted();
+    await this.#startDriver(signal);
+    const recovered = await this.#driver.recover(signal);
+    const info = await gatherCloudletInfo(this.#config.cloudletKey, this.#driver, signal);
+    signal.throwIfAborted();
+
+    this.#logger.info(
+      { clusterInsts: recovered.clusterInsts.length, appInsts: recovered.appInsts.length },
+      'Recovered',
+    );
+    const loop = startControlLoop({
+      config: this.#config,
+      driver: this.#driver,
+      info,
+      recovered,
+      tls,
+      answerOffer: this.#answerOffer,
+      logger: this.#logger,
+      clock: this.#clock,
+      random: this.#random,
+    });
+    this.#cleanups.push(() => loop.stop());
+  }
+
+  async #startDriver(signal: AbortSignal): Promise<void> {
+    // Also when init fails half way: what it started has to end.
+    this.#cleanups.push(() => this.#driver.stop(this.#config.onStop));
+    await this.#driver.init(
+      {
+        cloudletKey: this.#config.cloudletKey,
+        cloudletKeyJson: OBJECTS.Cloudlet.keyJson(this.#config.cloudletKey),
+        stateDir: join(this.#config.stateDir, this.#driver.name),
+        publicAddr: this.#config.publicAddr,
+        imageDir: this.#config.imageDir,
+        logger: this.#logger,
+        clock: this.#clock,
+        random: this.#random,
+      },
+      signal,
+    );
+    this.#logger.info({ platform: this.#driver.name, ...this.#driver.capabilities }, 'Driver ready');
+  }
+
+  async #stop(): Promise<void> {
+    this.#abort.abort(new Error('agent stopped'));
+    await this.#started?.catch(() => undefined);
+    let failure: unknown;
+    for (const cleanup of this.#cleanups.reverse()) {
+      try {
+        await cleanup();
+      } catch (error) {
+        failure ??= error;
+        this.#logger.error({ err: error }, 'Stopping a part failed');
+      }
+    }
+    if (failure !== undefined) throw failure;
+  }
+}

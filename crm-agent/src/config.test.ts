@@ -1,0 +1,61 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parseCloudletKey } from './cloudlet-key.js';
+import { parseConfig } from './config.js';
+
+const KEY = '{"operator_key":{"name":"TMUS"},"name":"cloud one"}';
+const environment = { variables: {}, cwd: '/work' };
+const parse = (args: string[], variables: Record<string, string> = {}) =>
+  parseConfig(args, { ...environment, variables }).config;
+
+test('a cloudlet key is JSON or YAML, with proto or squashed names', () => {
+  const key = { operatorKey: { name: 'TMUS' }, name: 'cloud one' };
+  for (const text of [
+    KEY,
+    'operatorkey: {name: TMUS}\nname: cloud one',
+    '{operator_key: {name: TMUS}, name: cloud one}',
+    '{"operatorkey":{"name":"TMUS"},"name":"cloud one"}',
+  ])
+    assert.equal(parseCloudletKey(text), key, text);
+});
+
+test('a key that is none is refused with the reason', () => {
+  assert.throws(() => parseCloudletKey(' '), /cloudletKey is not set/);
+  for (const [text, reason] of [
+    ['{"operator_key":', /invalid cloudletKey \{"operator_key":: /],
+    ['{"name":"x"}', /Invalid operator name/],
+    ['{"operator_key":{"name":"x"}}', /Invalid cloudlet name/],
+    ['{"operator_key":{"name":"x"},"name":"/"}', /Invalid cloudlet name/],
+    ['{"operator":{"name":"x"},"name":"y"}', /operator/],
+    ['just text', /must be an object/],
+  ] as const)
+    assert.throws(() => parseCloudletKey(text), reason, text);
+});
+
+test('the platform falls back to the variable, then to the operator', () => {
+  assert.is(parse(['--cloudletKey', KEY, '--platform', 'local']).platform, 'local');
+  assert.is(parse(['--cloudletKey', KEY], { PLATFORM: 'fakecloudlet' }).platform, 'fakecloudlet');
+  assert.is(parse(['--cloudletKey', '{operatorkey: {name: local}, name: x}']).platform, 'local');
+  assert.throws(
+    () => parse(['--cloudletKey', KEY]),
+    /unknown platform TMUS, must be one of fakecloudlet, local/,
+  );
+});
+
+test('defaults, and a state folder of the cloudlet', () => {
+  const config = parse(['-cloudletKey', KEY, '-platform=fakecloudlet', '-plugin', 'x.so', '-d', 'notify']);
+  assert.is(config.apiAddr, '127.0.0.1:55099');
+  assert.equal(config.notifyAddrs, ['127.0.0.1:50001']);
+  assert.is(config.stateDir, '/work/.edgeplane/agent/TMUS/cloud-one');
+  assert.is(config.onStop, 'keep');
+  assert.is(config.publicAddr, '127.0.0.1');
+});
+
+test('settings that make no sense are named', () => {
+  const args = ['--cloudletKey', KEY, '--platform', 'fakecloudlet'];
+  assert.throws(() => parse([...args, '--notifyAddrs', ' , ']), /--notify-addrs/);
+  assert.throws(() => parse([...args, '--on-stop', 'maybe']), /--on-stop/);
+  assert.throws(() => parse([...args, '--fake-fail', 'create']), /--fake-fail/);
+});
+
+test.run();

@@ -1,0 +1,104 @@
+import type { Clock, Logger, Random } from '@edgeplane/base';
+import { NotifyClient, ObjectTable, type SendSource } from '@edgeplane/notify';
+import { OBJECTS } from '@edgeplane/objects';
+import type { CloudletInfo } from '@edgeplane/proto/edgeproto/cloudlet.js';
+import { NodeType } from '@edgeplane/proto/edgeproto/node.js';
+import type { TlsMaterial } from '@edgeplane/rpc';
+import { appKind } from './app-kind.js';
+import { clusterKind } from './cluster-kind.js';
+import type { AgentConfig } from './config.js';
+import { desiredTables, receiversOf } from './desired.js';
+import type { Driver, Recovered } from './drivers/driver.js';
+import { type AnswerOffer, execReceiver } from './exec-requests.js';
+import { appInstChannel, clusterInstChannel } from './info-reporters.js';
+import { InstanceWorkers } from './workers.js';
+
+export interface ControlLoopOptions {
+  readonly config: AgentConfig;
+  readonly driver: Driver;
+  readonly info: CloudletInfo;
+  readonly recovered: Recovered;
+  readonly tls: TlsMaterial | undefined;
+  readonly answerOffer: AnswerOffer | undefined;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Types the agent asks for, in the order of the reference (spec section 9.2). */
+const WANTED = ['Flavor', 'App', 'AppInst', 'Cloudlet', 'ClusterInst', 'ExecRequest'];
+
+/**
+ * Everything between the notify stream and the driver: tables of what is wanted, workers that bring it about, tables of
+ * what is reported. Runs from construction until `stop`.
+ */
+export function startControlLoop(options: ControlLoopOptions): { stop(): Promise<void> } {
+  const { config, driver, logger, clock } = options;
+  const tables = desiredTables();
+  let disconnects = 0;
+  const connected = () => client.state !== 'disconnected';
+  const clusterReports = clusterInstChannel({ clock, logger, connected });
+  const appReports = appInstChannel({ clock, logger, connected });
+  // Odd while connected, so that what was reported to nobody does not count as reported on the next connection.
+  const session = () => disconnects * 2 + (connected() ? 1 : 0);
+  const clusters = new InstanceWorkers({
+    kind: clusterKind(tables, driver),
+    reporter: clusterReports.reporter,
+    ...{ session, clock, logger },
+  });
+  const apps = new InstanceWorkers({
+    kind: appKind(tables, driver, logger),
+    reporter: appReports.reporter,
+    ...{ session, clock, logger },
+  });
+  clusters.recovered(options.recovered.clusterInsts);
+  apps.recovered(options.recovered.appInsts);
+  tables.clusterInsts.subscribe((keyJson) => clusters.notice(keyJson));
+  tables.appInsts.subscribe((keyJson) => apps.notice(keyJson));
+  tables.apps.subscribe(() => apps.wakeWaiting());
+
+  const cloudletInfos = new ObjectTable(OBJECTS.CloudletInfo);
+  cloudletInfos.put(options.info);
+  const nodes = new ObjectTable(OBJECTS.Node);
+  const { hostname, cloudletKey } = config;
+  nodes.put(OBJECTS.Node.withKey({ name: hostname, nodeType: NodeType.NODE_CRM, cloudletKey }));
+
+  const client = new NotifyClient({
+    addrs: config.notifyAddrs,
+    wantObjs: WANTED,
+    filterCloudletKey: true,
+    sources: [
+      cloudletInfos as unknown as SendSource,
+      appReports.source,
+      clusterReports.source,
+      nodes as unknown as SendSource,
+    ],
+    receivers: receiversOf(tables, () => {
+      disconnects += 1;
+      clusterReports.disconnected();
+      appReports.disconnected();
+    }),
+    messageReceivers: [
+      execReceiver({
+        tables,
+        driver,
+        answerOffer: options.answerOffer,
+        cloudletKeyJson: OBJECTS.Cloudlet.keyJson(cloudletKey),
+        reply: (message) => client.sendMessage('ExecRequest', message),
+      }),
+    ],
+    tls: options.tls,
+    logger,
+    clock,
+    random: options.random,
+  });
+  client.start();
+  return {
+    async stop() {
+      await Promise.all([clusters.stop(), apps.stop()]);
+      await client.stop();
+      clusterReports.stop();
+      appReports.stop();
+    },
+  };
+}

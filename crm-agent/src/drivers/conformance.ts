@@ -1,0 +1,183 @@
+import { OBJECTS } from '@edgeplane/objects';
+import type { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { testOperation } from '../testing.js';
+import type { AppInstRequest, ClusterInstRequest, Driver, InstanceState, Recovered } from './driver.js';
+
+/** What the suite needs to exercise one driver. */
+export interface ConformanceSetup {
+  /** A driver on the state of the same site each time; initialised. The suite stops it. */
+  open(): Promise<Driver>;
+  readonly cluster: ClusterInstRequest;
+  readonly app: AppInstRequest;
+  /** The same App, made from another request: another image, command or port. */
+  readonly changedApp: AppInstRequest;
+  /** A request that cannot succeed, and what its error has to name. */
+  readonly impossibleApp: { readonly request: AppInstRequest; readonly names: RegExp } | undefined;
+  /** Throws when the instance does not serve, or, with `gone`, when anything of it is left. */
+  check(app: AppInstRequest, expected: 'serves' | 'gone'): Promise<void>;
+}
+
+type Suite = ReturnType<typeof suite>;
+
+/**
+ * What every driver has to do, whatever it drives: operations repeat, survive being cut off at any step, and leave
+ * nothing. Each test starts and ends with an empty site.
+ */
+export function driverConformance(tests: Suite, setup: () => ConformanceSetup): void {
+  const run = (name: string, body: (driver: Driver, s: ConformanceSetup) => Promise<void>) => {
+    tests(name, async () => {
+      const s = setup();
+      const driver = await s.open();
+      try {
+        assert.equal(await driver.recover(signal()), EMPTY, 'the site is empty before');
+        await body(driver, s);
+      } finally {
+        await driver.deleteAppInst(s.app.keyJson, testOperation());
+        await driver.deleteClusterInst(s.cluster.keyJson, testOperation());
+        await driver.stop('keep');
+      }
+      await s.check(s.app, 'gone');
+    });
+  };
+
+  run('gathers limits and at least one flavor', async (driver) => {
+    const info = await driver.gatherInfo(signal());
+    assert.ok(info.ram > 0n && info.vcores > 0n && info.disk > 0n);
+    assert.ok(info.flavors.length > 0 && info.flavors.every((f) => f.name !== ''));
+  });
+
+  run('creates, serves, describes and deletes; each repeated', async (driver, s) => {
+    for (let round = 0; round < 2; round++) {
+      await driver.createClusterInst(s.cluster, testOperation());
+      await driver.createAppInst(s.app, testOperation());
+      await s.check(s.app, 'serves');
+      const { containerIds } = await driver.appInstRuntime(s.app.keyJson, signal());
+      if (driver.capabilities.exec && containerIds.length > 0)
+        assert.ok((await driver.containerCommand(s.app.keyJson, '', 'true')).length > 0);
+    }
+    for (let round = 0; round < 2; round++) {
+      await driver.deleteAppInst(s.app.keyJson, testOperation());
+      await s.check(s.app, 'gone');
+      await driver.deleteClusterInst(s.cluster.keyJson, testOperation());
+    }
+    await rejects(driver.appInstRuntime(s.app.keyJson, signal()), /not present/);
+  });
+
+  run('a create from another request replaces what is there', async (driver, s) => {
+    await driver.createClusterInst(s.cluster, testOperation());
+    await driver.createAppInst(s.app, testOperation());
+    await driver.createAppInst(s.changedApp, testOperation());
+    await s.check(s.changedApp, 'serves');
+  });
+
+  run('a new driver finds what an earlier one made, and can remove it', async (driver, s) => {
+    await driver.createClusterInst(s.cluster, testOperation());
+    await driver.createAppInst(s.app, testOperation());
+    await driver.stop('keep');
+    const next = await s.open();
+    try {
+      assert.equal(states(await next.recover(signal())), { clusters: ['ready'], apps: ['ready'] });
+      await s.check(s.app, 'serves');
+      await next.deleteAppInst(s.app.keyJson, testOperation());
+      await next.deleteClusterInst(s.cluster.keyJson, testOperation());
+      assert.equal(await next.recover(signal()), EMPTY);
+    } finally {
+      await next.stop('keep');
+    }
+  });
+
+  run('workloads stopped with the driver come back with the next one', async (driver, s) => {
+    await driver.createClusterInst(s.cluster, testOperation());
+    await driver.createAppInst(s.app, testOperation());
+    await driver.stop('stop');
+    const next = await s.open();
+    try {
+      assert.equal(states(await next.recover(signal())), { clusters: ['ready'], apps: ['ready'] });
+      await s.check(s.app, 'serves');
+      await next.deleteAppInst(s.app.keyJson, testOperation());
+      await next.deleteClusterInst(s.cluster.keyJson, testOperation());
+    } finally {
+      await next.stop('keep');
+    }
+  });
+
+  run('a create that was cut off is completed by the next one', async (driver, s) => {
+    await driver.createClusterInst(s.cluster, testOperation());
+    for (let step = 0; step < 6; step++) {
+      const cut = new AbortController();
+      let left = step;
+      const operation = {
+        signal: cut.signal,
+        progress: () => {
+          if (left-- === 0) cut.abort(new Error('cut off'));
+        },
+      };
+      await driver.createAppInst(s.app, operation).catch(() => undefined);
+    }
+    await driver.createAppInst(s.app, testOperation());
+    await s.check(s.app, 'serves');
+  });
+
+  run('a delete that was cut off is completed by the next one', async (driver, s) => {
+    await driver.createClusterInst(s.cluster, testOperation());
+    await driver.createAppInst(s.app, testOperation());
+    await driver.deleteAppInst(s.app.keyJson, testOperation(AbortSignal.abort())).catch(() => undefined);
+    await driver.deleteAppInst(s.app.keyJson, testOperation());
+    await s.check(s.app, 'gone');
+  });
+
+  run('what cannot be made fails with a reason and can be deleted', async (driver, s) => {
+    if (!s.impossibleApp) return;
+    const { request, names } = s.impossibleApp;
+    await driver.createClusterInst(s.cluster, testOperation());
+    await rejects(driver.createAppInst(request, testOperation()), names);
+    await driver.deleteAppInst(request.keyJson, testOperation());
+    await s.check(request, 'gone');
+  });
+
+  run('deleting what was never there succeeds', async (driver, s) => {
+    await driver.deleteAppInst(s.app.keyJson, testOperation());
+    await driver.deleteClusterInst(s.cluster.keyJson, testOperation());
+  });
+
+  run('instances are told apart by their whole key', async (driver, s) => {
+    const other = {
+      ...s.cluster,
+      clusterInst: { ...s.cluster.clusterInst, key: withDeveloper(s.cluster, 'other developer') },
+    };
+    const request = { ...other, keyJson: OBJECTS.ClusterInst.keyJsonOf(other.clusterInst) };
+    await driver.createClusterInst(s.cluster, testOperation());
+    await driver.createClusterInst(request, testOperation());
+    await driver.deleteClusterInst(s.cluster.keyJson, testOperation());
+    assert.equal(
+      (await driver.recover(signal())).clusterInsts.map((c) => c.keyJson),
+      [request.keyJson],
+    );
+    await driver.deleteClusterInst(request.keyJson, testOperation());
+  });
+}
+
+const EMPTY: Recovered = { clusterInsts: [], appInsts: [] };
+
+function signal(): AbortSignal {
+  return new AbortController().signal;
+}
+
+function states(found: Recovered): { clusters: InstanceState[]; apps: InstanceState[] } {
+  return { clusters: found.clusterInsts.map((i) => i.state), apps: found.appInsts.map((i) => i.state) };
+}
+
+function withDeveloper(request: ClusterInstRequest, developer: string) {
+  const { key } = request.clusterInst;
+  if (!key) throw new Error('the request has no key');
+  return { ...key, developer };
+}
+
+async function rejects(promise: Promise<unknown>, pattern: RegExp): Promise<void> {
+  const outcome = await promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  assert.match(outcome instanceof Error ? outcome.message : 'no failure', pattern);
+}

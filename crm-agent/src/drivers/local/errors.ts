@@ -1,0 +1,20 @@
+import { defineErrors } from '@edgeplane/base';
+
+/** What the local driver tells users. */
+export const localErrors = defineErrors({
+  IMAGE_NOT_FOUND: ['NOT_FOUND', 'image "{image}" not found: looked for {places}'],
+  IMAGE_OUTSIDE: ['INVALID_ARGUMENT', 'image "{image}" leads out of the image directory'],
+  DEPLOYMENT_UNSUPPORTED: [
+    'UNIMPLEMENTED',
+    'deployment {deployment} is not supported on platform local, must be one of docker, kubernetes, vm',
+  ],
+  VM_UNAVAILABLE: [
+    'FAILED_PRECONDITION',
+    'virtual machines need the Debian packages qemu-system-x86 and qemu-utils: {reason}',
+  ],
+  CONTAINERS_UNAVAILABLE: ['FAILED_PRECONDITION', 'this host cannot run containers: {reason}'],
+  BAD_ENV_VARS: ['INVALID_ARGUMENT', 'config of kind envVarsYaml: {rule}, but got "{value}"'],
+  BAD_PUBLIC_ADDR: ['INVALID_ARGUMENT', '--public-addr: must be an IPv4 address, but got "{value}"'],
+  NO_FLAVOR: ['FAILED_PRECONDITION', 'flavor {name} has no {what}'],
+  VM_DIED: ['ABORTED', 'virtual machine stopped right after its start: {reason}'],
+});

@@ -1,0 +1,46 @@
+import { fail } from '@edgeplane/base';
+import { stringify } from 'yaml';
+import type { VmSpec } from '../../engines/qemu/index.js';
+import { hostName, shortHash } from '../../host-names.js';
+import type { AppInstRequest } from '../driver.js';
+import { localErrors } from './errors.js';
+import { planPorts } from './ports.js';
+
+export interface PlanSettings {
+  readonly publicAddr: string;
+  /** Key JSON of the agent's cloudlet; labels everything made for it. */
+  readonly cloudletKeyJson: string;
+}
+
+/**
+ * The machine of a vm AppInst. `image` is a path or URL. The flavor gives CPUs, memory (MB) and disk (GB); an App
+ * without a manifest may give a command, which then runs at first boot.
+ */
+export function planVm(request: AppInstRequest, image: string, settings: PlanSettings): VmSpec {
+  const { app, appInst, flavor, keyJson } = request;
+  const need = (value: bigint, what: string): number => {
+    const number = Number(value);
+    if (number > 0) return number;
+    throw fail(localErrors.NO_FLAVOR, { name: flavor.key?.name ?? '', what });
+  };
+  const id = hostName([app.key?.name ?? ''], keyJson);
+  const userData = app.deploymentManifest || commandUserData(app.command);
+  return {
+    id,
+    cpus: need(flavor.vcpus, 'vcpus'),
+    memoryMib: need(flavor.ram, 'ram'),
+    image,
+    ...(flavor.disk > 0n ? { diskMib: Number(flavor.disk) * 1024 } : {}),
+    forwards: planPorts(appInst.mappedPorts, settings.publicAddr).published,
+    cloudInit: {
+      instanceId: `ep-${shortHash(keyJson)}`,
+      hostname: id,
+      ...(userData === '' ? {} : { userData }),
+    },
+    labels: { cloudlet: settings.cloudletKeyJson, appInst: keyJson },
+  };
+}
+
+function commandUserData(command: string): string {
+  return command === '' ? '' : `#cloud-config\n${stringify({ runcmd: [command] })}`;
+}

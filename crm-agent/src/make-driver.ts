@@ -1,0 +1,13 @@
+import type { AgentConfig } from './config.js';
+import type { Driver } from './drivers/driver.js';
+import { FakeDriver } from './drivers/fake/index.js';
+
+/** The driver of the configured platform, not initialised. */
+export function makeDriver(config: AgentConfig): Driver {
+  switch (config.platform) {
+    case 'fakecloudlet':
+      return new FakeDriver(config.fake);
+    case 'local':
+      throw new Error('local is not built yet');
+  }
+}
