@@ -24,7 +24,8 @@ test('waits over refusals, silence and server errors until the first answer', as
   const port = await listening(server);
   await waitForTcp('127.0.0.1', port, { clock: systemClock, deadlineMs: 5000 });
   const body = await waitForHttp('127.0.0.1', port, '/', { clock: systemClock, deadlineMs: 10_000 });
-  assert.is(body, 'answer 4');
+  // Tries overlap, so on a slow machine a later one may be answered first.
+  assert.match(body, /^answer ([4-9]|\d\d)$/);
   server.closeAllConnections();
   server.close();
 });
@@ -33,13 +34,13 @@ test('says what was not reached, for how long, and why', async () => {
   const server = createServer();
   const port = await listening(server);
   await new Promise((resolve) => server.close(resolve));
-  const error = await waitForTcp('127.0.0.1', port, { clock: systemClock, deadlineMs: 200 }).catch(
+  const error = await waitForTcp('127.0.0.1', port, { clock: systemClock, deadlineMs: 400 }).catch(
     (e: unknown) => e,
   );
   assert.ok(isKind(error, qemuErrors.notReachable));
   assert.match(
     (error as Error).message,
-    new RegExp(`tcp 127.0.0.1:${port} did not answer in 200 ms: .*ECONNREFUSED`),
+    new RegExp(`tcp 127.0.0.1:${port} did not answer in 400 ms: .*ECONNREFUSED`),
   );
 });
 

@@ -45,17 +45,21 @@ async function repeat<T>(
   const first = deferred<T>();
   let answered = false;
   let reason = 'no answer';
+  const tryOnce = async (ms: number) => {
+    try {
+      const value = await attempt(Math.min(TRY_MS, ms), over.signal);
+      answered = true;
+      first.resolve(value);
+    } catch (error) {
+      reason = messageOf(error);
+    }
+  };
   try {
+    let tries = 0;
     for (let left = deadlineMs; left > 0; left = end - clock.monotonic()) {
-      attempt(Math.min(TRY_MS, left), over.signal).then(
-        (value) => {
-          answered = true;
-          first.resolve(value);
-        },
-        (error: unknown) => {
-          reason = messageOf(error);
-        },
-      );
+      // A try in the last moment would only hide the reason why those before failed.
+      if (tries === 0 || left >= PACE_MS) void tryOnce(left);
+      tries += 1;
       await Promise.race([first.promise, sleep(clock, Math.min(PACE_MS, left), signal)]);
       if (answered) return await first.promise;
     }
