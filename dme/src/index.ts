@@ -1,1 +1,4 @@
-export {};
+export { type DmeConfig, parseConfig } from './config.js';
+export { createDme, type Dme, type DmeOverrides } from './dme.js';
+export { dmeErrors } from './errors.js';
+export { DME_FLAGS } from './flags.js';

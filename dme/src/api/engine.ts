@@ -1,0 +1,20 @@
+import type { Clock } from '@edgeplane/base';
+import type { AppKey } from '@edgeplane/proto/edgeproto/app.js';
+import type { Sessions } from '../sessions.js';
+import type { AppTable } from '../tables.js';
+
+/** What the calls work with. */
+export interface Engine {
+  readonly table: AppTable;
+  readonly sessions: Sessions;
+  readonly clock: Clock;
+  /** Where clients get location tokens; told to them as it is. */
+  readonly tokenServerUrl: string;
+  /** Decides how positions are verified. */
+  readonly carrier: string;
+}
+
+/** The three names of an App, as errors show them. */
+export function appText(key: AppKey): string {
+  return `Devname: ${key.developerKey?.name ?? ''} Appname: ${key.name} AppVers: ${key.version}`;
+}

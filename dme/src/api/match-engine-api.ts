@@ -1,0 +1,33 @@
+import { fail } from '@edgeplane/base';
+import type { MatchEngineApiService } from '@edgeplane/proto/dme/app-client.js';
+import { type ServiceHandlers, unary } from '@edgeplane/rpc';
+import { dmeErrors } from '../errors.js';
+import type { Session } from '../sessions.js';
+import type { Engine } from './engine.js';
+import { findCloudlet } from './find-cloudlet.js';
+import { getAppInstList } from './get-app-inst-list.js';
+import { getFqdnList } from './get-fqdn-list.js';
+import { registerClient } from './register-client.js';
+import { verifyLocation } from './verify-location.js';
+
+/** The handlers of `distributed_match_engine.MatchEngineApi`. */
+export function matchEngineApi(engine: Engine): ServiceHandlers<typeof MatchEngineApiService> {
+  /** Every call but RegisterClient needs a cookie, and is turned away without looking at anything else. */
+  const withSession = <Req extends { sessionCookie: string }, Res>(
+    fn: (request: Req, session: Session) => Res,
+  ) => unary<Req, Res>(async (request) => fn(request, await engine.sessions.verify(request.sessionCookie)));
+
+  const notOffered = (method: string) => (): never => {
+    throw fail(dmeErrors.METHOD_NOT_OFFERED, { method });
+  };
+  const { table } = engine;
+  return {
+    registerClient: unary((request, { peer }) => registerClient(engine, request, peer)),
+    findCloudlet: withSession((request, { app }) => findCloudlet(table, request, app)),
+    verifyLocation: withSession((request, { app }) => verifyLocation(engine, request, app)),
+    getAppInstList: withSession((request, { app }) => getAppInstList(table, request, app)),
+    getFqdnList: withSession((_request, { app }) => getFqdnList(table, app)),
+    getLocation: withSession(notOffered('GetLocation')),
+    addUserToGroup: withSession(notOffered('AddUserToGroup')),
+  };
+}

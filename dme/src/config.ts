@@ -1,0 +1,49 @@
+import { hostname } from 'node:os';
+import { fail, parseFlags } from '@edgeplane/base';
+import type { CloudletKey } from '@edgeplane/proto/edgeproto/cloudlet.js';
+import { parseAddress } from '@edgeplane/rpc';
+import { parseCloudletKey } from './cloudlet-key.js';
+import { dmeErrors } from './errors.js';
+import { DME_FLAGS } from './flags.js';
+
+/** Settings of a match engine. */
+export interface DmeConfig {
+  readonly notifyAddrs: readonly string[];
+  readonly apiAddr: string;
+  /** Certificate file; undefined for plaintext. */
+  readonly tls: string | undefined;
+  readonly cloudletKey: CloudletKey;
+  /** Name of this match engine among those of its cloudlet. */
+  readonly scaleId: string;
+  readonly tokenServerUrl: string;
+  readonly cookieExpirationMs: number;
+  readonly cookieKeyFile: string;
+  readonly carrier: string;
+  readonly debug: boolean;
+}
+
+/** Reads the command line. @throws EdgeplaneError INVALID_ARGUMENT naming the flag and the rule. */
+export function parseConfig(argv: readonly string[]): DmeConfig {
+  const { values } = parseFlags(DME_FLAGS, argv);
+  if (values.standalone) throw fail(dmeErrors.STANDALONE_UNSUPPORTED);
+  if (values.cookieExpiration < 1000)
+    throw fail(dmeErrors.COOKIE_EXPIRATION_INVALID, { ms: values.cookieExpiration });
+  const notifyAddrs = values.notifyAddrs
+    .split(',')
+    .map((address) => address.trim())
+    .filter((address) => address !== '');
+  if (notifyAddrs.length === 0) throw fail(dmeErrors.NOTIFY_ADDRS_MISSING);
+  for (const address of [...notifyAddrs, values.apiAddr]) parseAddress(address);
+  return {
+    notifyAddrs,
+    apiAddr: values.apiAddr,
+    tls: values.tls === '' ? undefined : values.tls,
+    cloudletKey: parseCloudletKey(values.cloudletKey),
+    scaleId: values.scaleID || hostname() || 'nohostname',
+    tokenServerUrl: values.toksrvurl,
+    cookieExpirationMs: values.cookieExpiration,
+    cookieKeyFile: values.cookieKeyFile,
+    carrier: values.carrier,
+    debug: values.d !== '',
+  };
+}

@@ -1,0 +1,101 @@
+import {
+  type Clock,
+  createLogger,
+  type Logger,
+  type Random,
+  type Service,
+  systemClock,
+  systemRandom,
+} from '@edgeplane/base';
+import { NotifyClient, type NotifyState, ObjectTable } from '@edgeplane/notify';
+import { OBJECTS } from '@edgeplane/objects';
+import { MatchEngineApiService } from '@edgeplane/proto/dme/app-client.js';
+import { NodeType } from '@edgeplane/proto/edgeproto/node.js';
+import { loadTls, RpcServer } from '@edgeplane/rpc';
+import { matchEngineApi } from './api/match-engine-api.js';
+import { appInstReceiver, appReceiver } from './app-receivers.js';
+import type { DmeConfig } from './config.js';
+import { loadCookieKeys } from './cookie-keys.js';
+import { Sessions } from './sessions.js';
+import { AppTable } from './tables.js';
+
+/** What a test may replace. */
+export interface DmeOverrides {
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly logger?: Logger;
+}
+
+/** A match engine. `addresses` has `api` once it is started. */
+export interface Dme extends Service {
+  readonly addresses: Readonly<Record<string, string>>;
+  readonly logger: Logger;
+  /** Whether a controller is connected, and has sent all it has. */
+  readonly notifyState: NotifyState;
+}
+
+/**
+ * Makes a match engine; nothing is opened before `start`. It is ready for clients before a controller is connected,
+ * and then answers that it knows no App. Start fails with KEY_FILE_UNREADABLE, TLS_FILE_UNREADABLE or LISTEN_FAILED.
+ */
+export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme {
+  const clock = overrides.clock ?? systemClock;
+  const logger = overrides.logger ?? createLogger({ name: 'dme', level: config.debug ? 'debug' : 'info' });
+  const addresses: Record<string, string> = {};
+  let server: RpcServer | undefined;
+  let notify: NotifyClient | undefined;
+  let stopped = false;
+
+  return {
+    addresses,
+    logger,
+    get notifyState() {
+      return notify?.state ?? 'disconnected';
+    },
+
+    async start() {
+      if (stopped) return;
+      const tls = config.tls === undefined ? undefined : loadTls(config.tls);
+      const keys = loadCookieKeys(config.cookieKeyFile, logger);
+      const table = new AppTable();
+      const node = new ObjectTable(OBJECTS.Node);
+      node.put(
+        OBJECTS.Node.withKey({
+          name: config.scaleId,
+          nodeType: NodeType.NODE_DME,
+          cloudletKey: config.cloudletKey,
+        }),
+      );
+      notify = new NotifyClient({
+        addrs: config.notifyAddrs,
+        filterCloudletKey: false,
+        sources: [node],
+        receivers: [appReceiver(table), appInstReceiver(table)],
+        messageReceivers: [],
+        tls,
+        logger,
+        clock,
+        random: overrides.random ?? systemRandom,
+      });
+      server = new RpcServer({ logger, name: 'dme', tls, clock });
+      const engine = {
+        table,
+        sessions: new Sessions(keys, clock, config.cookieExpirationMs),
+        clock,
+        tokenServerUrl: config.tokenServerUrl,
+        carrier: config.carrier,
+      };
+      // Devices call often and change nothing, so their calls are not audited.
+      server.addService(MatchEngineApiService, matchEngineApi(engine), { audit: false });
+      addresses['api'] = await server.listen(config.apiAddr);
+      // A stop may have come while the listener was being opened.
+      if (stopped) await server.stop();
+      else notify.start();
+    },
+
+    async stop() {
+      stopped = true;
+      await Promise.all([server?.stop(), notify?.stop()]);
+    },
+  };
+}

@@ -1,0 +1,64 @@
+import type { FlagSpec } from '@edgeplane/base';
+
+/**
+ * The command line. Names in camel case are those of match engine spec section 1.1; the rest are ours. Each works in
+ * kebab-case too. Listeners are on loopback unless told otherwise.
+ */
+export const DME_FLAGS = {
+  notifyAddrs: {
+    type: 'string',
+    default: '127.0.0.1:50001',
+    about: 'notify addresses of controllers, comma-separated',
+  },
+  apiAddr: { type: 'string', default: '127.0.0.1:50051', about: 'address of the gRPC API for clients' },
+  httpAddr: {
+    type: 'string',
+    default: '127.0.0.1:38001',
+    about: 'address of the REST API; accepted for compatibility',
+    ignored: true,
+  },
+  standalone: { type: 'boolean', default: 'false', about: 'work without a controller', ignored: true },
+  d: { type: 'string', default: '', about: 'debug levels, comma-separated; any level turns debug lines on' },
+  locverurl: {
+    type: 'string',
+    default: '',
+    about: 'location verification API; accepted for compatibility',
+    ignored: true,
+  },
+  toksrvurl: {
+    type: 'string',
+    default: '',
+    about: 'token server that clients are told of when they register',
+  },
+  tls: { type: 'string', default: '', about: 'certificate file; the key and mex-ca.crt are found beside it' },
+  cloudletKey: {
+    type: 'string',
+    default: '',
+    about: 'key of the cloudlet this runs in, as JSON or YAML; required',
+  },
+  scaleID: {
+    type: 'string',
+    default: '',
+    about: 'tells match engines of one cloudlet apart; the host name when empty',
+  },
+  vaultAddr: {
+    type: 'string',
+    default: 'http://127.0.0.1:8200',
+    about: 'accepted for compatibility; cookie keys are in --cookie-key-file',
+    ignored: true,
+  },
+  statsInterval: { type: 'number', default: '1', about: 'accepted for compatibility', ignored: true },
+  statsShards: { type: 'number', default: '10', about: 'accepted for compatibility', ignored: true },
+  cookieExpiration: { type: 'duration', default: '24h', about: 'how long session cookies are valid' },
+  carrier: {
+    type: 'string',
+    default: 'standalone',
+    about: 'how VerifyLocation checks: GDDT or gddt asks a location API, anything else measures distances',
+  },
+  r: { type: 'string', default: '', about: 'accepted for compatibility', ignored: true },
+  cookieKeyFile: {
+    type: 'string',
+    default: '.edgeplane/dme/cookie-keys.json',
+    about: 'secrets that cookies are signed with, shared by match engines; made when missing',
+  },
+} as const satisfies Readonly<Record<string, FlagSpec>>;
