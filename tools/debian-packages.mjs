@@ -1,7 +1,7 @@
 // Debian packages that the running system and its tests need, and how to get them. Plain JavaScript: it runs before
 // anything is installed.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 
 /** Packages by purpose: `probe` is a file that the package brings. */
 export const PACKAGES = {
@@ -29,6 +29,13 @@ export const PACKAGES = {
     { name: 'cpio', probe: '/usr/bin/cpio', without: 'no sample images are built' },
     { name: 'zstd', probe: '/usr/bin/zstd', without: 'no sample images are built' },
     { name: 'xz-utils', probe: '/usr/bin/xz', without: 'no sample images are built' },
+    { name: 'e2fsprogs', probe: '/sbin/mke2fs', without: 'no sample images are built' },
+    // The boot loader's image builder is linked against it.
+    {
+      name: 'libdevmapper1.02.1',
+      probe: '/usr/lib/x86_64-linux-gnu/libdevmapper.so.1.02.1',
+      without: 'no sample images are built',
+    },
   ],
   test: [
     { name: 'etcd-server', probe: '/usr/bin/etcd', without: 'store tests on etcd fail' },
@@ -50,17 +57,23 @@ function installer() {
   return spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0 ? ['sudo', '-n'] : undefined;
 }
 
+/** The image builders download packages, which needs the lists of them. */
+function havePackageLists() {
+  const dir = '/var/lib/apt/lists';
+  return !existsSync('/usr/bin/apt-get') || (existsSync(dir) && readdirSync(dir).some((f) => f.includes('Packages')));
+}
+
 /**
  * Installs what is missing. Returns what still is; the caller decides whether it can go on.
  * Package services are not started: the project starts its own processes.
  */
 export function installPackages(purposes, log) {
   const missing = missingPackages(purposes);
-  if (missing.length === 0) return [];
+  if (missing.length === 0 && havePackageLists()) return [];
   const prefix = installer();
   if (!prefix) return missing;
   const names = missing.map((pkg) => pkg.name);
-  log(`installing Debian packages: ${names.join(' ')}`);
+  log(names.length > 0 ? `installing Debian packages: ${names.join(' ')}` : 'fetching the lists of Debian packages');
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
   const apt = (...args) => {
     const [command, ...rest] = [...prefix, 'apt-get', '-q', '-y', '-o', 'DPkg::Lock::Timeout=300', ...args];
@@ -68,7 +81,7 @@ export function installPackages(purposes, log) {
   };
   try {
     apt('update');
-    apt('install', '--no-install-recommends', ...names);
+    if (names.length > 0) apt('install', '--no-install-recommends', ...names);
   } catch (error) {
     log(
       `apt-get failed: ${String(error.stderr ?? error.message)

@@ -12,7 +12,7 @@ interface SampleImage {
 }
 
 const CONTAINER: SampleImage = {
-  script: 'deploy/images/container/build.sh',
+  script: 'deploy/images/container/build.mjs',
   fileName: 'localhost_edgeplane_hello_1.0.tar',
 };
 const GUEST: SampleImage = { script: 'deploy/images/guest/build.sh', fileName: 'edgeplane-hello.qcow2' };
