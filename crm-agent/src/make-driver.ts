@@ -1,6 +1,7 @@
 import type { AgentConfig } from './config.js';
 import type { Driver } from './drivers/driver.js';
 import { FakeDriver } from './drivers/fake/index.js';
+import { LocalDriver } from './drivers/local/index.js';
 
 /** The driver of the configured platform, not initialised. */
 export function makeDriver(config: AgentConfig): Driver {
@@ -8,6 +9,6 @@ export function makeDriver(config: AgentConfig): Driver {
     case 'fakecloudlet':
       return new FakeDriver(config.fake);
     case 'local':
-      throw new Error('local is not built yet');
+      return new LocalDriver();
   }
 }

@@ -20,22 +20,43 @@ export interface ConformanceSetup {
 
 type Suite = ReturnType<typeof suite>;
 
+/** The driver of one test, which may go and come again. */
+class Site {
+  readonly setup: ConformanceSetup;
+  driver: Driver;
+
+  private constructor(setup: ConformanceSetup, driver: Driver) {
+    this.setup = setup;
+    this.driver = driver;
+  }
+
+  static async open(setup: ConformanceSetup): Promise<Site> {
+    return new Site(setup, await setup.open());
+  }
+
+  async restart(workloads: 'keep' | 'stop'): Promise<Driver> {
+    await this.driver.stop(workloads);
+    this.driver = await this.setup.open();
+    return this.driver;
+  }
+}
+
 /**
  * What every driver has to do, whatever it drives: operations repeat, survive being cut off at any step, and leave
  * nothing. Each test starts and ends with an empty site.
  */
 export function driverConformance(tests: Suite, setup: () => ConformanceSetup): void {
-  const run = (name: string, body: (driver: Driver, s: ConformanceSetup) => Promise<void>) => {
+  const run = (name: string, body: (driver: Driver, s: ConformanceSetup, site: Site) => Promise<void>) => {
     tests(name, async () => {
       const s = setup();
-      const driver = await s.open();
+      const site = await Site.open(s);
       try {
-        assert.equal(await driver.recover(signal()), EMPTY, 'the site is empty before');
-        await body(driver, s);
+        assert.equal(await site.driver.recover(signal()), EMPTY, 'the site is empty before');
+        await body(site.driver, s, site);
       } finally {
-        await driver.deleteAppInst(s.app.keyJson, testOperation());
-        await driver.deleteClusterInst(s.cluster.keyJson, testOperation());
-        await driver.stop('keep');
+        await site.driver.deleteAppInst(s.app.keyJson, testOperation());
+        await site.driver.deleteClusterInst(s.cluster.keyJson, testOperation());
+        await site.driver.stop('keep');
       }
       await s.check(s.app, 'gone');
     });
@@ -71,36 +92,20 @@ export function driverConformance(tests: Suite, setup: () => ConformanceSetup): 
     await s.check(s.changedApp, 'serves');
   });
 
-  run('a new driver finds what an earlier one made, and can remove it', async (driver, s) => {
-    await driver.createClusterInst(s.cluster, testOperation());
-    await driver.createAppInst(s.app, testOperation());
-    await driver.stop('keep');
-    const next = await s.open();
-    try {
+  for (const workloads of ['keep', 'stop'] as const) {
+    run(`a new driver finds what an earlier one made and left to ${workloads}`, async (driver, s, site) => {
+      await driver.createClusterInst(s.cluster, testOperation());
+      await driver.createAppInst(s.app, testOperation());
+      const next = await site.restart(workloads);
       assert.equal(states(await next.recover(signal())), { clusters: ['ready'], apps: ['ready'] });
+      await s.check(s.app, 'serves');
+      await next.createAppInst(s.app, testOperation());
       await s.check(s.app, 'serves');
       await next.deleteAppInst(s.app.keyJson, testOperation());
       await next.deleteClusterInst(s.cluster.keyJson, testOperation());
       assert.equal(await next.recover(signal()), EMPTY);
-    } finally {
-      await next.stop('keep');
-    }
-  });
-
-  run('workloads stopped with the driver come back with the next one', async (driver, s) => {
-    await driver.createClusterInst(s.cluster, testOperation());
-    await driver.createAppInst(s.app, testOperation());
-    await driver.stop('stop');
-    const next = await s.open();
-    try {
-      assert.equal(states(await next.recover(signal())), { clusters: ['ready'], apps: ['ready'] });
-      await s.check(s.app, 'serves');
-      await next.deleteAppInst(s.app.keyJson, testOperation());
-      await next.deleteClusterInst(s.cluster.keyJson, testOperation());
-    } finally {
-      await next.stop('keep');
-    }
-  });
+    });
+  }
 
   run('a create that was cut off is completed by the next one', async (driver, s) => {
     await driver.createClusterInst(s.cluster, testOperation());

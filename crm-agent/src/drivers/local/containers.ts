@@ -1,0 +1,122 @@
+import { type Clock, fail, isKind, type Logger, messageOf } from '@edgeplane/base';
+import { LABEL, PodmanEngine, podmanErrors, podmanLayout } from '../../engines/podman/index.js';
+import { globalFlags, podmanEnv } from '../../engines/podman/settings.js';
+import type { Operation } from '../driver.js';
+import { prepareImage } from './container-images.js';
+import type { ContainerPlan } from './container-plan.js';
+import { localErrors } from './errors.js';
+import { changeManifest } from './manifest.js';
+
+export interface ContainerHostOptions {
+  /** Marks everything made; differs between agents of one host. */
+  readonly owner: string;
+  readonly stateDir: string;
+  readonly imageDir: string;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** Containers of this host, or the reason why there can be none. */
+export class ContainerHost {
+  readonly #options: ContainerHostOptions;
+  readonly #found: PodmanEngine | { readonly reason: string };
+
+  private constructor(options: ContainerHostOptions, found: PodmanEngine | { readonly reason: string }) {
+    this.#options = options;
+    this.#found = found;
+  }
+
+  /** Never fails for want of podman: then `available` is false and every operation says why. */
+  static async open(options: ContainerHostOptions, signal: AbortSignal): Promise<ContainerHost> {
+    const { owner, stateDir, logger, clock } = options;
+    try {
+      return new ContainerHost(options, await PodmanEngine.open({ owner, stateDir, logger, clock, signal }));
+    } catch (error) {
+      signal.throwIfAborted();
+      logger.warn({ err: error }, 'Containers are not available');
+      return new ContainerHost(options, { reason: messageOf(error) });
+    }
+  }
+
+  get available(): boolean {
+    return this.#found instanceof PodmanEngine;
+  }
+
+  async ensureNetwork(network: string, labels: Readonly<Record<string, string>>): Promise<void> {
+    await this.#engine().ensureNetwork(network, labels);
+  }
+
+  async removeNetwork(network: string): Promise<void> {
+    await this.#engine().removeNetwork(network);
+  }
+
+  /** Makes the workload be what the plan says, and run. */
+  async run(plan: ContainerPlan, operation: Operation): Promise<void> {
+    const engine = this.#engine();
+    const images = new Map<string, string>();
+    for (const image of plan.images)
+      images.set(image, await prepareImage(engine, image, this.#options.imageDir, operation));
+    operation.progress(`starting ${plan.name}`);
+    operation.signal.throwIfAborted();
+    const { name, network, ports, limits, labels } = plan;
+    const common = { name, network, ports, limits, labels };
+    if (plan.type === 'kube') {
+      const yaml = changeManifest(plan.yaml, { env: [], images });
+      const { warnings } = await engine.playKube({ ...common, yaml });
+      for (const warning of warnings) operation.progress(warning);
+      return;
+    }
+    const { command, env } = plan;
+    const image = images.get(plan.images[0] ?? '') ?? '';
+    await engine.runContainer({ ...common, image, env, ...(command.length > 0 ? { command } : {}) });
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#engine().remove(name);
+  }
+
+  /** Names of the workload's containers, in order. @throws when there is no such workload. */
+  async containerNames(name: string): Promise<readonly string[]> {
+    const engine = this.#engine();
+    const status = await engine.status(name);
+    if (status.state === 'missing') throw fail(podmanErrors.PODMAN_NOT_FOUND, { kind: 'workload', name });
+    const listed = await engine.client.containers.list({ [LABEL.name]: name });
+    return listed
+      .filter((c) => !c.IsInfra)
+      .map((c) => c.Names[0] ?? c.Id)
+      .sort();
+  }
+
+  /** Argument list that runs a shell command in a container under the terminal it is started in. */
+  shellCommand(container: string, command: string): readonly string[] {
+    const layout = podmanLayout(this.#options.stateDir);
+    const environment = Object.entries(podmanEnv(layout)).map(([name, value]) => `${name}=${value}`);
+    const flags = globalFlags(layout, this.#engine().settings);
+    const shell = command === '' ? ['sh'] : ['sh', '-c', command];
+    return ['env', '-i', ...environment, 'podman', ...flags, 'exec', '-it', container, ...shell];
+  }
+
+  /** Puts in order what a crash left, starts what is stopped, removes what nobody knows. Names of what runs. */
+  async recover(known: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+    if (!this.available) return new Set();
+    const engine = this.#engine();
+    for (const { name } of await engine.list()) if (!known.has(name)) await engine.remove(name);
+    const { workloads } = await engine.recover({ start: true });
+    return new Set(workloads.filter((w) => w.state === 'running').map((w) => w.name));
+  }
+
+  async stop(workloads: 'keep' | 'stop'): Promise<void> {
+    if (!(this.#found instanceof PodmanEngine)) return;
+    await (workloads === 'stop' ? this.#found.shutdown() : this.#found.stop());
+  }
+
+  #engine(): PodmanEngine {
+    if (this.#found instanceof PodmanEngine) return this.#found;
+    throw fail(localErrors.CONTAINERS_UNAVAILABLE, { reason: this.#found.reason });
+  }
+}
+
+/** True when an error says that something is not there. */
+export function isMissing(error: unknown): boolean {
+  return isKind(error, podmanErrors.PODMAN_NOT_FOUND);
+}

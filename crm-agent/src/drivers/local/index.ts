@@ -1,0 +1,2 @@
+export { localErrors } from './errors.js';
+export { LocalDriver } from './local-driver.js';

@@ -1,0 +1,136 @@
+// test: timeout=900s
+/** The conformance suite on real containers and virtual machines, through podman and QEMU. */
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { OBJECTS } from '@edgeplane/objects';
+import { LProto } from '@edgeplane/proto/dme/appcommon.js';
+import type { App } from '@edgeplane/proto/edgeproto/app.js';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { testApp, testAppInst, testClusterInst, testDriverContext, testFlavor } from '../../testing.js';
+import { type ConformanceSetup, driverConformance } from '../conformance.js';
+import type { AppInstRequest } from '../driver.js';
+import { LocalDriver } from './local-driver.js';
+import { echo, fetchPage, freePort, isOpen, processesOf, sampleImage } from './testing.js';
+
+const IMAGE = 'localhost/edgeplane/hello:1.0';
+const dir = mkdtempSync(join(tmpdir(), 'edgeplane-local-'));
+const imageDir = join(dir, 'images');
+const stateDir = join(dir, 'state');
+mkdirSync(imageDir);
+
+const MANIFEST = `apiVersion: v1
+kind: Service
+metadata: { name: hello-tcp }
+spec:
+  ports: [{ name: tcp8080, protocol: TCP, port: 8080, targetPort: 8080 }]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: hello-deployment }
+spec:
+  replicas: 1
+  template:
+    metadata: { labels: { run: hello } }
+    spec:
+      volumes:
+      imagePullSecrets: [{ name: mexgitlabsecret }]
+      containers:
+      - name: hello
+        image: ${IMAGE}
+        imagePullPolicy: Always
+        ports:
+        - { containerPort: 8080, protocol: TCP }
+        - { containerPort: 8080, protocol: UDP }
+`;
+
+const APPS = {
+  docker: testApp({ deployment: 'docker', imagePath: IMAGE }),
+  kubernetes: testApp({ deployment: 'kubernetes', imagePath: IMAGE, deploymentManifest: MANIFEST }),
+  vm: testApp({ deployment: 'vm', imagePath: 'guest.qcow2' }),
+} as const;
+type Deployment = keyof typeof APPS;
+
+function request(app: App, port: number): AppInstRequest {
+  const both = [LProto.L_PROTO_TCP, LProto.L_PROTO_UDP].map((proto) => ({
+    ...{ proto, internalPort: 8080, publicPort: port, pathPrefix: '', fqdnPrefix: '' },
+  }));
+  const appInst = testAppInst({ mappedPorts: both }, app);
+  return {
+    keyJson: OBJECTS.AppInst.keyJsonOf(appInst),
+    app,
+    appInst,
+    clusterInst: testClusterInst(),
+    flavor: testFlavor({ ram: 192n, vcpus: 1n, disk: 1n }),
+  };
+}
+
+async function open(): Promise<LocalDriver> {
+  const driver = new LocalDriver();
+  await driver.init(testDriverContext({ stateDir, imageDir }), new AbortController().signal);
+  const { containers, vm } = driver.capabilities;
+  assert.ok(containers, 'these tests need podman: see the packages in the log of the agent');
+  assert.ok(vm, 'these tests need the Debian packages qemu-system-x86 and qemu-utils');
+  return driver;
+}
+
+const portOf = (app: AppInstRequest) => app.appInst.mappedPorts[0]?.publicPort ?? 0;
+
+async function check(app: AppInstRequest, expected: 'serves' | 'gone'): Promise<void> {
+  const port = portOf(app);
+  if (expected === 'gone') {
+    assert.is(await isOpen(port), false, `port ${port} is closed`);
+    const left = (await processesOf(stateDir)).filter((line) => /qemu-system|conmon/.test(line));
+    assert.equal(left, []);
+    return;
+  }
+  assert.match(await fetchPage(port), 'instance');
+  assert.is(await echo(port, `ping ${port}`), `ping ${port}`);
+}
+
+function changed(app: App): App {
+  if (app.deployment === 'vm') return { ...app, deploymentManifest: '#cloud-config\nhostname: other\n' };
+  return { ...app, configs: [{ kind: 'envVarsYaml', config: '- name: APP_NAME\n  value: other\n' }] };
+}
+
+function impossible(app: App): ConformanceSetup['impossibleApp'] & object {
+  const imagePath = 'localhost/no/such:1';
+  const deploymentManifest = app.deploymentManifest.replace(IMAGE, imagePath);
+  const bad = { ...app, imagePath, deploymentManifest };
+  return { request: request(bad, 0), names: /image "localhost\/no\/such:1" not found.*localhost[_/]no/ };
+}
+
+const ports: Record<string, readonly [number, number]> = {};
+for (const deployment of Object.keys(APPS) as Deployment[]) {
+  const tests = suite(`local driver conformance: ${deployment}`);
+  tests.before(async () => {
+    ports[deployment] = [await freePort(), await freePort()];
+    copyFileSync(
+      await sampleImage('container/build.mjs'),
+      join(imageDir, 'localhost_edgeplane_hello_1.0.tar'),
+    );
+    copyFileSync(await sampleImage('guest/build.sh'), join(imageDir, 'guest.qcow2'));
+  });
+  driverConformance(tests, () => {
+    const [first = 0, second = 0] = ports[deployment] ?? [];
+    const clusterInst = testClusterInst();
+    return {
+      open,
+      cluster: { keyJson: OBJECTS.ClusterInst.keyJsonOf(clusterInst), clusterInst, flavor: testFlavor() },
+      app: request(APPS[deployment], first),
+      changedApp: request(changed(APPS[deployment]), second),
+      impossibleApp: impossible(APPS[deployment]),
+      check,
+    };
+  });
+  tests.after(async () => {
+    const driver = await open();
+    await driver.recover();
+    await driver.stop('stop');
+    assert.equal(await processesOf(stateDir), []);
+    rmSync(stateDir, { recursive: true, force: true });
+    if (deployment === 'vm') rmSync(dir, { recursive: true, force: true });
+  });
+  tests.run();
+}

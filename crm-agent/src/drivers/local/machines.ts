@@ -1,0 +1,70 @@
+import { type Clock, fail, type Logger, messageOf } from '@edgeplane/base';
+import { QemuEngine, type VmSpec } from '../../engines/qemu/index.js';
+import { localErrors } from './errors.js';
+
+/** How long a guest may take to shut down, milliseconds. */
+const STOP_GRACE_MS = 10_000;
+
+/** Virtual machines of this host, or the reason why there can be none. */
+export class MachineHost {
+  readonly #engine: QemuEngine;
+  readonly #logger: Logger;
+  /** Why machines cannot be made; empty when they can. */
+  #reason = '';
+
+  constructor(options: { readonly stateDir: string; readonly logger: Logger; readonly clock: Clock }) {
+    this.#engine = new QemuEngine(options);
+    this.#logger = options.logger;
+  }
+
+  /** Finds out whether machines can be made. */
+  async init(): Promise<void> {
+    const { available, reason } = await this.#engine.available();
+    this.#reason = available ? '' : reason;
+    if (!available) this.#logger.warn({ reason }, 'Virtual machines are not available');
+  }
+
+  get available(): boolean {
+    return this.#reason === '';
+  }
+
+  /** Makes the machine, and runs it. */
+  async run(spec: VmSpec): Promise<void> {
+    if (!this.available) throw fail(localErrors.VM_UNAVAILABLE, { reason: this.#reason });
+    await this.#engine.create(spec);
+    const { state, reason } = await this.#engine.start(spec.id);
+    if (state !== 'running') throw fail(localErrors.VM_DIED, { reason: reason ?? state });
+  }
+
+  /** Works without QEMU too: what is there is ours to remove. */
+  async remove(id: string): Promise<void> {
+    await this.#engine.destroy(id);
+  }
+
+  /** Puts in order what a crash left, starts what is stopped, removes what nobody knows. Ids of what runs. */
+  async recover(known: ReadonlySet<string>, wanted: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+    const running = new Set<string>();
+    for (const { id } of await this.#engine.recover()) {
+      if (!known.has(id)) await this.#engine.destroy(id);
+      else if (wanted.has(id) && this.available && (await this.#starts(id))) running.add(id);
+    }
+    return running;
+  }
+
+  async stop(workloads: 'keep' | 'stop'): Promise<void> {
+    if (workloads === 'stop') {
+      const running = (await this.#engine.list()).filter((vm) => vm.state === 'running');
+      await Promise.all(running.map(({ id }) => this.#engine.stop(id, { graceMs: STOP_GRACE_MS })));
+    }
+    await this.#engine.close();
+  }
+
+  async #starts(id: string): Promise<boolean> {
+    try {
+      return (await this.#engine.start(id)).state === 'running';
+    } catch (error) {
+      this.#logger.warn({ vm: id, reason: messageOf(error) }, 'Virtual machine does not start');
+      return false;
+    }
+  }
+}
