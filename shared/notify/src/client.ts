@@ -21,9 +21,10 @@ import { Client, type ClientDuplexStream } from '@grpc/grpc-js';
 import { SourceEncoder } from './encoder.js';
 import { notifyErrors } from './errors.js';
 import { Inbound } from './inbound.js';
+import { NoticeReader } from './notice-reader.js';
 import { inSendOrder, receivedTypes } from './order.js';
 import type { Feed } from './sender.js';
-import { NoticeReader, Session } from './session.js';
+import { Session } from './session.js';
 import {
   DEFAULT_LIMITS,
   type MessageReceiver,
@@ -182,8 +183,6 @@ export class NotifyClient {
     });
     const { path, requestSerialize, responseDeserialize } = RawNotifyService.streamNotice;
     const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
-    // Whatever breaks the stream is seen by its reader.
-    call.on('error', () => undefined);
     try {
       await this.#session(call, address);
       if (this.#stopping.signal.aborted) await this.#farewell(call);

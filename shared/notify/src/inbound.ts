@@ -1,6 +1,7 @@
 import { type Logger, messageOf } from '@edgeplane/base';
 import { type Notice, NoticeAction } from '@edgeplane/proto/edgeproto/notice.js';
 import type { MessageReceiver, NotifyCounters, PeerInfo, Receiver } from './types.js';
+import { isWellFormed } from './well-formed.js';
 import { decodeNotice, fullTypeName, messageCodec, typeOfUrl } from './wire.js';
 
 export interface InboundOptions {
@@ -70,7 +71,7 @@ export class Inbound {
   async #message(name: string, receiver: MessageReceiver, notice: Notice): Promise<void> {
     let message: unknown;
     try {
-      message = messageCodec(name).decode(notice.any?.value ?? new Uint8Array(0));
+      message = messageCodec(name).decode(bodyOf(notice));
     } catch (error) {
       return this.#undecodable(name, messageOf(error));
     }
@@ -84,7 +85,7 @@ export class Inbound {
     let object: unknown;
     let keyJson: string;
     try {
-      object = type.fromWire(notice.any?.value ?? new Uint8Array(0));
+      object = type.fromWire(bodyOf(notice));
       keyJson = type.keyJsonOf(object);
     } catch (error) {
       keyed.doubtful = true;
@@ -135,6 +136,13 @@ export class Inbound {
       this.#options.logger.error({ err: error, type }, 'Handling a notice failed');
     }
   }
+}
+
+/** @throws Error when it is no protobuf message. */
+function bodyOf(notice: Notice): Uint8Array {
+  const body = notice.any?.value ?? new Uint8Array(0);
+  if (!isWellFormed(body)) throw new Error('not a protobuf message');
+  return body;
 }
 
 function hasNotifyId(object: unknown): object is { notifyId: bigint } {

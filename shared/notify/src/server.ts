@@ -11,8 +11,9 @@ import { SourceEncoder } from './encoder.js';
 import { notifyErrors } from './errors.js';
 import { FanOut, type Subscriber } from './fan-out.js';
 import { Inbound } from './inbound.js';
+import { NoticeReader } from './notice-reader.js';
 import { inSendOrder, serverWants } from './order.js';
-import { NoticeReader, Session } from './session.js';
+import { Session } from './session.js';
 import {
   DEFAULT_LIMITS,
   type MessageReceiver,
@@ -122,8 +123,6 @@ export class NotifyServer {
   }
 
   async #serve(stream: Duplex, context: RpcContext): Promise<void> {
-    // Whatever breaks the stream is seen by its reader.
-    stream.on('error', () => undefined);
     const reader = new NoticeReader(stream);
     try {
       const hello = await reader.handshake({

@@ -1,67 +1,11 @@
 import type { Duplex } from 'node:stream';
-import { type Clock, type EdgeplaneError, fail, type Logger } from '@edgeplane/base';
-import { type Notice, NoticeAction } from '@edgeplane/proto/edgeproto/notice.js';
+import { fail, type Logger } from '@edgeplane/base';
 import { notifyErrors } from './errors.js';
 import type { Inbound } from './inbound.js';
+import type { NoticeReader } from './notice-reader.js';
 import { Outbox } from './outbox.js';
 import { type Feed, Sender } from './sender.js';
 import type { NotifyCounters, NotifyLimits } from './types.js';
-import { decodeNotice } from './wire.js';
-
-/** A notice stream whose messages can be taken one by one; both ends read through it. */
-export class NoticeReader {
-  readonly #messages: AsyncIterator<Buffer>;
-
-  constructor(stream: Duplex) {
-    // Not destroyed on return: a server still has to send its status.
-    this.#messages = stream.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
-  }
-
-  /** The next message; undefined when the peer has ended or `signal` aborts. Rejects when the stream breaks. */
-  next(signal: AbortSignal): Promise<Buffer | undefined> {
-    if (signal.aborted) return Promise.resolve(undefined);
-    return new Promise((resolve, reject) => {
-      const aborted = () => resolve(undefined);
-      signal.addEventListener('abort', aborted, { once: true });
-      this.#messages
-        .next()
-        .finally(() => signal.removeEventListener('abort', aborted))
-        .then(({ done, value }) => resolve(done ? undefined : value), reject);
-    });
-  }
-
-  /**
-   * The peer's VERSION notice, which must come first.
-   * @throws EdgeplaneError HANDSHAKE_TIMEOUT, SESSION_CLOSED, NOTICE_MALFORMED, or what `expected` makes.
-   */
-  async handshake(options: HandshakeOptions): Promise<Notice> {
-    const { clock, timeoutMs, signal } = options;
-    const timeout = new AbortController();
-    const cancel = clock.after(timeoutMs, () => timeout.abort(new Error('timeout')));
-    try {
-      const bytes = await this.next(AbortSignal.any([signal, timeout.signal]));
-      if (bytes === undefined) {
-        if (timeout.signal.aborted) throw fail(notifyErrors.HANDSHAKE_TIMEOUT, { ms: timeoutMs });
-        const reason = signal.aborted ? 'stopping' : 'the peer ended before the handshake';
-        throw fail(notifyErrors.SESSION_CLOSED, { reason });
-      }
-      const notice = decodeNotice(bytes);
-      if (notice.action !== NoticeAction.VERSION) throw options.expected();
-      if (notice.version < 1) throw fail(notifyErrors.VERSION_UNSUPPORTED, { version: notice.version });
-      return notice;
-    } finally {
-      cancel();
-    }
-  }
-}
-
-export interface HandshakeOptions {
-  readonly clock: Clock;
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal;
-  /** The error for a peer that sends something else first. */
-  expected(): EdgeplaneError;
-}
 
 export interface SessionOptions {
   readonly stream: Duplex;

@@ -2,6 +2,7 @@ import { fail, messageOf } from '@edgeplane/base';
 import { CODECS, type MessageTypes } from '@edgeplane/objects';
 import { Notice, NoticeAction, NotifyApiService } from '@edgeplane/proto/edgeproto/notice.js';
 import { notifyErrors } from './errors.js';
+import { isWellFormed } from './well-formed.js';
 
 /** The highest protocol version spoken here. */
 export const PROTOCOL_VERSION = 1;
@@ -77,6 +78,7 @@ export const SENDALL_END_NOTICE: Buffer = encode({
 
 /** @throws EdgeplaneError NOTICE_MALFORMED. */
 export function decodeNotice(bytes: Uint8Array): Notice {
+  if (!isWellFormed(bytes)) throw fail(notifyErrors.NOTICE_MALFORMED, { reason: 'not a protobuf message' });
   try {
     return Notice.decode(bytes);
   } catch (error) {

@@ -47,16 +47,26 @@ export function peerIdentity(call: Pick<AnyServerCall, 'getAuthContext'>): PeerI
   };
 }
 
-/** `stop` is the server's own signal: it aborts the call's. */
-export function callContext(call: AnyServerCall, stop: AbortSignal): RpcContext {
-  const gone = new AbortController();
-  if (call.cancelled) gone.abort(new Error('the client is gone'));
-  else call.on('cancelled', () => gone.abort(new Error('the client is gone')));
+/**
+ * The context of a call. Its abort controller joins `active` until `release`, so that a server can abort all calls in
+ * progress. (AbortSignal.any over one server-wide signal would keep a trace of every call ever made.)
+ */
+export function callContext(
+  call: AnyServerCall,
+  active: Set<AbortController>,
+): { readonly context: RpcContext; release(): void } {
+  const abort = new AbortController();
+  active.add(abort);
+  if (call.cancelled) abort.abort(new Error('the client is gone'));
+  else call.on('cancelled', () => abort.abort(new Error('the client is gone')));
   return {
-    signal: AbortSignal.any([gone.signal, stop]),
-    peer: call.getPeer(),
-    metadata: call.metadata,
-    path: call.getPath(),
-    identity: peerIdentity(call),
+    context: {
+      signal: abort.signal,
+      peer: call.getPeer(),
+      metadata: call.metadata,
+      path: call.getPath(),
+      identity: peerIdentity(call),
+    },
+    release: () => void active.delete(abort),
   };
 }

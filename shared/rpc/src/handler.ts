@@ -15,8 +15,8 @@ export interface HandlerEnvironment {
   readonly logger: Logger;
   /** Undefined for services that are not audited. */
   readonly audit: AuditLog | undefined;
-  /** Aborts when the server stops by force. */
-  readonly stop: AbortSignal;
+  /** Calls in progress, aborted when the server stops by force. */
+  readonly active: Set<AbortController>;
   /** Remembers work in progress until it ends. */
   track(work: Promise<void>): void;
 }
@@ -119,7 +119,7 @@ async function run<T>(
   request: unknown,
   work: (context: RpcContext) => Promise<T>,
 ): Promise<Outcome<T>> {
-  const context = callContext(call, environment.stop);
+  const { context, release } = callContext(call, environment.active);
   const user = context.identity?.commonName ?? 'notyet';
   const audited = environment.audit && isAudited(context.path) ? environment.audit : undefined;
   const ended = audited?.start(environment.logger, context.path, context.peer, user, request);
@@ -135,6 +135,8 @@ async function run<T>(
     if (cause !== undefined)
       environment.logger.error({ err: cause, path: context.path, peer: context.peer }, 'Call failed');
     return { ok: false, error };
+  } finally {
+    release();
   }
 }
 

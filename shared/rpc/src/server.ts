@@ -70,7 +70,7 @@ export class RpcServer {
   readonly #health = new Health();
   readonly #services = new Set<string>();
   readonly #work = new Set<Promise<void>>();
-  readonly #forced = new AbortController();
+  readonly #active = new Set<AbortController>();
   #listening = false;
   #stopped: Promise<void> | undefined;
 
@@ -94,7 +94,7 @@ export class RpcServer {
     const environment: HandlerEnvironment = {
       logger: this.#logger,
       audit: options.audit === false ? undefined : this.#audit,
-      stop: this.#forced.signal,
+      active: this.#active,
       track: (work) => this.#track(work),
     };
     const bound: Record<string, unknown> = {};
@@ -139,18 +139,21 @@ export class RpcServer {
 
   async #stop(graceMs: number): Promise<void> {
     this.#health.stopping();
-    const closed = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+    let force = () => {};
+    const forced = new Promise<'forced'>((resolve) => {
+      force = () => resolve('forced');
+    });
     const cancel = this.#clock.after(graceMs, () => {
       this.#logger.warn({ graceMs, calls: this.#work.size }, 'Breaking off calls that did not end in time');
       this.#server.forceShutdown();
-      this.#forced.abort(new Error('the server is stopping'));
+      for (const call of this.#active) call.abort(new Error('the server is stopping'));
+      force();
     });
-    await closed;
-    while (this.#work.size > 0 && !this.#forced.signal.aborted) {
-      await Promise.race([...this.#work, aborted(this.#forced.signal)]);
+    await new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+    while (this.#work.size > 0) {
+      if ((await Promise.race([...this.#work, forced])) === 'forced') break;
     }
     cancel();
-    this.#forced.abort(new Error('the server has stopped'));
     this.#server.forceShutdown();
   }
 
@@ -166,13 +169,6 @@ export class RpcServer {
     this.#services.add(service);
     this.#health.addName(service);
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
 
 function reasonOf(error: Error): string {

@@ -1,0 +1,128 @@
+import { OBJECTS } from '@edgeplane/objects';
+import fc from 'fast-check';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { NotifyClient } from './client.js';
+import { controllerTables, make, newClient, startServer, table, until } from './testing.js';
+
+type Tables = ReturnType<typeof controllerTables>;
+
+/** What a step does to the controller's tables. */
+interface Change {
+  readonly do: 'put' | 'delete';
+  readonly what: keyof Tables;
+  readonly a: number;
+  readonly x: number;
+}
+type Step = Change | { readonly do: 'reconnect' | 'restart' | 'yield' };
+
+const CLOUDLETS = ['x', 'y'];
+const name = (n: number) => `n${n}`;
+const cloudlet = (n: number) => CLOUDLETS[n % CLOUDLETS.length] ?? 'x';
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constantFrom('put' as const, 'put' as const, 'delete' as const),
+      what: fc.constantFrom<keyof Tables>('flavor', 'cloudlet', 'cluster', 'clusterInst', 'app', 'appInst'),
+      a: fc.nat(3),
+      x: fc.nat(3),
+    }),
+  },
+  { weight: 2, arbitrary: fc.constantFrom<Step>({ do: 'yield' }, { do: 'reconnect' }, { do: 'restart' }) },
+);
+
+let revision = 0n;
+
+function apply(t: Tables, s: Change): void {
+  revision += 1n;
+  const objects = {
+    flavor: () => make.flavor(name(s.a), revision),
+    cloudlet: () => make.cloudlet(cloudlet(s.x)),
+    cluster: () => make.cluster(name(s.a)),
+    clusterInst: () => make.clusterInst(cloudlet(s.x), name(s.a)),
+    app: () => make.app(name(s.a)),
+    appInst: () => make.appInst(name(s.a), cloudlet(s.x), String(revision)),
+  };
+  const target = t[s.what] as unknown as ReturnType<typeof table<'App'>>;
+  const object = objects[s.what]() as ReturnType<typeof make.app>;
+  if (s.do === 'put') target.put(object);
+  else target.deleteKeyJson(target.type.keyJsonOf(object));
+}
+
+/** Tables as text, each object by its stored form. */
+function text(
+  tables: readonly ReturnType<typeof table<'App'>>[],
+  keep: (keyJson: string) => boolean,
+): string {
+  return tables
+    .map((t) =>
+      [...t.entries()]
+        .filter(([keyJson]) => keep(keyJson))
+        .map(([, object]) => t.type.toStored(object))
+        .sort()
+        .join('\n'),
+    )
+    .join('\n--\n');
+}
+
+const list = (t: Tables) => Object.values(t) as unknown as ReturnType<typeof table<'App'>>[];
+
+async function check(steps: readonly Step[]): Promise<void> {
+  const truth = controllerTables();
+  const all = controllerTables();
+  const site = controllerTables();
+  const infos = table('CloudletInfo');
+  infos.put(make.cloudletInfo('x'));
+  const receivers = [table('CloudletInfo')];
+  let { server, address } = await startServer({ sources: list(truth), receivers });
+  const connectAll = () => newClient(address, { receivers: list(all) });
+  const connectSite = () =>
+    newClient(address, { receivers: list(site), sources: [infos], filterCloudletKey: true });
+  let clients: NotifyClient[] = [];
+  const begin = () => {
+    clients = [connectAll(), connectSite()];
+    for (const client of clients) client.start();
+  };
+  begin();
+  for (const s of steps) {
+    if ('what' in s) apply(truth, s);
+    else if (s.do === 'yield') await new Promise((resolve) => setImmediate(resolve));
+    else if (s.do === 'reconnect') {
+      await Promise.all(clients.map((client) => client.stop()));
+      begin();
+    } else {
+      await server.stop();
+      await Promise.all(clients.map((client) => client.stop()));
+      ({ server, address } = await startServer({ sources: list(truth), receivers }));
+      begin();
+    }
+  }
+  try {
+    await Promise.all(clients.map((client) => client.when('synced')));
+    const any = () => true;
+    await until(() => text(list(all), any) === text(list(truth), any), 'everything is mirrored');
+    const here = OBJECTS.Cloudlet.keyJsonOf(make.cloudlet('x'));
+    const onSite = (keyJson: string) => keyJson.includes(here);
+    const filtered = (t: Tables) =>
+      [
+        text(
+          [list(t)[0], list(t)[2]].filter((one) => one !== undefined),
+          any,
+        ),
+      ] + text([t.cloudlet, t.clusterInst, t.appInst] as never, onSite);
+    await until(() => filtered(site) === filtered(truth), 'the site is mirrored');
+    for (const t of [site.cloudlet, site.clusterInst, site.appInst])
+      for (const keyJson of t.keys()) assert.ok(onSite(keyJson), keyJson);
+  } finally {
+    await Promise.all(clients.map((client) => client.stop()));
+    await server.stop();
+  }
+}
+
+test('whatever happens, tables end up equal, and a site holds exactly what is its own', async () => {
+  await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 40 }), check), { numRuns: 25 });
+});
+
+test.run();

@@ -1,0 +1,103 @@
+import type { Duplex } from 'node:stream';
+import { type Clock, type EdgeplaneError, fail } from '@edgeplane/base';
+import { type Notice, NoticeAction } from '@edgeplane/proto/edgeproto/notice.js';
+import { notifyErrors } from './errors.js';
+import { decodeNotice } from './wire.js';
+
+/** Messages read ahead of their handling before the stream is paused. */
+const READ_AHEAD = 8;
+
+export interface HandshakeOptions {
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  /** The error for a peer that sends something else first. */
+  expected(): EdgeplaneError;
+}
+
+/**
+ * Takes the messages of a stream one by one, and pauses the stream when they are not taken. Not an async iterator:
+ * that of Node destroys the stream at an error event, which is how a grpc-js server is told to send a status.
+ */
+export class NoticeReader {
+  readonly #stream: Duplex;
+  readonly #queue: Buffer[] = [];
+  #end: { readonly error: unknown } | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(stream: Duplex) {
+    this.#stream = stream;
+    stream.on('data', (bytes: Buffer) => {
+      this.#queue.push(bytes);
+      if (this.#queue.length >= READ_AHEAD) stream.pause();
+      this.#wake?.();
+    });
+    stream.on('end', () => this.#ended(undefined));
+    stream.on('error', (error: unknown) => this.#ended(error));
+    stream.on('close', () => this.#ended(fail(notifyErrors.SESSION_CLOSED, { reason: 'the peer is gone' })));
+  }
+
+  /**
+   * The next message; undefined when the peer has ended or `signal` aborts. Rejects when the stream has broken. One
+   * call at a time.
+   */
+  async next(signal: AbortSignal): Promise<Buffer | undefined> {
+    while (!signal.aborted) {
+      const bytes = this.#queue.shift();
+      if (bytes !== undefined) return bytes;
+      if (this.#end) {
+        if (this.#end.error !== undefined) throw this.#end.error;
+        return undefined;
+      }
+      await this.#more(signal);
+    }
+    return undefined;
+  }
+
+  /**
+   * The peer's VERSION notice, which must come first.
+   * @throws EdgeplaneError HANDSHAKE_TIMEOUT, SESSION_CLOSED, NOTICE_MALFORMED, or what `expected` makes.
+   */
+  async handshake(options: HandshakeOptions): Promise<Notice> {
+    const { clock, timeoutMs, signal } = options;
+    const giveUp = new AbortController();
+    const stop = () => giveUp.abort(signal.reason);
+    const cancel = clock.after(timeoutMs, stop);
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    try {
+      const bytes = await this.next(giveUp.signal);
+      if (bytes === undefined) {
+        if (giveUp.signal.aborted && !signal.aborted)
+          throw fail(notifyErrors.HANDSHAKE_TIMEOUT, { ms: timeoutMs });
+        const reason = signal.aborted ? 'stopping' : 'the peer ended before the handshake';
+        throw fail(notifyErrors.SESSION_CLOSED, { reason });
+      }
+      const notice = decodeNotice(bytes);
+      if (notice.action !== NoticeAction.VERSION) throw options.expected();
+      if (notice.version < 1) throw fail(notifyErrors.VERSION_UNSUPPORTED, { version: notice.version });
+      return notice;
+    } finally {
+      cancel();
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  #more(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        this.#wake = undefined;
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.#wake = done;
+      signal.addEventListener('abort', done, { once: true });
+      this.#stream.resume();
+    });
+  }
+
+  #ended(error: unknown): void {
+    this.#end ??= { error };
+    this.#wake?.();
+  }
+}
