@@ -85,7 +85,9 @@ async function check(app: AppInstRequest, expected: 'serves' | 'gone'): Promise<
     assert.equal(left, []);
     return;
   }
-  assert.match(await fetchPage(port), 'instance');
+  const page = await fetchPage(port);
+  const name = app.app.configs.length > 0 ? 'other' : 'hello';
+  assert.match(page, app.app.deployment === 'vm' ? 'instance-id: ep-' : `env APP_NAME: ${name}\n`);
   assert.is(await echo(port, `ping ${port}`), `ping ${port}`);
 }
 
