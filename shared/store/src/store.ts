@@ -16,15 +16,19 @@ export interface Store {
 
   /**
    * Applies all `ops` at once if every compare holds, otherwise none. Durable when it returns.
-   * With no ops it only compares. The same key must not occur in two ops.
+   * With no ops it only compares. The same key must not occur in two ops. Deleting an absent key is not a write.
+   * @throws EdgeplaneError TXN_INVALID, TXN_TOO_LARGE, LEASE_LOST, STORE_UNAVAILABLE: nothing was written.
+   * WRITE_UNCERTAIN: it may have been written or not; only a store behind a network throws it.
    */
   txn(request: TxnRequest): Promise<TxnResult>;
 
   /**
    * Follows changes below `prefix` with revisions greater than `after`, in revision order, each revision once and
    * whole. Survives loss of the connection by itself (it resumes after the last revision it delivered).
-   * Also yields batches without events as progress marks, so that a reader can tell idle from dead.
-   * Ends when `signal` aborts. Throws `COMPACTED` when changes after `after` are no longer all known: list, then watch again.
+   * Also yields batches without events as progress marks, so that a reader can tell idle from dead; the first at once
+   * when there is nothing to catch up with. A mark promises nothing about when changes outside the prefix are reported.
+   * Ends when `signal` aborts or the store is closed. Throws `COMPACTED` when changes after `after` are no longer all
+   * known, or when the store is older than `after` (it was replaced): list, then watch again.
    */
   watch(prefix: string, after: number, signal: AbortSignal): AsyncIterable<WatchBatch>;
 
@@ -74,7 +78,7 @@ export interface TxnRequest {
 export interface TxnResult {
   /** False when a compare did not hold; nothing was written then. */
   readonly succeeded: boolean;
-  /** Revision of the writes, or the current revision when nothing was written. */
+  /** Revision of the writes, or the revision at which it was found that there is nothing to write. */
   readonly revision: number;
 }
 
