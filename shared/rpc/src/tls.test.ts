@@ -1,0 +1,161 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { EdgeplaneError, silentLogger } from '@edgeplane/base';
+import { FlavorApiClient, FlavorApiService } from '@edgeplane/proto/edgeproto/flavor.js';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { callUnary, connect } from './client.js';
+import type { PeerIdentity } from './context.js';
+import { serverStream, unary } from './handler.js';
+import { RpcServer } from './server.js';
+import { loadTls, type TlsMaterial } from './tls.js';
+
+const dir = mkdtempSync(join(tmpdir(), 'edgeplane-rpc-'));
+
+function openssl(...args: string[]): void {
+  execFileSync('openssl', args, { cwd: dir, stdio: 'pipe' });
+}
+
+function makeCa(name: string): void {
+  openssl(
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-days',
+    '2',
+    '-subj',
+    `/CN=${name}`,
+    '-keyout',
+    `${name}.key`,
+    '-out',
+    `${name}.crt`,
+  );
+}
+
+function makeCert(name: string, ca: string, altNames: string): void {
+  openssl(
+    'req',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-subj',
+    `/O=edgeplane/CN=${name}`,
+    '-keyout',
+    `${name}.key`,
+    '-out',
+    `${name}.csr`,
+  );
+  writeFileSync(join(dir, 'ext'), `subjectAltName=${altNames}`);
+  openssl(
+    'x509',
+    '-req',
+    '-in',
+    `${name}.csr`,
+    '-CA',
+    `${ca}.crt`,
+    '-CAkey',
+    `${ca}.key`,
+    '-CAcreateserial',
+    '-days',
+    '2',
+    '-extfile',
+    'ext',
+    '-out',
+    `${name}.crt`,
+  );
+}
+
+test.before(() => {
+  makeCa('mex-ca');
+  makeCert('server', 'mex-ca', 'IP:127.0.0.1,DNS:localhost');
+  makeCert('agent', 'mex-ca', 'DNS:agent');
+  makeCert('elsewhere', 'mex-ca', 'DNS:elsewhere');
+  makeCa('other-ca');
+  makeCert('stranger', 'other-ca', 'IP:127.0.0.1');
+});
+test.after(() => rmSync(dir, { recursive: true }));
+
+const load = (name: string) => loadTls(join(dir, `${name}.crt`));
+const flavor = { fields: [], key: { name: 'f' }, ram: 0n, vcpus: 0n, disk: 0n };
+
+async function start(tls: TlsMaterial) {
+  const seen: (PeerIdentity | undefined)[] = [];
+  const server = new RpcServer({ logger: silentLogger, name: 'tls', tls });
+  const answer = unary(async (_request: unknown, context) => {
+    seen.push(context.identity);
+    return { message: 'ok', code: 0 };
+  });
+  server.addService(FlavorApiService, {
+    createFlavor: answer,
+    deleteFlavor: answer,
+    updateFlavor: answer,
+    showFlavor: serverStream(async () => undefined),
+  });
+  return { server, seen, address: await server.listen('127.0.0.1:0') };
+}
+
+/** The answer, or the status of the failure. */
+async function call(address: string, tls: TlsMaterial | undefined): Promise<string> {
+  const client = connect(FlavorApiClient, address, tls);
+  try {
+    return (await callUnary(client, 'createFlavor', flavor, { deadlineMs: 5000 })).message;
+  } catch (error) {
+    assert.instance(error, EdgeplaneError);
+    return (error as EdgeplaneError).status;
+  } finally {
+    client.close();
+  }
+}
+
+test('a client with a certificate of the CA is let in and known by it', async () => {
+  const t = await start(load('server'));
+  assert.is(await call(t.address, load('agent')), 'ok');
+  assert.is(t.seen[0]?.commonName, 'agent');
+  assert.equal(t.seen[0]?.organizations, ['edgeplane']);
+  assert.equal(t.seen[0]?.altNames, ['DNS:agent']);
+  assert.match(t.seen[0]?.fingerprint ?? '', /^([0-9A-F]{2}:){31}[0-9A-F]{2}$/);
+  await t.server.stop();
+});
+
+test('a client without a certificate, with one of another CA, or in plain text is kept out', async () => {
+  const t = await start(load('server'));
+  const ca = load('server').ca;
+  assert.is(await call(t.address, undefined), 'UNAVAILABLE');
+  assert.is(await call(t.address, { ...load('stranger'), ca }), 'UNAVAILABLE');
+  assert.equal(t.seen, []);
+  await t.server.stop();
+});
+
+test('a server is trusted only with a certificate of the CA that names the host dialled', async () => {
+  for (const name of ['elsewhere', 'stranger']) {
+    const own = load(name);
+    const t = await start({ ...own, ca: load('server').ca });
+    assert.is(await call(t.address, load('agent')), 'UNAVAILABLE', name);
+    assert.equal(t.seen, []);
+    await t.server.stop();
+  }
+});
+
+test('files are found by the rules of the reference, and missing ones are named', () => {
+  assert.throws(() => loadTls(join(dir, 'none.crt')), /cannot read TLS certificate .*none\.crt/);
+  const crts = join(dir, 'crts');
+  mkdirSync(crts);
+  for (const file of ['agent.crt', 'agent.key', 'mex-ca.crt'])
+    execFileSync('cp', [join(dir, file), join(crts, file)]);
+  assert.equal(loadTls(join(crts, 'agent.crt')), load('agent'));
+  renameSync(join(crts, 'agent.key'), join(crts, 'agent.pem'));
+  assert.throws(() => loadTls(join(crts, 'agent.crt')), /cannot read TLS key .*keys.agent\.crt/);
+  renameSync(join(crts, 'mex-ca.crt'), join(crts, 'ca.crt'));
+  renameSync(join(crts, 'agent.pem'), join(crts, 'agent.key'));
+  assert.throws(() => loadTls(join(crts, 'agent.crt')), /cannot read TLS CA certificate .*mex-ca\.crt/);
+});
+
+test.run();
