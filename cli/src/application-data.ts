@@ -42,7 +42,7 @@ export function parseApplicationData(name: string, text: string): readonly Item[
   const items: Item[] = [];
   for (const document of source.documents) {
     const place = { source, document, path: '' };
-    const root = resolved(document, document.contents);
+    const root = resolved(source, document, document.contents);
     if (isNull(root)) continue;
     if (!isMap(root)) throw source.fault(root, `must be a mapping of lists, but is ${kindOf(root)}`);
     for (const list of members(root, place)) {
@@ -70,7 +70,7 @@ function listItems(type: string, node: Node | undefined, place: YamlPlace): read
   if (!isSeq(node)) throw place.source.fault(node, `${place.path}: must be a list, but is ${kindOf(node)}`);
   const schema = messageSchema(`edgeproto.${type}`);
   return node.items.map((item, i) => {
-    const inner = resolved(place.document, item as Node);
+    const inner = resolved(place.source, place.document, item as Node);
     const path = `${place.path}[${i}]`;
     if (isNull(inner)) throw place.source.fault(inner ?? node, `${path}: is empty`);
     const message = messageOfNode(schema, inner, { ...place, path });

@@ -44,7 +44,7 @@ function flagOf(leaf: FieldSchema, path: readonly FieldSchema[]): MessageFlag {
     id: path.map((field) => field.no).join('.'),
     many,
     value: valueKind(leaf),
-    about: about(leaf, many),
+    about: about(path, leaf, many),
   };
 }
 
@@ -60,8 +60,9 @@ function valueKind(leaf: FieldSchema): string {
   return leaf.type === 'string' ? 'text' : 'number';
 }
 
-function about(leaf: FieldSchema, many: boolean): string {
-  const several = many ? ' (may be given several times)' : '';
-  if (leaf.kind === 'enum') return `one of ${enumNames(leaf).join(', ')}${several}`;
-  return `${leaf.name.replaceAll('_', ' ')}${several}`;
+/** The path as YAML and JSON spell it, and what may be given. */
+function about(path: readonly FieldSchema[], leaf: FieldSchema, many: boolean): string {
+  const name = path.map((field) => field.name).join('.');
+  const values = leaf.kind === 'enum' ? `: one of ${enumNames(leaf).join(', ')}` : '';
+  return `${name}${values}${many ? ' (may be given several times)' : ''}`;
 }

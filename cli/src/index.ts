@@ -1,1 +1,3 @@
-export {};
+export type { Console } from './console.js';
+export { cliErrors } from './errors.js';
+export { runCli } from './run-cli.js';

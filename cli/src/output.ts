@@ -1,5 +1,11 @@
 import { fail } from '@edgeplane/base';
-import { type FieldSchema, type MessageSchema, type PlainOptions, toPlain } from '@edgeplane/objects';
+import {
+  type FieldSchema,
+  isFieldsMember,
+  type MessageSchema,
+  type PlainOptions,
+  toPlain,
+} from '@edgeplane/objects';
 import { stringify } from 'yaml';
 import { cliErrors } from './errors.js';
 import { squash } from './flag-table.js';
@@ -68,8 +74,10 @@ function plainOptions(options: OutputOptions): PlainOptions {
   };
 }
 
+/** `fields` is part of requests only. */
 function isHidden({ hideTags }: OutputOptions): (field: FieldSchema) => boolean {
-  return (field) => field.hidetag !== undefined && hideTags.includes(field.hidetag);
+  return (field) =>
+    isFieldsMember(field) || (field.hidetag !== undefined && hideTags.includes(field.hidetag));
 }
 
 /** An integer that JSON readers would round stays exact as text. */

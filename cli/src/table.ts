@@ -2,7 +2,6 @@ import {
   enumCamel,
   enumSchema,
   type FieldSchema,
-  isFieldsMember,
   type MessageSchema,
   messageSchema,
 } from '@edgeplane/objects';
@@ -40,7 +39,7 @@ function columnsOf(schema: MessageSchema, hidden: (field: FieldSchema) => boolea
   const columns: Column[] = [];
   const visit = (message: MessageSchema, path: readonly FieldSchema[]): void => {
     for (const field of message.fields) {
-      if (hidden(field) || (path.length === 0 && isFieldsMember(field))) continue;
+      if (hidden(field)) continue;
       const inner = [...path, field];
       // Keys are shown whole; of other messages only what has a single name, such as a flavor's key.
       if (field.kind === 'message') {

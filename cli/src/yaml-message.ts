@@ -52,10 +52,10 @@ export function members(
   { source, document, path }: YamlPlace,
 ): readonly { name: string; key: Node; value: Node | undefined }[] {
   return map.items.map((pair) => {
-    const key = resolved(document, pair.key as Node);
+    const key = resolved(source, document, pair.key as Node);
     if (!key || !isScalar(key) || typeof key.value !== 'string')
       throw source.fault(pair.key as Node, `${path || 'the document'}: names of fields must be text`);
-    return { name: key.value, key, value: resolved(document, pair.value as Node | null) };
+    return { name: key.value, key, value: resolved(source, document, pair.value as Node | null) };
   });
 }
 
@@ -64,7 +64,10 @@ function fieldJson(field: FieldSchema, node: Node | undefined, place: YamlPlace)
   if (!field.repeated) return singleJson(field, node, place);
   if (!isSeq(node)) throw fault(node, place, `must be a list, but is ${kindOf(node)}`);
   return node.items.map((item, i) =>
-    singleJson(field, resolved(place.document, item as Node), { ...place, path: `${place.path}[${i}]` }),
+    singleJson(field, resolved(place.source, place.document, item as Node), {
+      ...place,
+      path: `${place.path}[${i}]`,
+    }),
   );
 }
 

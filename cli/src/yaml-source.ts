@@ -43,8 +43,17 @@ export function parseYamlSource(name: string, text: string): YamlSource {
   };
 }
 
-/** The node an alias stands for; any other node itself. */
-export function resolved(document: Document.Parsed, node: ParsedNode | Node | null): Node | undefined {
-  const target = isAlias(node) ? node.resolve(document) : node;
-  return target ?? undefined;
+/**
+ * The node an alias stands for; any other node itself; undefined for none.
+ * @throws EdgeplaneError BAD_DOCUMENT for an alias of nothing.
+ */
+export function resolved(
+  source: YamlSource,
+  document: Document.Parsed,
+  node: ParsedNode | Node | null,
+): Node | undefined {
+  if (!isAlias(node)) return node ?? undefined;
+  const target = node.resolve(document);
+  if (!target) throw source.fault(node, `*${node.source} names no anchor before it`);
+  return target;
 }
