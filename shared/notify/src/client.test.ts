@@ -247,6 +247,11 @@ test('stop half-closes, waits for handlers and ends for good', async () => {
   await client.stop();
   client.start();
   assert.is(client.state, 'disconnected');
+  let refused = '';
+  await client.when('synced').catch((error: Error) => {
+    refused = error.message;
+  });
+  assert.is(refused, 'notify session closed: the client is stopping');
   await server.stop();
 });
 

@@ -124,19 +124,21 @@ export class NotifyClient {
 
   /** Half-closes the session, waits for its end and for handlers, and connects no more. Safe to call more than once. */
   async stop(): Promise<void> {
-    this.#stopping.abort(new Error('the notify client is stopping'));
+    this.#stopping.abort(fail(notifyErrors.SESSION_CLOSED, { reason: 'the client is stopping' }));
+    for (const check of [...this.#waiters]) check();
     this.#connection?.session.close();
     await this.#running;
     for (const end of this.#subscriptions) end();
     this.#subscriptions = [];
   }
 
-  /** Resolves as soon as the state is, or goes beyond, `state`; rejects when `signal` aborts. */
+  /** Resolves as soon as the state is, or goes beyond, `state`; rejects when `signal` aborts or the client stops. */
   when(state: 'connected' | 'synced', signal?: AbortSignal): Promise<void> {
     const reached = () => this.#state === 'synced' || this.#state === state;
     return new Promise((resolve, reject) => {
       const check = () => {
         if (signal?.aborted) reject(signal.reason);
+        else if (this.#stopping.signal.aborted) reject(this.#stopping.signal.reason);
         else if (reached()) resolve();
         else return;
         this.#waiters.delete(check);
@@ -148,12 +150,15 @@ export class NotifyClient {
     });
   }
 
-  /** Sends a message if connected to a server that wants its type; whether it was queued. It is never kept for later. */
+  /**
+   * Sends a message if connected to a server that wants its type; whether it was queued. It is never kept for later.
+   * @throws EdgeplaneError NOTICE_TOO_LARGE.
+   */
   sendMessage(typeName: string, message: unknown): boolean {
     const name = fullTypeName(typeName);
     const connection = this.#connection;
     if (!connection?.wants.has(name)) return false;
-    return connection.session.sendMessage(messageNotice(name, message));
+    return connection.session.sendMessage(messageNotice(name, message, this.#limits.maxNoticeBytes));
   }
 
   async #run(): Promise<void> {

@@ -55,7 +55,7 @@ export class Inbound {
     if (message && name !== undefined) return this.#message(name, message, notice);
     if (notice.action === NoticeAction.SENDALL_END) return this.#sendAllEnd();
     if (url === '') return;
-    if (name === undefined) return this.#undecodable(url, 'the type URL has no /');
+    if (name === undefined) return this.#badUrl(url);
     const keyed = this.#keyed.get(name);
     if (keyed) return this.#object(keyed, notice);
     this.#options.counters.unknownType += 1;
@@ -118,6 +118,12 @@ export class Inbound {
       valid.clear();
     }
     this.#options.onSynced?.();
+  }
+
+  #badUrl(url: string): void {
+    const keyed = this.#keyed.get(url);
+    if (keyed) keyed.doubtful = true;
+    this.#undecodable(url, 'the type URL has no /');
   }
 
   #undecodable(type: string, reason: string): void {

@@ -102,10 +102,11 @@ export class NotifyServer {
   /**
    * Sends a message to the peers that want its type and satisfy `predicate`. To how many it went; none means that
    * nobody will answer.
+   * @throws EdgeplaneError NOTICE_TOO_LARGE.
    */
   sendMessage(typeName: string, message: unknown, predicate?: (peer: PeerInfo) => boolean): number {
     const name = fullTypeName(typeName);
-    const frame = messageNotice(name, message);
+    const frame = messageNotice(name, message, this.#limits.maxNoticeBytes);
     let sent = 0;
     for (const { peer, session, wants } of this.#connections) {
       if (!wants.has(name) || (predicate && !predicate(peer))) continue;

@@ -40,10 +40,22 @@ test('an update, byte by byte', () => {
 
 test('a message goes as UPDATE', () => {
   const notice = decodeNotice(
-    messageNotice('edgeproto.Metric', { name: 'm', timestamp: undefined, tags: [], vals: [] }),
+    messageNotice('edgeproto.Metric', { name: 'm', timestamp: undefined, tags: [], vals: [] }, 1000),
   );
   assert.is(notice.action, NoticeAction.UPDATE);
   assert.is(notice.any?.typeUrl, 'type.googleapis.com/edgeproto.Metric');
+});
+
+test('a message that no peer would take is refused before it is sent', () => {
+  assert.throws(
+    () =>
+      messageNotice(
+        'edgeproto.Metric',
+        { name: 'm'.repeat(100), timestamp: undefined, tags: [], vals: [] },
+        99,
+      ),
+    /^notice of 1\d\d bytes is larger than the limit of 99 bytes$/,
+  );
 });
 
 test('type names', () => {

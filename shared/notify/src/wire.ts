@@ -47,9 +47,14 @@ export function dataNotice(action: NoticeAction, fullName: string, value: Uint8A
   });
 }
 
-/** A notice around a message. The action says nothing; UPDATE is what every peer accepts. */
-export function messageNotice(fullName: string, message: unknown): Buffer {
-  return dataNotice(NoticeAction.UPDATE, fullName, messageCodec(fullName).encode(message).finish());
+/**
+ * A notice around a message. The action says nothing; UPDATE is what every peer accepts.
+ * @throws EdgeplaneError NOTICE_TOO_LARGE: it would end the session that it goes to.
+ */
+export function messageNotice(fullName: string, message: unknown, limit: number): Buffer {
+  const frame = dataNotice(NoticeAction.UPDATE, fullName, messageCodec(fullName).encode(message).finish());
+  if (frame.length > limit) throw fail(notifyErrors.NOTICE_TOO_LARGE, { bytes: frame.length, limit });
+  return frame;
 }
 
 /** The handshake notice of either end; a server sends no filter wish. */

@@ -132,8 +132,11 @@ async function run<T>(
     const error = fromServiceError(thrown);
     ended?.(error);
     const cause = error instanceof EdgeplaneError ? error.cause : error;
-    if (cause !== undefined)
-      environment.logger.error({ err: cause, path: context.path, peer: context.peer }, 'Call failed');
+    if (cause !== undefined) {
+      const ours = !(error instanceof EdgeplaneError) || error.status === 'INTERNAL';
+      const facts = { err: cause, path: context.path, peer: context.peer };
+      environment.logger[ours ? 'error' : 'info'](facts, 'Call failed');
+    }
     return { ok: false, error };
   } finally {
     release();
