@@ -78,6 +78,7 @@ export function parseConfig(argv: readonly string[], environment: Environment): 
       deleteDelayMs: values.fakeDeleteDelay,
       rules: parseFakeRules(values.fakeFail),
       clusterUpdate: values.fakeClusterUpdate,
+      vmPorts: values.fakeVmPorts,
     },
   };
   return { config, debug: values.d !== '', plugin: values.plugin };

@@ -63,4 +63,9 @@ export const AGENT_FLAGS = {
     default: 'false',
     about: 'fake driver: whether clusters can be updated',
   },
+  fakeVmPorts: {
+    type: 'boolean',
+    default: 'false',
+    about: 'fake driver: whether public ports of vm instances are claimed to be opened',
+  },
 } as const satisfies Readonly<Record<string, FlagSpec>>;

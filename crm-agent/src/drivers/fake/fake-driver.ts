@@ -30,6 +30,8 @@ export interface FakeSettings {
   readonly rules: readonly FakeRule[];
   /** Whether clusters can be updated; the reference's fake refuses it. */
   readonly clusterUpdate: boolean;
+  /** Whether it claims to open public ports of vm AppInsts; the reference has none. */
+  readonly vmPorts: boolean;
 }
 
 /** Succeeds at once, and refuses cluster updates (spec section 11.1). */
@@ -39,6 +41,7 @@ export const FAKE_DEFAULTS: FakeSettings = {
   deleteDelayMs: 0,
   rules: [],
   clusterUpdate: false,
+  vmPorts: false,
 };
 
 /**
@@ -63,7 +66,7 @@ export class FakeDriver implements Driver {
       vm: true,
       containers: true,
       exec: true,
-      publishesVmPorts: false,
+      publishesVmPorts: settings.vmPorts,
     };
   }
 
