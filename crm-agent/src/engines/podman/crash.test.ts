@@ -1,0 +1,100 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { runCommand } from './commands.js';
+import { podmanLayout } from './layout.js';
+import { crashManifest, crashSpec, freePort, helloArchive, hostTraces, makeSite, page } from './testing.js';
+
+const site = await makeSite('crash');
+const layout = podmanLayout(site.options.stateDir);
+const before = await hostTraces(layout.stateDir);
+const setup = await site.open();
+await setup.ensureImage(`docker-archive:${await helloArchive()}`);
+await setup.stop();
+
+const test = suite('podman engine, killed');
+
+const containersInStorage = async (): Promise<number> => {
+  const names = await readdir(`${layout.root}/overlay-containers`).catch(() => []);
+  return names.filter((name) => /^[0-9a-f]{64}$/.test(name)).length;
+};
+const namespaces = async (): Promise<number> => (await readdir('/run/netns').catch(() => [])).length;
+const rulesFor = async (port: number): Promise<boolean> =>
+  (await runCommand('iptables-save', ['-t', 'nat'])).stdout.includes(`--dport ${port} `);
+
+/** Moments at which agent and service die. Each resolves true once it has come. */
+const moments: Readonly<Record<string, (port: number, start: number) => Promise<boolean>>> = {
+  'as it begins': async () => true,
+  'when storage is made': async () => (await containersInStorage()) > 0,
+  'when the namespace is made': async (_, start) => (await namespaces()) > start,
+  'when the first port rule is written': (port) => rulesFor(port),
+};
+
+/** Starts an agent, waits for `moment` without a pause, and kills the agent and its podman with SIGKILL. */
+async function killAt(kind: string, port: number, moment: (port: number, start: number) => Promise<boolean>) {
+  const start = await namespaces();
+  const script = fileURLToPath(new URL('./crash-child.ts', import.meta.url));
+  const flags = ['--import', 'tsx', '--conditions=source'];
+  const child = spawn(process.execPath, [...flags, script, layout.stateDir, String(port), kind], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = once(child, 'exit');
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  assert.is((await lines.next()).value, 'making');
+  let made = false;
+  const end = lines.next().then(() => {
+    made = true;
+  });
+  while (!made && !(await moment(port, start))) {
+    // Look again at once: the moment is short.
+  }
+  const service = await runCommand('pgrep', ['-f', `unix://${layout.socket}$`]);
+  for (const pid of service.stdout.split('\n').filter(Boolean)) process.kill(Number(pid), 'SIGKILL');
+  child.kill('SIGKILL');
+  await exited;
+  await end;
+}
+
+for (const kind of ['container', 'kube']) {
+  for (const [when, moment] of Object.entries(moments)) {
+    test(`${kind}, ${when}: made again and served, removed without a trace`, async () => {
+      const port = await freePort();
+      await killAt(kind, port, moment);
+
+      const engine = await site.open();
+      await engine.recover();
+      await (kind === 'kube' ? engine.playKube(crashManifest(port)) : engine.runContainer(crashSpec(port)));
+      assert.match(await page(port), 'app: hello');
+      assert.is((await engine.status('victim')).state, 'running');
+
+      await engine.remove('victim');
+      const owned = await engine.listOwned();
+      assert.equal([owned.containers, owned.pods, owned.volumes], [[], [], []]);
+      assert.equal(await engine.client.containers.list({}, { external: true }), []);
+      assert.equal(await engine.client.volumes.list(), []);
+      assert.is(await containersInStorage(), 0);
+      await engine.shutdown();
+      assert.equal(await hostTraces(layout.stateDir), before);
+    });
+
+    test(`${kind}, ${when}: removed at once without a trace`, async () => {
+      const port = await freePort();
+      await killAt(kind, port, moment);
+      const engine = await site.open();
+      await engine.recover();
+      await engine.remove('victim');
+      assert.equal(await engine.client.containers.list({}, { external: true }), []);
+      assert.is(await containersInStorage(), 0);
+      await engine.shutdown();
+      assert.equal(await hostTraces(layout.stateDir), before);
+    });
+  }
+}
+
+test.after(() => site.clear());
+
+test.run();

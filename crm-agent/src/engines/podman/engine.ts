@@ -1,0 +1,317 @@
+import { rm } from 'node:fs/promises';
+import { type Clock, EdgeplaneError, fail, type Logger } from '@edgeplane/base';
+import type { Labels } from './api-caller.js';
+import type { ExecResult } from './api-types.js';
+import { PodmanClient } from './client.js';
+import { podmanErrors } from './errors.js';
+import type { CallOptions } from './http.js';
+import { type EnsureImageOptions, Images, type LocalImage } from './images.js';
+import { KeyLock } from './key-lock.js';
+import { planKube } from './kube.js';
+import { type PodmanLayout, podmanLayout } from './layout.js';
+import { Networks } from './networks.js';
+import { probePodman } from './probe.js';
+import { available } from './requirements.js';
+import { PodmanService } from './service.js';
+import { type PodmanSettings, SLIRP_MODE } from './settings.js';
+import { type ContainerSpec, checkSpec, type KubeSpec, LABEL } from './spec.js';
+import { claimStateDir, releaseStateDir } from './state-dir.js';
+import { statusOf, summarize, type WorkloadStatus, type WorkloadSummary } from './status.js';
+import { sweepHost, sweepNetworks } from './sweep.js';
+import { addUsage, type WorkloadUsage } from './usage.js';
+import { type WorkloadHandle, Workloads } from './workloads.js';
+
+export interface PodmanEngineOptions {
+  /** Id of the agent; marks everything the engine makes. */
+  readonly owner: string;
+  readonly stateDir: string;
+  /** Defaults to a short directory under /run that belongs to `stateDir`. */
+  readonly runDir?: string;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Skips the probe. */
+  readonly settings?: PodmanSettings;
+  /** Gives up opening. */
+  readonly signal?: AbortSignal;
+}
+
+export interface OwnedObjects {
+  readonly containers: readonly string[];
+  readonly pods: readonly string[];
+  readonly networks: readonly string[];
+  readonly volumes: readonly string[];
+}
+
+export interface RecoverReport {
+  readonly workloads: readonly WorkloadSummary[];
+  readonly started: readonly string[];
+  readonly failed: readonly { readonly name: string; readonly error: EdgeplaneError }[];
+}
+
+const DEFAULT_NETWORK = 'edgeplane';
+
+/**
+ * Containers and Kubernetes manifests on a private podman. Each call may be repeated, also after a crash in the middle of
+ * it: what exists is compared with what is wanted by a hash in its labels, and made anew when it differs.
+ * A container belongs to podman's storage, not to this object: `stop` leaves all of them running.
+ */
+export class PodmanEngine {
+  readonly #o: PodmanEngineOptions;
+  readonly #layout: PodmanLayout;
+  readonly #settings: PodmanSettings;
+  readonly #service: PodmanService;
+  readonly #images: Images;
+  readonly #networks: Networks;
+  readonly #workloads: Workloads;
+  readonly #locks = new KeyLock();
+  #released = false;
+  readonly client: PodmanClient;
+
+  private constructor(options: PodmanEngineOptions, layout: PodmanLayout, settings: PodmanSettings) {
+    this.#o = options;
+    this.#layout = layout;
+    this.#settings = settings;
+    this.client = new PodmanClient(layout.socket, options.clock);
+    this.#images = new Images(this.client);
+    this.#networks = new Networks(this.client, options.owner, layout.stateDir);
+    const { logger, clock, owner } = options;
+    this.#workloads = new Workloads({ client: this.client, owner, settings, logger });
+    this.#service = new PodmanService({ layout, settings, logger, clock, ping: () => this.client.ping() });
+  }
+
+  /** Probes the host unless it did so since the last boot, starts the private service, returns a working engine. */
+  static async open(options: PodmanEngineOptions): Promise<PodmanEngine> {
+    const layout = podmanLayout(options.stateDir, options.runDir);
+    const host = await available();
+    if (!host.ok) {
+      const packages = host.missing.join(', ') || 'none';
+      const reason = host.reason === undefined ? '' : `; ${host.reason}`;
+      throw fail(podmanErrors.PODMAN_NOT_INSTALLED, { packages, reason });
+    }
+    await claimStateDir(layout, options.logger);
+    try {
+      const settings = options.settings ?? (await probePodman(layout, options)).settings;
+      const engine = new PodmanEngine(options, layout, settings);
+      try {
+        await engine.#service.start();
+        return engine;
+      } catch (error) {
+        await engine.#service.stop();
+        throw error;
+      }
+    } catch (error) {
+      await releaseStateDir(layout);
+      throw error;
+    }
+  }
+
+  get settings(): PodmanSettings {
+    return this.#settings;
+  }
+
+  /** Process id of the podman service; changes when it was restarted. */
+  get servicePid(): number | undefined {
+    return this.#service.pid;
+  }
+
+  get #mine(): Labels {
+    return { [LABEL.owner]: this.#o.owner };
+  }
+
+  // ---- networks and images
+
+  async ensureNetwork(name: string, labels: Labels = {}): Promise<void> {
+    await this.#service.ready();
+    await this.#locks.run(`network ${name}`, () => this.#networks.ensure(name, labels));
+  }
+
+  async removeNetwork(name: string): Promise<void> {
+    await this.#service.ready();
+    await this.#locks.run(`network ${name}`, () => this.#networks.remove(name));
+  }
+
+  /** `docker-archive:/path`, `oci-archive:/path`, `oci:/dir`, or a registry reference, which is pulled if not here. */
+  async ensureImage(ref: string, options: EnsureImageOptions = {}): Promise<LocalImage> {
+    await this.#service.ready();
+    return this.#locks.run(`image ${ref}`, () => this.#images.ensure(ref, options));
+  }
+
+  // ---- workloads
+
+  /** Makes the container of this name be what `spec` says, and run. */
+  async runContainer(spec: ContainerSpec): Promise<WorkloadHandle> {
+    checkSpec(spec);
+    const image = await this.ensureImage(spec.image);
+    const network = await this.#networkFor(spec.network);
+    return this.#locks.run(spec.name, () => this.#workloads.run(spec, image, network));
+  }
+
+  /** Makes the workload of this name be what the manifest says, and run. See kube.ts for what a manifest means here. */
+  async playKube(spec: KubeSpec): Promise<WorkloadHandle> {
+    checkSpec(spec);
+    const plan = planKube(spec, { owner: this.#o.owner, limits: this.#settings.limits });
+    for (const ref of plan.images) await this.ensureImage(ref);
+    const network = await this.#networkFor(spec.network);
+    return this.#locks.run(spec.name, () => this.#workloads.play(spec, plan, network));
+  }
+
+  /** Removes the workload with its pods and volumes; nothing happens when there is none. */
+  async remove(name: string): Promise<void> {
+    await this.#service.ready();
+    await this.#locks.run(name, () => this.#workloads.remove(name));
+  }
+
+  // ---- questions
+
+  async list(labels: Labels = {}): Promise<WorkloadSummary[]> {
+    await this.#service.ready();
+    return summarize(await this.client.containers.list({ ...this.#mine, ...labels }));
+  }
+
+  async status(name: string): Promise<WorkloadStatus> {
+    await this.#service.ready();
+    return statusOf(await this.#workloads.inspect(name));
+  }
+
+  async stats(name: string): Promise<WorkloadUsage> {
+    await this.#service.ready();
+    const listed = await this.#workloads.required(name);
+    // A pod's traffic is counted in its infra container, which has no labels.
+    const pods = new Set(listed.map((c) => c.Pod).filter(Boolean));
+    const infra =
+      pods.size === 0
+        ? []
+        : (await this.client.containers.list()).filter((c) => c.IsInfra && pods.has(c.Pod));
+    const running = [...listed, ...infra].filter((c) => c.State === 'running');
+    if (running.length === 0) return addUsage([], new Set());
+    const stats = await this.client.containers.stats(running.map((c) => c.Id));
+    return addUsage(stats, new Set(infra.map((c) => c.Id)));
+  }
+
+  /** The last lines of its containers; lines of several containers are marked with the container's name. */
+  async logs(name: string, tail = 100): Promise<string> {
+    await this.#service.ready();
+    const listed = await this.#workloads.required(name);
+    const texts = await Promise.all(
+      listed.map(async (c) => ({
+        name: c.Names[0] ?? '',
+        text: await this.client.containers.logs(c.Id, tail),
+      })),
+    );
+    if (texts.length === 1) return texts[0]?.text ?? '';
+    return texts.map((t) => t.text.replace(/^(?=.)/gm, `${t.name}: `)).join('');
+  }
+
+  /** Runs a program in the workload: in `container` of a manifest, else in its first container. */
+  async exec(
+    name: string,
+    argv: readonly string[],
+    options: CallOptions & { readonly container?: string } = {},
+  ): Promise<ExecResult> {
+    await this.#service.ready();
+    const { container, ...call } = options;
+    const listed = await this.#workloads.required(name);
+    const target =
+      container === undefined
+        ? listed[0]
+        : listed.find((c) => c.Names.some((n) => n === container || n.endsWith(`-${container}`)));
+    if (!target)
+      throw fail(podmanErrors.PODMAN_NOT_FOUND, { kind: 'container', name: `${name}/${container ?? ''}` });
+    return this.client.containers.exec(target.Id, argv, call);
+  }
+
+  /** All that carries this owner's label, by name. */
+  async listOwned(): Promise<OwnedObjects> {
+    await this.#service.ready();
+    const [containers, pods, networks, volumes] = await Promise.all([
+      this.client.containers.list(this.#mine),
+      this.client.pods.list(this.#mine),
+      this.client.networks.list(this.#mine),
+      this.client.volumes.list(this.#mine),
+    ]);
+    return {
+      containers: containers.map((c) => c.Names[0] ?? c.Id),
+      pods: pods.map((p) => p.Name),
+      networks: networks.map((n) => n.name),
+      volumes: volumes.map((v) => v.Name),
+    };
+  }
+
+  // ---- life
+
+  /**
+   * Puts in order what a crash or reboot left: storage without a container, namespaces and firewall rules without
+   * a user. With `start`, every workload that does not run is started; the owner removes what it no longer wants.
+   */
+  async recover(options: { readonly start?: boolean } = {}): Promise<RecoverReport> {
+    await this.#service.ready();
+    await this.#workloads.removeOrphans();
+    await this.#sweepNetworks();
+    const started: string[] = [];
+    const failed: { name: string; error: EdgeplaneError }[] = [];
+    for (const workload of options.start ? await this.list() : []) {
+      if (workload.state === 'running') continue;
+      try {
+        await this.#locks.run(workload.name, () => this.#workloads.start(workload.name));
+        started.push(workload.name);
+      } catch (error) {
+        if (!(error instanceof EdgeplaneError)) throw error;
+        this.#o.logger.warn({ name: workload.name, err: error }, 'Workload does not start');
+        failed.push({ name: workload.name, error });
+      }
+    }
+    return { workloads: await this.list(), started, failed };
+  }
+
+  /** Ends the podman service and nothing else: containers keep running and a later engine finds them. */
+  async stop(): Promise<void> {
+    await this.#service.stop();
+    await this.#release();
+  }
+
+  /**
+   * Stops every container and leaves no process, mount, interface or firewall rule. Containers stay in storage as
+   * stopped, and `open` followed by `recover({ start: true })` brings them back with the same disk, ports and
+   * limits. With `removeAll` they go too, with their volumes and networks; images always stay.
+   */
+  async shutdown(options: { readonly removeAll?: boolean } = {}): Promise<void> {
+    await this.#service.ready();
+    const listed = await this.client.containers.list(this.#mine);
+    const names = new Set(listed.map((c) => c.Labels?.[LABEL.name]).filter((n) => n !== undefined));
+    await Promise.all([...names].map((name) => this.#locks.run(name, () => this.#workloads.stop(name))));
+    if (options.removeAll) {
+      for (const name of names) await this.#locks.run(name, () => this.#workloads.remove(name));
+      await this.#workloads.removeRest();
+    }
+    await this.#workloads.removeOrphans();
+    await this.#sweepNetworks();
+    if (options.removeAll) {
+      for (const network of await this.#networks.list()) await this.client.networks.remove(network.name);
+    }
+    await this.#service.stop();
+    await sweepHost(this.#layout, this.#o.clock, this.#o.logger);
+    if (options.removeAll) await rm(this.#layout.runDir, { recursive: true, force: true });
+    await this.#release();
+  }
+
+  /** Once: afterwards the directory may belong to another engine. */
+  async #release(): Promise<void> {
+    if (this.#released) return;
+    this.#released = true;
+    await releaseStateDir(this.#layout);
+  }
+
+  /** Podman's word for the network a workload goes on. */
+  async #networkFor(name = DEFAULT_NETWORK): Promise<string> {
+    if (this.#settings.network !== 'bridge') return SLIRP_MODE;
+    return this.#locks.run(`network ${name}`, () => this.#networks.ensure(name));
+  }
+
+  async #sweepNetworks(): Promise<void> {
+    if (this.#settings.network !== 'bridge') return;
+    // Pods' infra containers hold the addresses and carry no labels, so all containers of this storage are asked.
+    const all = await this.#workloads.inspectEverything();
+    const namespaces = all.filter((c) => c.State.Running).map((c) => c.NetworkSettings.SandboxKey ?? '');
+    await sweepNetworks(await this.#networks.use(all), new Set(namespaces), this.#o.logger);
+  }
+}

@@ -1,0 +1,29 @@
+export type { Labels } from './api-caller.js';
+export type { ContainerInspect, ExecResult, PodmanEvent } from './api-types.js';
+export { PodmanClient } from './client.js';
+export {
+  type OwnedObjects,
+  PodmanEngine,
+  type PodmanEngineOptions,
+  type RecoverReport,
+} from './engine.js';
+export { podmanErrors } from './errors.js';
+export type { CallOptions } from './http.js';
+export type { EnsureImageOptions, LocalImage } from './images.js';
+export { type KubeContext, type KubePlan, planKube } from './kube.js';
+export { type PodmanLayout, podmanLayout } from './layout.js';
+export { type ProbeOptions, type ProbeResult, probePodman } from './probe.js';
+export { type Availability, available } from './requirements.js';
+export { PodmanService, type PodmanServiceOptions } from './service.js';
+export type { PodmanSettings } from './settings.js';
+export {
+  type ContainerSpec,
+  DEFAULT_PIDS,
+  type KubeSpec,
+  LABEL,
+  type PortMapping,
+  type WorkloadLimits,
+} from './spec.js';
+export type { WorkloadState, WorkloadStatus, WorkloadSummary } from './status.js';
+export type { WorkloadUsage } from './usage.js';
+export type { WorkloadHandle } from './workloads.js';

@@ -1,0 +1,209 @@
+import { fail, isKind, type Logger, messageOf } from '@edgeplane/base';
+import type { Labels } from './api-caller.js';
+import type { ContainerInspect, ContainerListed } from './api-types.js';
+import type { PodmanClient } from './client.js';
+import { podmanErrors } from './errors.js';
+import type { LocalImage } from './images.js';
+import { KeyLock } from './key-lock.js';
+import type { KubePlan } from './kube.js';
+import { type HostPort, hostPortsOf, portKeys, refuseTakenPorts } from './port-check.js';
+import type { PodmanSettings } from './settings.js';
+import { type ContainerSpec, containerHash, containerRequest, type KubeSpec, LABEL } from './spec.js';
+
+export interface WorkloadHandle {
+  readonly name: string;
+  readonly containers: readonly string[];
+  /** What of a manifest has no effect here. */
+  readonly warnings: readonly string[];
+}
+
+export interface WorkloadsOptions {
+  readonly client: PodmanClient;
+  readonly owner: string;
+  readonly settings: PodmanSettings;
+  readonly logger: Logger;
+}
+
+/** Seconds a program has to end by itself before it is killed. */
+const STOP_SECONDS = 5;
+
+/**
+ * The steps on containers and pods of one owner. Callers make sure that no two run for the same name at once. Each reads
+ * what is there first and can be repeated after having been cut off anywhere.
+ */
+export class Workloads {
+  readonly #client: PodmanClient;
+  readonly #o: WorkloadsOptions;
+  readonly #ports = new KeyLock();
+
+  constructor(options: WorkloadsOptions) {
+    this.#o = options;
+    this.#client = options.client;
+  }
+
+  /** `network` is podman's name for it. */
+  async run(spec: ContainerSpec, image: LocalImage, network: string): Promise<WorkloadHandle> {
+    const [existing] = await this.inspect(spec.name);
+    if (existing && existing.Config.Labels?.[LABEL.hash] === containerHash(spec, image.id)) {
+      if (!existing.State.Running) await this.start(spec.name);
+      return { name: spec.name, containers: [existing.Id], warnings: [] };
+    }
+    await this.remove(spec.name);
+    const { owner, settings } = this.#o;
+    const request = containerRequest(spec, { owner, network, imageId: image.id, settings });
+    const ports = spec.ports ?? [];
+    const id = await this.#withPorts(spec.name, ports, () =>
+      this.#undoing(spec.name, async () => {
+        const made = await this.#client.containers.create(request);
+        await this.#client.containers.start(spec.name);
+        return made;
+      }),
+    );
+    this.#o.logger.info({ name: spec.name, id, image: image.ref }, 'Container runs');
+    return { name: spec.name, containers: [id], warnings: [] };
+  }
+
+  async play(spec: KubeSpec, plan: KubePlan, network: string): Promise<WorkloadHandle> {
+    const existing = await this.list(spec.name);
+    const wanted = plan.pods.flatMap((pod) => pod.containers);
+    const has = (name: string) =>
+      existing.some((c) => c.Names.includes(name) && c.Labels?.[LABEL.hash] === plan.hash);
+    if (wanted.every(has)) {
+      if (existing.some((c) => c.State !== 'running')) await this.start(spec.name);
+    } else {
+      await this.remove(spec.name);
+      await this.#withPorts(spec.name, spec.ports ?? [], () =>
+        this.#undoing(spec.name, async () => {
+          for (const volume of plan.volumes)
+            await this.#client.volumes.create(volume, this.#labels(spec.name));
+          await this.#client.pods.playKube(spec.name, plan.yaml, [network]);
+        }),
+      );
+      this.#o.logger.info({ name: spec.name, pods: plan.pods.map((p) => p.name) }, 'Manifest runs');
+    }
+    const containers = (await this.list(spec.name)).map((c) => c.Id);
+    return { name: spec.name, containers, warnings: plan.warnings };
+  }
+
+  /** Runs steps that make something; when one fails, what they made goes, and the first error counts. */
+  async #undoing<T>(name: string, steps: () => Promise<T>): Promise<T> {
+    try {
+      return await steps();
+    } catch (error) {
+      await this.remove(name).catch((second: unknown) =>
+        this.#o.logger.warn({ name, reason: messageOf(second) }, 'Left-overs stay until the next removal'),
+      );
+      throw error;
+    }
+  }
+
+  #labels(name?: string): Labels {
+    const owner = { [LABEL.owner]: this.#o.owner };
+    return name === undefined ? owner : { ...owner, [LABEL.name]: name };
+  }
+
+  list(name?: string): Promise<ContainerListed[]> {
+    return this.#client.containers.list(this.#labels(name));
+  }
+
+  /** Those of a workload that must exist. */
+  async required(name: string): Promise<ContainerListed[]> {
+    const listed = await this.list(name);
+    if (listed.length > 0) return listed;
+    throw fail(podmanErrors.PODMAN_NOT_FOUND, { kind: 'workload', name });
+  }
+
+  async inspect(name: string): Promise<ContainerInspect[]> {
+    return this.#inspectAll(await this.list(name));
+  }
+
+  /** All containers of the storage, with the pods' own. */
+  async inspectEverything(): Promise<ContainerInspect[]> {
+    return this.#inspectAll(await this.#client.containers.list());
+  }
+
+  async #inspectAll(listed: readonly ContainerListed[]): Promise<ContainerInspect[]> {
+    const found = await Promise.all(listed.map((c) => unlessGone(this.#client.containers.inspect(c.Id))));
+    return found.filter((c) => c !== undefined);
+  }
+
+  async start(name: string): Promise<void> {
+    const listed = await this.list(name);
+    const idle = listed.every((c) => c.State !== 'running');
+    // Part of a pod that runs holds the ports already.
+    await this.#withPorts(name, idle ? hostPortsOf(listed) : [], async () => {
+      for (const pod of await this.#client.pods.list(this.#labels(name)))
+        await this.#client.pods.start(pod.Name);
+      for (const container of listed) {
+        if (container.Pod === '') await this.#client.containers.start(container.Id);
+      }
+    });
+  }
+
+  /** Runs steps that open host ports; two workloads that want the same one take turns. */
+  #withPorts<T>(name: string, ports: readonly HostPort[], steps: () => Promise<T>): Promise<T> {
+    return this.#ports.runAll(portKeys(ports), async () => {
+      await refuseTakenPorts(name, ports);
+      return steps();
+    });
+  }
+
+  async stop(name: string): Promise<void> {
+    const pods = await this.#client.pods.list(this.#labels(name));
+    const single = (await this.list(name)).filter((c) => c.Pod === '');
+    await Promise.all([
+      ...pods.map((pod) => unlessGone(this.#client.pods.stop(pod.Name, STOP_SECONDS))),
+      ...single.map((c) => unlessGone(this.#client.containers.stop(c.Id, STOP_SECONDS))),
+    ]);
+  }
+
+  /**
+   * Removes pods, containers and volumes of the workload. A container whose making was cut off may exist in storage
+   * only, without labels: it is found by its name.
+   */
+  async remove(name: string): Promise<void> {
+    for (const pod of await this.#client.pods.list(this.#labels(name))) {
+      await unlessGone(this.#client.pods.remove(pod.Name));
+    }
+    for (const container of await this.list(name))
+      await unlessGone(this.#client.containers.remove(container.Id));
+    for (const orphan of await this.#orphans()) {
+      const own = orphan.Names.some((n) => n === name || n.startsWith(`${name}-`));
+      if (own) await unlessGone(this.#client.containers.remove(orphan.Id));
+    }
+    for (const volume of await this.#client.volumes.list(this.#labels(name))) {
+      await unlessGone(this.#client.volumes.remove(volume.Name));
+    }
+  }
+
+  /** Storage no container record points at. The storage is ours alone, so all of it is left over. */
+  async removeOrphans(): Promise<void> {
+    for (const orphan of await this.#orphans()) {
+      this.#o.logger.info({ id: orphan.Id, names: orphan.Names }, 'Removing storage without a container');
+      await unlessGone(this.#client.containers.remove(orphan.Id));
+    }
+  }
+
+  async #orphans(): Promise<ContainerListed[]> {
+    return (await this.#client.containers.list({}, { external: true })).filter((c) => c.State === 'storage');
+  }
+
+  /** Whatever else carries our label: pods without containers, volumes. */
+  async removeRest(): Promise<void> {
+    for (const pod of await this.#client.pods.list(this.#labels()))
+      await unlessGone(this.#client.pods.remove(pod.Name));
+    for (const volume of await this.#client.volumes.list(this.#labels())) {
+      await unlessGone(this.#client.volumes.remove(volume.Name));
+    }
+  }
+}
+
+/** Undefined when the object is not there: somebody was faster, or podman restarted the step. */
+async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (isKind(error, podmanErrors.PODMAN_NOT_FOUND)) return undefined;
+    throw error;
+  }
+}
