@@ -5,6 +5,7 @@ export const cliErrors = defineErrors({
   BAD_FLAG_VALUE: ['INVALID_ARGUMENT', 'Invalid value for --{flag}: {reason}'],
   BAD_FORMAT: ['INVALID_ARGUMENT', 'Invalid value for --output-format: "{value}" (one of {known})'],
   UNKNOWN_OBJECT: ['INVALID_ARGUMENT', 'cannot {verb} "{object}" (one of {known})'],
+  FILE_AND_OBJECT: ['INVALID_ARGUMENT', '{verb}: --{flag} is for files, and cannot go with an object'],
   NO_INPUT: [
     'INVALID_ARGUMENT',
     '{verb} needs an object with flags, or -f with a file (- is standard input)',

@@ -14,6 +14,9 @@ function writeTo(stream: Writable): (text: string) => Promise<void> {
   return (chunk) => new Promise((resolve) => stream.write(chunk, () => resolve()));
 }
 
+// Warnings about our own libraries' ways are nothing a user could act on.
+process.noDeprecation = true;
+
 process.exitCode = await runCli(
   process.argv.slice(2),
   {

@@ -60,6 +60,12 @@ function addVerb(
   if (action) addFileOption(command).description(`${verb} an object, or all of a file`);
   if (action === 'create')
     command.option('--ignore-existing', 'leave objects that exist as they are, and go on');
+  // Parsed by the verb wherever it stands, so an object's command would not even see it.
+  command.hook('preSubcommand', () => {
+    const { file, ignoreExisting } = command.opts<{ file?: string; ignoreExisting?: boolean }>();
+    const flag = file !== undefined ? 'file' : ignoreExisting ? 'ignore-existing' : undefined;
+    if (flag !== undefined) throw fail(cliErrors.FILE_AND_OBJECT, { verb, flag });
+  });
   command.action(async (object: string | undefined) => {
     const known = rpcs.map((rpc) => rpc.object ?? '').join(', ');
     if (object !== undefined || !action)

@@ -250,6 +250,7 @@ const WRONG: readonly (readonly [readonly string[], number, RegExp])[] = [
   [['controller', 'create', 'flavour'], 2, /cannot create "flavour" \(one of app, appinst/],
   [['controller', 'create', 'flavor', '--ram', 'lots'], 2, /Invalid value for --ram/],
   [['controller', 'create'], 2, /create needs an object with flags, or -f with a file/],
+  [['controller', 'create', 'flavor', '-f', 'x'], 2, /create: --file is for files/],
   [['controller', 'create', '-f', 'nowhere'], 1, /cannot read nowhere: no such file/],
   [['--output-format', 'xml', 'controller', 'ShowFlavor'], 2, /--output-format: "xml"/],
   [['--tls', '/nowhere.crt', 'controller', 'ShowFlavor'], 1, /\/nowhere\.crt/],
