@@ -1,14 +1,23 @@
 // test: timeout=900s
 /** The conformance suite on real containers and virtual machines, through podman and QEMU. */
+import { execFile } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { OBJECTS } from '@edgeplane/objects';
 import { LProto } from '@edgeplane/proto/dme/appcommon.js';
 import type { App } from '@edgeplane/proto/edgeproto/app.js';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { testApp, testAppInst, testClusterInst, testDriverContext, testFlavor } from '../../testing.js';
+import {
+  testApp,
+  testAppInst,
+  testClusterInst,
+  testDriverContext,
+  testFlavor,
+  testOperation,
+} from '../../testing.js';
 import { type ConformanceSetup, driverConformance } from '../conformance.js';
 import type { AppInstRequest } from '../driver.js';
 import { LocalDriver } from './local-driver.js';
@@ -102,6 +111,36 @@ function impossible(app: App): ConformanceSetup['impossibleApp'] & object {
   const bad = { ...app, imagePath, deploymentManifest };
   return { request: request(bad, 0), names: /image "localhost\/no\/such:1" not found.*localhost[_/]no/ };
 }
+
+/** Runs an argument list under a terminal of its own; what it prints. */
+async function underTerminal(argv: readonly string[]): Promise<string> {
+  const line = argv.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+  const { stdout } = await promisify(execFile)('script', ['-qec', line, '/dev/null']);
+  return stdout;
+}
+
+const shell = suite('local driver shell');
+shell('a command runs in a container, under a terminal', async () => {
+  copyFileSync(await sampleImage('container/build.mjs'), join(imageDir, 'localhost_edgeplane_hello_1.0.tar'));
+  const driver = await open();
+  const app = request(APPS.docker, 0);
+  const operation = testOperation();
+  try {
+    await driver.createAppInst(app, operation);
+    const { containerIds } = await driver.appInstRuntime(app.keyJson);
+    assert.match(containerIds[0] ?? '', /^web-/);
+    const argv = await driver.containerCommand(app.keyJson, '', 'tty && echo "it\'s" $((40 + 2))');
+    assert.match(await underTerminal(argv), /^\/dev\/[^\n]*\n+it's 42/);
+    const missing = await driver
+      .containerCommand(app.keyJson, 'nosuch', 'true')
+      .catch((e: Error) => e.message);
+    assert.match(String(missing), 'container nosuch is not present');
+  } finally {
+    await driver.deleteAppInst(app.keyJson, operation);
+    await driver.stop('stop');
+  }
+});
+shell.run();
 
 const ports: Record<string, readonly [number, number]> = {};
 for (const deployment of Object.keys(APPS) as Deployment[]) {
