@@ -14,7 +14,7 @@ interface Change {
   readonly a: number;
   readonly x: number;
 }
-type Step = Change | { readonly do: 'reconnect' | 'restart' | 'yield' };
+type Step = Change | { readonly do: 'connect' | 'disconnect' | 'restart' | 'sync' | 'yield' };
 
 const CLOUDLETS = ['x', 'y'];
 const name = (n: number) => `n${n}`;
@@ -22,15 +22,24 @@ const cloudlet = (n: number) => CLOUDLETS[n % CLOUDLETS.length] ?? 'x';
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
-    weight: 8,
+    weight: 5,
     arbitrary: fc.record({
-      do: fc.constantFrom('put' as const, 'put' as const, 'delete' as const),
+      do: fc.constantFrom('put' as const, 'delete' as const),
       what: fc.constantFrom<keyof Tables>('flavor', 'cloudlet', 'cluster', 'clusterInst', 'app', 'appInst'),
       a: fc.nat(3),
       x: fc.nat(3),
     }),
   },
-  { weight: 2, arbitrary: fc.constantFrom<Step>({ do: 'yield' }, { do: 'reconnect' }, { do: 'restart' }) },
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom<Step>(
+      { do: 'yield' },
+      { do: 'connect' },
+      { do: 'sync' },
+      { do: 'disconnect' },
+      { do: 'restart' },
+    ),
+  },
 );
 
 let revision = 0n;
@@ -48,7 +57,7 @@ function apply(t: Tables, s: Change): void {
   const target = t[s.what] as unknown as ReturnType<typeof table<'App'>>;
   const object = objects[s.what]() as ReturnType<typeof make.app>;
   if (s.do === 'put') target.put(object);
-  else target.deleteKeyJson(target.type.keyJsonOf(object));
+  else target.deleteKeyJson([...target.keys()][s.a % Math.max(1, target.size)] ?? '');
 }
 
 /** Tables as text, each object by its stored form. */
@@ -82,23 +91,25 @@ async function check(steps: readonly Step[]): Promise<void> {
     newClient(address, { receivers: list(site), sources: [infos], filterCloudletKey: true });
   let clients: NotifyClient[] = [];
   const begin = () => {
+    if (clients.length > 0) return;
     clients = [connectAll(), connectSite()];
     for (const client of clients) client.start();
   };
+  const end = () => Promise.all(clients.splice(0).map((client) => client.stop()));
   begin();
   for (const s of steps) {
     if ('what' in s) apply(truth, s);
     else if (s.do === 'yield') await new Promise((resolve) => setImmediate(resolve));
-    else if (s.do === 'reconnect') {
-      await Promise.all(clients.map((client) => client.stop()));
-      begin();
-    } else {
+    else if (s.do === 'sync') await Promise.all(clients.map((client) => client.when('synced')));
+    else if (s.do === 'connect') begin();
+    else if (s.do === 'disconnect') await end();
+    else {
       await server.stop();
-      await Promise.all(clients.map((client) => client.stop()));
+      await end();
       ({ server, address } = await startServer({ sources: list(truth), receivers }));
-      begin();
     }
   }
+  begin();
   try {
     await Promise.all(clients.map((client) => client.when('synced')));
     const any = () => true;
@@ -116,13 +127,17 @@ async function check(steps: readonly Step[]): Promise<void> {
     for (const t of [site.cloudlet, site.clusterInst, site.appInst])
       for (const keyJson of t.keys()) assert.ok(onSite(keyJson), keyJson);
   } finally {
-    await Promise.all(clients.map((client) => client.stop()));
+    await end();
     await server.stop();
   }
 }
 
 test('whatever happens, tables end up equal, and a site holds exactly what is its own', async () => {
-  await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 40 }), check), { numRuns: 25 });
+  // A failing run waits until its time is up, so shrinking would take minutes; the seed is enough to replay it.
+  await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60 }), check), {
+    numRuns: 25,
+    endOnFailure: true,
+  });
 });
 
 test.run();
