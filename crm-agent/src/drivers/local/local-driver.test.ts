@@ -10,6 +10,7 @@ import { LProto } from '@edgeplane/proto/dme/appcommon.js';
 import type { App } from '@edgeplane/proto/edgeproto/app.js';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { listCommandLines } from '../../engines/process/index.js';
 import {
   testApp,
   testAppInst,
@@ -119,8 +120,8 @@ async function underTerminal(argv: readonly string[]): Promise<string> {
   return stdout;
 }
 
-const shell = suite('local driver shell');
-shell('a command runs in a container, under a terminal', async () => {
+const workloads = suite('local driver workloads');
+workloads('a command runs in a container, under a terminal', async () => {
   copyFileSync(await sampleImage('container/build.mjs'), join(imageDir, 'localhost_edgeplane_hello_1.0.tar'));
   const driver = await open();
   const app = request(APPS.docker, 0);
@@ -140,7 +141,24 @@ shell('a command runs in a container, under a terminal', async () => {
     await driver.stop('stop');
   }
 });
-shell.run();
+workloads('a virtual machine whose QEMU is killed comes back', async () => {
+  copyFileSync(await sampleImage('guest/build.sh'), join(imageDir, 'guest.qcow2'));
+  const driver = await open();
+  const app = request(APPS.vm, await freePort());
+  try {
+    await driver.createAppInst(app, testOperation());
+    await fetchPage(portOf(app));
+    for (const { pid, args } of await listCommandLines())
+      if (/qemu/.test(args[0] ?? '') && args.some((a) => a.includes(stateDir))) process.kill(pid, 'SIGKILL');
+    assert.is(await isOpen(portOf(app)), false);
+    assert.match(await fetchPage(portOf(app)), 'instance-id: ep-');
+  } finally {
+    await driver.deleteAppInst(app.keyJson, testOperation());
+    await driver.stop('stop');
+  }
+  await check(app, 'gone');
+});
+workloads.run();
 
 const ports: Record<string, readonly [number, number]> = {};
 for (const deployment of Object.keys(APPS) as Deployment[]) {

@@ -61,7 +61,7 @@ export class LocalDriver implements Driver {
   }
 
   async init(context: DriverContext, signal: AbortSignal): Promise<void> {
-    const { stateDir, publicAddr: value, logger, clock, imageDir } = context;
+    const { stateDir, publicAddr: value, logger, clock, random, imageDir } = context;
     if (stateDir === undefined) throw new RangeError('the local driver needs a state directory');
     if (!isIPv4(value)) throw fail(localErrors.BAD_PUBLIC_ADDR, { value });
     await mkdir(stateDir, { recursive: true, mode: 0o700 });
@@ -73,7 +73,7 @@ export class LocalDriver implements Driver {
     const readable = [cloudletKey.operatorKey?.name ?? '', cloudletKey.name];
     // With the folder, as two agents of one cloudlet may share a host while one replaces the other.
     const owner = hostName(readable, `${cloudletKeyJson} ${stateDir}`);
-    const machines = new MachineHost({ stateDir: join(stateDir, 'qemu'), logger, clock });
+    const machines = new MachineHost({ stateDir: join(stateDir, 'qemu'), logger, clock, random });
     await machines.init();
     const podman = { owner, stateDir: join(stateDir, 'podman'), imageDir, logger, clock };
     const containers = await ContainerHost.open(podman, signal);

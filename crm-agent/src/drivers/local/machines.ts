@@ -1,6 +1,7 @@
-import { type Clock, fail, type Logger, messageOf } from '@edgeplane/base';
+import { type Clock, fail, type Logger, messageOf, type Random } from '@edgeplane/base';
 import { QemuEngine, type VmSpec } from '../../engines/qemu/index.js';
 import { localErrors } from './errors.js';
+import { MachineKeeper } from './machine-keeper.js';
 
 /** How long a guest may take to shut down, milliseconds. */
 const STOP_GRACE_MS = 10_000;
@@ -9,12 +10,19 @@ const STOP_GRACE_MS = 10_000;
 export class MachineHost {
   readonly #engine: QemuEngine;
   readonly #logger: Logger;
+  readonly #keeper: MachineKeeper;
   /** Why machines cannot be made; empty when they can. */
   #reason = '';
 
-  constructor(options: { readonly stateDir: string; readonly logger: Logger; readonly clock: Clock }) {
+  constructor(options: {
+    readonly stateDir: string;
+    readonly logger: Logger;
+    readonly clock: Clock;
+    readonly random: Random;
+  }) {
     this.#engine = new QemuEngine(options);
     this.#logger = options.logger;
+    this.#keeper = new MachineKeeper({ ...options, runner: this.#engine });
   }
 
   /** Finds out whether machines can be made. */
@@ -34,10 +42,12 @@ export class MachineHost {
     await this.#engine.create(spec);
     const { state, reason } = await this.#engine.start(spec.id);
     if (state !== 'running') throw fail(localErrors.VM_DIED, { reason: reason ?? state });
+    this.#keeper.keep(spec.id);
   }
 
   /** Works without QEMU too: what is there is ours to remove. */
   async remove(id: string): Promise<void> {
+    await this.#keeper.release(id);
     await this.#engine.destroy(id);
   }
 
@@ -52,6 +62,7 @@ export class MachineHost {
   }
 
   async stop(workloads: 'keep' | 'stop'): Promise<void> {
+    await this.#keeper.stop();
     if (workloads === 'stop') {
       const running = (await this.#engine.list()).filter((vm) => vm.state === 'running');
       await Promise.all(running.map(({ id }) => this.#engine.stop(id, { graceMs: STOP_GRACE_MS })));
@@ -61,7 +72,9 @@ export class MachineHost {
 
   async #starts(id: string): Promise<boolean> {
     try {
-      return (await this.#engine.start(id)).state === 'running';
+      const { state } = await this.#engine.start(id);
+      if (state === 'running') this.#keeper.keep(id);
+      return state === 'running';
     } catch (error) {
       this.#logger.warn({ vm: id, reason: messageOf(error) }, 'Virtual machine does not start');
       return false;
