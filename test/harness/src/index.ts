@@ -1,3 +1,4 @@
+export { type Etcd, type EtcdOptions, startEtcd } from './etcd.js';
 export { eventually } from './eventually.js';
 export { type HostSnapshot, hostSnapshot, newSince } from './host-snapshot.js';
 export {

@@ -1,0 +1,204 @@
+import { EdgeplaneError, fail, isKind, type Logger, silentLogger, systemClock } from '@edgeplane/base';
+import type { ChannelCredentials } from '@grpc/grpc-js';
+import { checkRequest } from './check-request.js';
+import { storeErrors } from './errors.js';
+import { type CallPolicy, EtcdCalls } from './etcd-calls.js';
+import { prefixRange, toEntry, toRevision, toWireTxn } from './etcd-convert.js';
+import { EtcdKeepalive } from './etcd-lease.js';
+import { type WatchReads, watchRange } from './etcd-watch.js';
+import {
+  CompactionRequest,
+  KVService,
+  LeaseGrantRequest,
+  LeaseRevokeRequest,
+  LeaseService,
+  RangeRequest,
+  type RangeResponse,
+} from './gen/etcd.js';
+import type {
+  Entry,
+  GetResult,
+  Lease,
+  ListResult,
+  Store,
+  TxnRequest,
+  TxnResult,
+  WatchBatch,
+} from './store.js';
+
+export interface EtcdStoreOptions {
+  /** For https urls; default: the system's certificate authorities. */
+  readonly credentials?: ChannelCredentials;
+  /** Hears when a watch had to be opened again. */
+  readonly logger?: Logger;
+}
+
+const READ: CallPolicy = { timeoutMs: 2000, repeat: 'free' };
+const WRITE: CallPolicy = { timeoutMs: 10_000, repeat: 'never' };
+const GUARDED_WRITE: CallPolicy = { timeoutMs: 10_000, repeat: 'guarded' };
+const FREE_WRITE: CallPolicy = { timeoutMs: 10_000, repeat: 'free' };
+
+/** Entries per page of a listing: small enough that each page has its read time limit to itself. */
+const PAGE = 1000;
+
+/**
+ * An etcd cluster, version 3.4 or later. Reads and writes are linearizable; they take at most 2 s and 10 s and then fail.
+ *
+ * Lost answers. A write whose connection breaks after it was sent may have been applied, or may still be, so it is not
+ * simply sent again. Only one that compares a key with a revision above 0 and also writes that key is: once it has been
+ * applied the compare can never hold again (revisions are not reused), so of all repeats at most one takes effect. If a
+ * repeat succeeds, exactly it was applied. If a repeat's compares do not hold, an earlier one may be the reason, and the
+ * caller gets WRITE_UNCERTAIN rather than `succeeded: false`. All other writes fail with WRITE_UNCERTAIN at once.
+ */
+export class EtcdStore implements Store {
+  readonly kind = 'etcd';
+  readonly #calls: EtcdCalls;
+  readonly #logger: Logger;
+  readonly #leases = new Map<string, { readonly id: bigint; readonly keepalive: EtcdKeepalive }>();
+  #closing: Promise<void> | undefined;
+
+  constructor(urls: readonly string[], options: EtcdStoreOptions = {}) {
+    this.#calls = new EtcdCalls(urls, options.credentials);
+    this.#logger = options.logger ?? silentLogger;
+  }
+
+  /** Makes sure that the cluster answers. @throws EdgeplaneError STORE_UNAVAILABLE with urls and reason. */
+  async probe(): Promise<void> {
+    await this.get('\0');
+  }
+
+  async get(key: string): Promise<GetResult> {
+    const response = await this.#range({ key: Buffer.from(key === '' ? '\0' : key) });
+    const [kv] = response.kvs;
+    return { entry: kv && toEntry(kv), revision: revisionOf(response) };
+  }
+
+  async list(prefix: string): Promise<ListResult> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#listPages(prefix);
+      } catch (error) {
+        // Compacted between two pages: once more from the start.
+        if (!isKind(error, storeErrors.COMPACTED) || attempt === 3) throw error;
+      }
+    }
+  }
+
+  async txn(request: TxnRequest): Promise<TxnResult> {
+    this.#check();
+    checkRequest(request);
+    const wire = toWireTxn(request, new Map([...this.#leases].map(([name, { id }]) => [name, id])));
+    const { response, uncertain } = await this.#calls.call(KVService.txn, wire, policyFor(request));
+    if (!response.succeeded && uncertain !== undefined) {
+      throw fail(storeErrors.WRITE_UNCERTAIN, { store: this.#calls.name, reason: uncertain });
+    }
+    return { succeeded: response.succeeded, revision: revisionOf(response) };
+  }
+
+  watch(prefix: string, after: number, signal: AbortSignal): AsyncIterable<WatchBatch> {
+    this.#check();
+    const range = prefixRange(prefix);
+    const reads: WatchReads = {
+      revision: async () => (await this.get('\0')).revision,
+      writtenAfter: async (within, revision) => {
+        const minModRevision = BigInt(revision + 1);
+        const { kvs } = await this.#range({ ...within, minModRevision, limit: 1n, keysOnly: true });
+        return kvs[0] && toRevision(kvs[0].modRevision);
+      },
+    };
+    const either = AbortSignal.any([signal, this.#calls.closed]);
+    return watchRange(this.#calls, reads, range, after, either, this.#logger);
+  }
+
+  async lease(ttlSeconds: number): Promise<Lease> {
+    this.#check();
+    const asked = systemClock.monotonic();
+    // A grant whose answer was lost leaves an unused lease behind, which ends by itself.
+    const request = LeaseGrantRequest.fromPartial({ TTL: BigInt(Math.max(1, Math.ceil(ttlSeconds))) });
+    const { response } = await this.#calls.call(LeaseService.leaseGrant, request, FREE_WRITE);
+    const id = response.ID;
+    const name = String(id);
+    const keepalive = new EtcdKeepalive(this.#calls, id, Number(response.TTL), asked, () => {
+      this.#leases.delete(name);
+    });
+    this.#leases.set(name, { id, keepalive });
+    return { id: name, lost: keepalive.lost, revoke: () => this.#revoke(name, FREE_WRITE) };
+  }
+
+  /** Forgets all history up to and including `revision`. Operators do this on a schedule; the tests do it here. */
+  async compact(revision: number): Promise<void> {
+    const request = CompactionRequest.fromPartial({ revision: BigInt(revision), physical: true });
+    await this.#calls.call(KVService.compact, request, FREE_WRITE);
+  }
+
+  /** Revokes this client's leases; one that etcd does not answer for ends with its time to live. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** Ends this client as a killed process would: its leases go on until their time to live has passed. */
+  async abandon(): Promise<void> {
+    this.#closing ??= Promise.resolve();
+    await Promise.all([...this.#leases.values()].map(({ keepalive }) => keepalive.stop()));
+    this.#calls.close();
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled([...this.#leases.keys()].map((name) => this.#revoke(name, READ)));
+    this.#calls.close();
+  }
+
+  async #revoke(name: string, policy: CallPolicy): Promise<void> {
+    const held = this.#leases.get(name);
+    if (!held) return;
+    this.#leases.delete(name);
+    await held.keepalive.stop();
+    try {
+      await this.#calls.call(
+        LeaseService.leaseRevoke,
+        LeaseRevokeRequest.fromPartial({ ID: held.id }),
+        policy,
+      );
+    } catch (error) {
+      if (!isKind(error, storeErrors.LEASE_LOST)) throw error;
+    }
+  }
+
+  /** All pages as of the revision of the first. */
+  async #listPages(prefix: string): Promise<ListResult> {
+    const { key, rangeEnd } = prefixRange(prefix);
+    const limit = BigInt(PAGE);
+    let page = await this.#range({ key, rangeEnd, limit });
+    const revision = revisionOf(page);
+    const entries: Entry[] = page.kvs.map(toEntry);
+    while (page.more) {
+      const last = page.kvs.at(-1)?.key ?? key;
+      const next = Buffer.concat([last, Buffer.from([0])]);
+      page = await this.#range({ key: next, rangeEnd, limit, revision: BigInt(revision) });
+      entries.push(...page.kvs.map(toEntry));
+    }
+    return { entries, revision };
+  }
+
+  async #range(request: Partial<RangeRequest>): Promise<RangeResponse> {
+    this.#check();
+    return (await this.#calls.call(KVService.range, RangeRequest.fromPartial(request), READ)).response;
+  }
+
+  #check(): void {
+    if (this.#closing) throw fail(storeErrors.STORE_CLOSED);
+  }
+}
+
+function policyFor({ ops, compare = [] }: TxnRequest): CallPolicy {
+  if (ops.length === 0) return READ;
+  const written = new Set(ops.map((op) => op.key));
+  return compare.some((c) => c.revision > 0 && written.has(c.key)) ? GUARDED_WRITE : WRITE;
+}
+
+function revisionOf(response: { readonly header: { readonly revision: bigint } | undefined }): number {
+  if (!response.header)
+    throw new EdgeplaneError(storeErrors.STORE_UNAVAILABLE, 'etcd answered without a header');
+  return toRevision(response.header.revision);
+}

@@ -1,0 +1,150 @@
+import type { Entry } from './store.js';
+
+/** What a cache must know about one type of object. */
+export interface CacheType<T> {
+  /** For messages. */
+  readonly name: string;
+  /** The part of the store key between the region and the object's own key, for example `1/App/`. */
+  readonly prefix: string;
+  /** Throws when the entry does not hold a good object. */
+  decode(entry: Entry): T;
+  /** Index name to the index keys of a value. */
+  readonly indexes?: Readonly<Record<string, (value: T) => readonly string[]>>;
+}
+
+export interface Cached<T> {
+  readonly value: T;
+  /** Revision of the last good write. */
+  readonly revision: number;
+}
+
+export interface CachedAt<T> extends Cached<T> {
+  readonly key: string;
+}
+
+/** One object before and after a revision: no `previous` when it is new, no `value` when it is gone. */
+export interface CacheChange<T> {
+  readonly key: string;
+  readonly value?: T;
+  readonly previous?: T;
+  readonly revision: number;
+}
+
+export type CacheListener<T> = (change: CacheChange<T>) => void;
+
+/**
+ * The objects of one type as of the revision of the {@link CacheSync} that feeds it. Reading is synchronous; whatever
+ * returns several objects returns a snapshot that later changes do not touch. Values are shared: do not modify them.
+ */
+export class ObjectCache<T> {
+  readonly type: CacheType<T>;
+  readonly #objects = new Map<string, Cached<T>>();
+  readonly #indexes = new Map<string, Map<string, Set<string>>>();
+  readonly #listeners = new Set<CacheListener<T>>();
+  readonly #keyListeners = new Map<string, Set<CacheListener<T>>>();
+
+  constructor(type: CacheType<T>) {
+    this.type = type;
+    for (const name of Object.keys(type.indexes ?? {})) this.#indexes.set(name, new Map());
+  }
+
+  get size(): number {
+    return this.#objects.size;
+  }
+
+  /** `key` is the part of the store key after region and type. */
+  get(key: string): Cached<T> | undefined {
+    return this.#objects.get(key);
+  }
+
+  has(key: string): boolean {
+    return this.#objects.has(key);
+  }
+
+  keys(): string[] {
+    return [...this.#objects.keys()];
+  }
+
+  values(): T[] {
+    return Array.from(this.#objects.values(), ({ value }) => value);
+  }
+
+  entries(): CachedAt<T>[] {
+    return Array.from(this.#objects, ([key, { value, revision }]) => ({ key, value, revision }));
+  }
+
+  /** The objects with this index key, in no particular order. @throws RangeError when there is no such index. */
+  byIndex(name: string, indexKey: string): CachedAt<T>[] {
+    const index = this.#indexes.get(name);
+    if (!index) throw new RangeError(`${this.type.name} has no index ${name}`);
+    const found: CachedAt<T>[] = [];
+    for (const key of index.get(indexKey) ?? []) {
+      const object = this.#objects.get(key);
+      if (object) found.push({ key, value: object.value, revision: object.revision });
+    }
+    return found;
+  }
+
+  /** Calls `listener` for every change, after all changes of the same revision are visible in all caches. */
+  subscribe(listener: CacheListener<T>): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** As {@link subscribe}, for one key; costs nothing for changes of other keys. */
+  watchKey(key: string, listener: CacheListener<T>): () => void {
+    const listeners = this.#keyListeners.get(key) ?? new Set();
+    this.#keyListeners.set(key, listeners);
+    listeners.add(listener);
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.#keyListeners.get(key) === listeners) this.#keyListeners.delete(key);
+    };
+  }
+
+  /** The listeners of a key's changes. For {@link CacheSync}. */
+  listenersOf(key: string): CacheListener<T>[] {
+    return [...this.#listeners, ...(this.#keyListeners.get(key) ?? [])];
+  }
+
+  /**
+   * Takes over an entry, or its absence. For {@link CacheSync}.
+   * @throws what `decode` or an index function throws; the last good value stays then.
+   */
+  apply(key: string, entry: Entry | undefined, revision: number): CacheChange<T> | undefined {
+    const previous = this.#objects.get(key);
+    if (!entry) {
+      if (!previous) return undefined;
+      this.#reindex(key, this.#indexKeys(previous.value), new Map());
+      this.#objects.delete(key);
+      return { key, previous: previous.value, revision };
+    }
+    const value = this.type.decode(entry);
+    const indexKeys = this.#indexKeys(value);
+    this.#reindex(key, previous ? this.#indexKeys(previous.value) : new Map(), indexKeys);
+    this.#objects.set(key, { value, revision: entry.revision });
+    return { key, value, ...(previous && { previous: previous.value }), revision };
+  }
+
+  #indexKeys(value: T): Map<string, readonly string[]> {
+    return new Map(Object.entries(this.type.indexes ?? {}).map(([name, keysOf]) => [name, keysOf(value)]));
+  }
+
+  #reindex(
+    key: string,
+    before: ReadonlyMap<string, readonly string[]>,
+    after: ReadonlyMap<string, readonly string[]>,
+  ): void {
+    for (const [name, index] of this.#indexes) {
+      for (const indexKey of before.get(name) ?? []) {
+        const keys = index.get(indexKey);
+        keys?.delete(key);
+        if (keys?.size === 0) index.delete(indexKey);
+      }
+      for (const indexKey of after.get(name) ?? []) {
+        const keys = index.get(indexKey) ?? new Set();
+        index.set(indexKey, keys.add(key));
+      }
+    }
+  }
+}

@@ -1,0 +1,105 @@
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { messageOf } from '@edgeplane/base';
+import { eventually } from './eventually.js';
+
+export interface EtcdOptions {
+  /** Where its data is; must exist. */
+  readonly dir: string;
+  /** Client port; default a free one, kept over restarts. */
+  readonly port?: number;
+}
+
+/** A real etcd of one member. */
+export interface Etcd {
+  readonly url: string;
+  readonly pid: number;
+  /** Sends a signal and resolves when the process has ended. */
+  kill(signal: NodeJS.Signals): Promise<void>;
+  /** Stops it in its tracks (SIGSTOP): connections stay, nothing answers. */
+  pause(): void;
+  resume(): void;
+  /** Starts it again on the same data and ports; kills it first when it runs. Resolves when it is ready. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts etcd and waits until it answers as healthy.
+ * @throws Error naming the Debian package when there is no etcd program, else etcd's last words.
+ */
+export async function startEtcd(options: EtcdOptions): Promise<Etcd> {
+  const url = `http://127.0.0.1:${options.port ?? (await freePort())}`;
+  const peer = `http://127.0.0.1:${await freePort()}`;
+  const args = [
+    ...['--data-dir', options.dir, '--log-level', 'error'],
+    ...['--listen-client-urls', url, '--advertise-client-urls', url],
+    ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
+    ...['--initial-cluster', `default=${peer}`],
+  ];
+  let running = await launchReady(args, url);
+  const kill = async (signal: NodeJS.Signals) => {
+    // A stopped process takes no other signal but SIGKILL.
+    if (signal !== 'SIGKILL') running.child.kill('SIGCONT');
+    running.child.kill(signal);
+    await running.ended;
+  };
+  return {
+    url,
+    get pid() {
+      return running.child.pid ?? 0;
+    },
+    kill,
+    pause: () => void running.child.kill('SIGSTOP'),
+    resume: () => void running.child.kill('SIGCONT'),
+    restart: async () => {
+      await kill('SIGKILL');
+      running = await launchReady(args, url);
+    },
+    stop: () => kill('SIGKILL'),
+  };
+}
+
+async function launchReady(args: readonly string[], url: string) {
+  const child = spawn('etcd', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const onExit = () => void child.kill('SIGKILL');
+  process.once('exit', onExit);
+  let words = '';
+  let failure: string | undefined;
+  child.stderr.on('data', (chunk: Buffer) => {
+    words = (words + chunk.toString()).slice(-2000);
+  });
+  const ended = new Promise<void>((resolve) => {
+    child.on('error', (error) => {
+      const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+      failure = missing ? 'no etcd program: install the Debian package etcd-server' : messageOf(error);
+      resolve();
+    });
+    child.on('close', (code, signal) => {
+      failure ??= `etcd ended with ${signal ?? code}: ${words.trim()}`;
+      process.removeListener('exit', onExit);
+      resolve();
+    });
+  });
+  const healthy = eventually('etcd is healthy', async () => {
+    if (failure !== undefined) return true;
+    const answer = await fetch(`${url}/health`, { signal: AbortSignal.timeout(2000) });
+    return ((await answer.json()) as { health: string }).health === 'true';
+  });
+  await healthy;
+  if (failure !== undefined) throw new Error(failure);
+  return { child, ended };
+}
+
+/** A port that nothing listens on now. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
