@@ -31,7 +31,7 @@ export class WatchBatcher {
   /**
    * A mark. Only two kinds of response say how far the watch itself has come: the one to its creation when it starts after
    * the newest revision, and the server's own progress notice. The answer to a progress request is no such promise: etcd
-   * before 3.4.25 and 3.5.8 sends it past events that are still queued. It shows that the stream lives, no more.
+   * without the fix of its issue 15220 sends it past events that are still queued. It shows that the stream lives, no more.
    */
   #mark(response: WatchResponse): WatchBatch {
     const ownNotice = !response.created && response.watchId >= 0n;

@@ -9,6 +9,7 @@ import {
   type Store,
   stm,
   storeErrors,
+  type TxnRequest,
   type WatchBatch,
 } from '@edgeplane/store';
 import { storeConformance } from '@edgeplane/store/conformance';
@@ -366,12 +367,52 @@ test('no etcd at all: the error names the urls and the reason', async () => {
   assert.ok(systemClock.monotonic() - began < 4000);
 });
 
+test('a write whose answer is lost is uncertain, never a false refusal', async () => {
+  const gate = await startGate(Number(new URL(etcd.url).port));
+  const store = new EtcdStore([`http://127.0.0.1:${gate.port}`], { logger });
+  const outcome = (request: TxnRequest) => store.txn(request).catch((e: unknown) => e);
+  const created = await store.txn({ compare: [{ key: 'k', revision: 0 }], ops: [putOp('k', '1')] });
+
+  gate.cutAnswer();
+  const create = await outcome({ compare: [{ key: 'new', revision: 0 }], ops: [putOp('new', '1')] });
+  assert.ok(isKind(create, storeErrors.WRITE_UNCERTAIN), String(create));
+  assert.is((await store.get('new')).entry?.value, '1', 'it was applied');
+
+  gate.cutAnswer();
+  const update = await outcome({
+    compare: [{ key: 'k', revision: created.revision }],
+    ops: [putOp('k', '2')],
+  });
+  assert.ok(isKind(update, storeErrors.WRITE_UNCERTAIN), String(update));
+  const after = (await store.get('k')).entry;
+  assert.is(after?.value, '2', 'it was applied, once');
+  assert.is(after?.revision, created.revision + 2);
+
+  gate.cutRequest();
+  const lost = await outcome({ ops: [putOp('blind', '1')] });
+  assert.ok(isKind(lost, storeErrors.WRITE_UNCERTAIN), String(lost));
+  assert.is((await store.get('blind')).entry, undefined, 'it was not applied');
+
+  gate.cutRequest();
+  const compare = [{ key: 'k', revision: after?.revision ?? 0 }];
+  const guarded = await outcome({ compare, ops: [putOp('k', '3')] });
+  assert.equal(
+    guarded,
+    { succeeded: true, revision: created.revision + 3 },
+    'repeated, because it can apply only once',
+  );
+  await store.close();
+  await gate.stop();
+  await wipe();
+});
+
 /** A TCP relay to etcd that can be shut, or can take everything and pass on nothing. */
 async function startGate(target: number) {
   const { connect } = await import('node:net');
   const sockets = new Set<ReturnType<typeof connect>>();
   let shut = false;
   let swallowing = false;
+  let cut: 'request' | 'answer' | undefined;
   const server = createServer((from) => {
     if (shut) return void from.destroy();
     const to = connect(target, '127.0.0.1');
@@ -380,7 +421,14 @@ async function startGate(target: number) {
       [to, from],
     ] as const) {
       sockets.add(a);
-      a.on('data', (chunk) => void (swallowing || b.write(chunk)));
+      a.on('data', (chunk: Buffer) => {
+        const side = a === from ? 'request' : 'answer';
+        // Small frames are pings and window updates: the one to be cut is the one with content.
+        if (cut === side && chunk.length > 60) {
+          cut = undefined;
+          a.destroy();
+        } else if (!swallowing) b.write(chunk);
+      });
       a.on('error', () => undefined);
       a.on('close', () => {
         sockets.delete(a);
@@ -402,6 +450,14 @@ async function startGate(target: number) {
     },
     swallow: () => {
       swallowing = true;
+    },
+    /** The connection breaks when the next request comes, which is lost. */
+    cutRequest: () => {
+      cut = 'request';
+    },
+    /** The connection breaks when the next answer comes, which is lost. */
+    cutAnswer: () => {
+      cut = 'answer';
     },
     stop: async () => {
       close();
