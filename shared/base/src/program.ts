@@ -1,5 +1,5 @@
 import { EdgeplaneError, messageOf } from './errors.js';
-import { type FlagSpec, flagErrors, helpText } from './flags.js';
+import { type FlagSpec, helpText } from './flags.js';
 import type { Logger } from './logger.js';
 
 /** Anything long-lived that a `main` runs. */
@@ -38,9 +38,7 @@ export async function runProgram(options: ProgramOptions, argv: readonly string[
     created = options.create(argv);
   } catch (error) {
     process.stderr.write(`${options.name}: ${messageOf(error)}\n`);
-    const usage = error instanceof EdgeplaneError && error.kind.code in flagErrors;
-    process.exitCode =
-      usage || (error instanceof EdgeplaneError && error.status === 'INVALID_ARGUMENT') ? 2 : 1;
+    process.exitCode = exitStatusOf(error);
     return;
   }
   const { service, logger } = created;
@@ -68,7 +66,12 @@ export async function runProgram(options: ProgramOptions, argv: readonly string[
     if (stopping) return;
     logger.fatal({ err: error }, messageOf(error));
     process.stderr.write(`${options.name}: ${messageOf(error)}\n`);
-    process.exitCode = 1;
+    process.exitCode = exitStatusOf(error);
     stop('failed start');
   }
+}
+
+/** What a user gave wrongly is a wrong command line, whenever it is noticed. */
+function exitStatusOf(error: unknown): number {
+  return error instanceof EdgeplaneError && error.status === 'INVALID_ARGUMENT' ? 2 : 1;
 }
