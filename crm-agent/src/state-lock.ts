@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '@edgeplane/base';
@@ -19,12 +20,14 @@ export async function lockStateDir(dir: string): Promise<StateLock> {
   const self = await identityOf(process.pid);
   if (!self) throw new Error('this process has no /proc entry');
   const path = join(dir, 'agent.lock');
-  const mine = `${path}.${process.pid}`;
-  const text = JSON.stringify(self);
+  // One process may ask twice at once, so its pid alone names neither the file nor the holder.
+  const token = randomUUID();
+  const mine = `${path}.${token}`;
+  const text = JSON.stringify({ ...self, token });
   // A link appears whole or not at all, and never over an existing name.
   await writeFile(mine, text, { mode: 0o600 });
   try {
-    while (!(await tryLink(mine, path))) await removeStale(dir, path);
+    while (!(await tryLink(mine, path))) await removeStale(dir, path, token);
   } finally {
     await rm(mine, { force: true });
   }
@@ -35,12 +38,12 @@ export async function lockStateDir(dir: string): Promise<StateLock> {
   };
 }
 
-async function removeStale(dir: string, path: string): Promise<void> {
+async function removeStale(dir: string, path: string, token: string): Promise<void> {
   const text = await readText(path);
   if (text === undefined) return;
   const holder = parseHolder(text);
   if (holder && (await isAlive(holder))) throw fail(agentErrors.STATE_DIR_BUSY, { dir, pid: holder.pid });
-  const aside = `${path}.stale.${process.pid}`;
+  const aside = `${path}.stale.${token}`;
   try {
     await rename(path, aside);
   } catch (error) {

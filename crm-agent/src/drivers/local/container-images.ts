@@ -1,7 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { fail, messageOf } from '@edgeplane/base';
-import { fullName } from '../../engines/podman/image-ref.js';
-import type { PodmanEngine } from '../../engines/podman/index.js';
+import { fullName, type PodmanEngine } from '../../engines/podman/index.js';
 import type { Operation } from '../driver.js';
 import { localErrors } from './errors.js';
 import { findArchive, imageArchiveName } from './image-files.js';

@@ -1,11 +1,21 @@
-import { type Clock, fail, isKind, type Logger, messageOf } from '@edgeplane/base';
-import { LABEL, PodmanEngine, podmanErrors, podmanLayout } from '../../engines/podman/index.js';
-import { globalFlags, podmanEnv } from '../../engines/podman/settings.js';
+import { type Clock, fail, type Logger, messageOf } from '@edgeplane/base';
+import {
+  globalFlags,
+  LABEL,
+  PodmanEngine,
+  podmanEnv,
+  podmanErrors,
+  podmanLayout,
+} from '../../engines/podman/index.js';
 import type { Operation } from '../driver.js';
 import { prepareImage } from './container-images.js';
 import type { ContainerPlan } from './container-plan.js';
 import { localErrors } from './errors.js';
+import { hostTurn } from './host-turn.js';
 import { changeManifest } from './manifest.js';
+
+/** Held while an agent of this host opens its podman. */
+const OPENING = '/run/edgeplane/opening';
 
 export interface ContainerHostOptions {
   /** Marks everything made; differs between agents of one host. */
@@ -30,7 +40,11 @@ export class ContainerHost {
   static async open(options: ContainerHostOptions, signal: AbortSignal): Promise<ContainerHost> {
     const { owner, stateDir, logger, clock } = options;
     try {
-      return new ContainerHost(options, await PodmanEngine.open({ owner, stateDir, logger, clock, signal }));
+      // Opening tries out the host's network with things of fixed names, which two agents at once cannot share.
+      const engine = await hostTurn(OPENING, clock, signal, () =>
+        PodmanEngine.open({ owner, stateDir, logger, clock, signal }),
+      );
+      return new ContainerHost(options, engine);
     } catch (error) {
       signal.throwIfAborted();
       logger.warn({ err: error }, 'Containers are not available');
@@ -114,9 +128,4 @@ export class ContainerHost {
     if (this.#found instanceof PodmanEngine) return this.#found;
     throw fail(localErrors.CONTAINERS_UNAVAILABLE, { reason: this.#found.reason });
   }
-}
-
-/** True when an error says that something is not there. */
-export function isMissing(error: unknown): boolean {
-  return isKind(error, podmanErrors.PODMAN_NOT_FOUND);
 }
