@@ -8,7 +8,7 @@ export interface Clock {
   after(ms: number, fn: () => void): () => void;
 }
 
-/** The machine's clock. Its timers do not keep the process alive on their own. */
+/** The machine's clock. A timer that has not fired keeps the process alive: cancel what is no longer waited for. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),

@@ -71,7 +71,7 @@ bad('controller: a port in use is named', async ({ dir }) => {
 bad('controller: a corrupt lmdb file is refused, and left as it is', async ({ dir }) => {
   const store = join(dir.path, 'corrupt');
   mkdirSync(store);
-  writeFileSync(join(store, 'data.mdb'), Buffer.alloc(65536, 'not a database '));
+  writeFileSync(join(store, 'store.mdb'), Buffer.alloc(65536, 'not a database '));
   const { code, stderr } = await bin(
     'controller',
     ['--store', `lmdb:${store}`, '--apiAddr', '127.0.0.1:0', '--notifyAddr', '127.0.0.1:0'],

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { eventually, ROOT, runCommand } from '@edgeplane/test-harness';
 
 /** One site `op/site` with a flavor and an App with port tcp:8080, ready for instances. */
-const SITE_YAML = `
+const siteYaml = (webPorts: string) => `
 flavors:
   - { key: { name: x1.small }, ram: 256, vcpus: 1, disk: 1 }
 cloudlets:
@@ -13,7 +13,7 @@ apps:
   - key: { developer_key: { name: dev }, name: web, version: "1.0" }
     image_path: localhost/edgeplane/hello:1.0
     image_type: ImageTypeDocker
-    access_ports: tcp:8080
+    access_ports: ${webPorts}
     default_flavor: { name: x1.small }
   - key: { developer_key: { name: dev }, name: vm, version: "1.0" }
     image_path: edgeplane-hello.qcow2
@@ -51,8 +51,8 @@ export function instanceArgs(app: string): string[] {
 
 export const INSTANCE_ARGS = instanceArgs('web');
 
-/** Waits for the site's agent, then creates what {@link SITE_YAML} names. */
-export async function prepareSite(api: string): Promise<void> {
+/** Waits for the site's agent, then creates what {@link siteYaml} names. */
+export async function prepareSite(api: string, webPorts = 'tcp:8080'): Promise<void> {
   const edgectl = (args: string[], input?: string) =>
     runCommand(
       join(ROOT, 'bin/edgectl'),
@@ -62,6 +62,6 @@ export async function prepareSite(api: string): Promise<void> {
   await eventually('the agent is ready', async () =>
     (await edgectl(['ShowCloudletInfo'])).stdout.includes('CloudletStateReady'),
   );
-  const made = await edgectl(['create', '-f', '-'], SITE_YAML);
+  const made = await edgectl(['create', '-f', '-'], siteYaml(webPorts));
   if (made.code !== 0) throw new Error(made.stderr);
 }
