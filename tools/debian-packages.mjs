@@ -60,7 +60,10 @@ function installer() {
 /** The image builders download packages, which needs the lists of them. */
 function havePackageLists() {
   const dir = '/var/lib/apt/lists';
-  return !existsSync('/usr/bin/apt-get') || (existsSync(dir) && readdirSync(dir).some((f) => f.includes('Packages')));
+  return (
+    !existsSync('/usr/bin/apt-get') ||
+    (existsSync(dir) && readdirSync(dir).some((f) => f.includes('Packages')))
+  );
 }
 
 /**
@@ -73,7 +76,11 @@ export function installPackages(purposes, log) {
   const prefix = installer();
   if (!prefix) return missing;
   const names = missing.map((pkg) => pkg.name);
-  log(names.length > 0 ? `installing Debian packages: ${names.join(' ')}` : 'fetching the lists of Debian packages');
+  log(
+    names.length > 0
+      ? `installing Debian packages: ${names.join(' ')}`
+      : 'fetching the lists of Debian packages',
+  );
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
   const apt = (...args) => {
     const [command, ...rest] = [...prefix, 'apt-get', '-q', '-y', '-o', 'DPkg::Lock::Timeout=300', ...args];

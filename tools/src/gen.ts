@@ -17,12 +17,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { descriptorSetSource } from './gen-descriptor-set.js';
-import { MODULES } from './gen-modules.js';
+import { GENERATED, MODULES } from './gen-modules.js';
 import { codecsSource, schemaSource } from './gen-schema.js';
 
 const toolsDir = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const root = resolve(toolsDir, '..');
-const protoDir = join(root, 'shared/proto');
 const bin = (name: string) => join(toolsDir, 'node_modules', '.bin', name);
 
 const TS_PROTO_OPTIONS = [
@@ -39,32 +38,27 @@ const TS_PROTO_OPTIONS = [
   'outputJsonMethods=false',
 ];
 
-/** Output folders, relative to the repository root; all their content is generated. */
-const PROTO_OUT = 'shared/proto/gen';
-const SCHEMA_OUT = 'shared/objects/src/gen';
-
 function generate(out: string): void {
   for (const module of MODULES) {
-    const target = join(out, PROTO_OUT, module.out);
+    const target = join(out, module.out);
     mkdirSync(target, { recursive: true });
     const plugin = { local: bin('protoc-gen-ts_proto'), out: target, opt: TS_PROTO_OPTIONS };
     const template = { version: 'v2', plugins: [{ ...plugin, strategy: 'all', include_imports: true }] };
     const config = module.config ? ['--config', module.config] : [];
-    buf('generate', module.path, ...config, '--template', JSON.stringify(template));
+    buf(module.base, 'generate', module.path, ...config, '--template', JSON.stringify(template));
   }
   const core = join(out, 'core.binpb');
-  buf('build', '.', '-o', core);
+  buf('shared/proto', 'build', '.', '-o', core);
   const set = readFileSync(core);
   rmSync(core);
-  mkdirSync(join(out, SCHEMA_OUT), { recursive: true });
-  writeFileSync(join(out, SCHEMA_OUT, 'schema.ts'), schemaSource(set));
-  writeFileSync(join(out, SCHEMA_OUT, 'codecs.ts'), codecsSource(set));
-  writeFileSync(join(out, PROTO_OUT, 'descriptor-set.ts'), descriptorSetSource(set));
+  mkdirSync(join(out, GENERATED.schema), { recursive: true });
+  writeFileSync(join(out, GENERATED.schema, 'schema.ts'), schemaSource(set));
+  writeFileSync(join(out, GENERATED.schema, 'codecs.ts'), codecsSource(set));
+  writeFileSync(join(out, GENERATED.proto, 'descriptor-set.ts'), descriptorSetSource(set));
 }
 
-function buf(...args: string[]): void {
-  // Module paths in buf configurations are relative to the working directory.
-  execFileSync(bin('buf'), args, { cwd: protoDir, stdio: ['ignore', 'inherit', 'inherit'] });
+function buf(base: string, ...args: string[]): void {
+  execFileSync(bin('buf'), args, { cwd: join(root, base), stdio: ['ignore', 'inherit', 'inherit'] });
 }
 
 function filesBelow(dir: string): string[] {
@@ -75,7 +69,7 @@ function filesBelow(dir: string): string[] {
 
 function differences(fresh: string): string[] {
   const result: string[] = [];
-  for (const folder of [PROTO_OUT, SCHEMA_OUT]) {
+  for (const folder of Object.values(GENERATED)) {
     const want = filesBelow(join(fresh, folder));
     const have = filesBelow(join(root, folder));
     for (const name of want) {
@@ -99,7 +93,7 @@ try {
     process.stdout.write(found.length === 0 ? 'generated files are up to date\n' : 'run: pnpm gen\n');
     process.exitCode = found.length === 0 ? 0 : 1;
   } else {
-    for (const folder of [PROTO_OUT, SCHEMA_OUT]) {
+    for (const folder of Object.values(GENERATED)) {
       rmSync(join(root, folder), { recursive: true, force: true });
       cpSync(join(work, folder), join(root, folder), { recursive: true });
       process.stdout.write(

@@ -29,8 +29,7 @@ export const protobufFileName = "etcd.proto";
  * The part of etcd's API (version 3.4 and later) that the store speaks: same packages, services, field names and numbers as
  * etcd's own rpc.proto and kv.proto, everything unused left out. Field numbers that are missing here are taken there.
  *
- * The generated code is src/gen/etcd.ts. To make it again, from shared/store:
- *   ../../tools/node_modules/.bin/buf generate proto --template proto/buf.gen.json
+ * The generated code is src/gen/etcd.ts; `pnpm gen` makes it.
  */
 
 export interface ResponseHeader {
