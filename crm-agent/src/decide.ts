@@ -1,3 +1,4 @@
+import { inconsistency } from '@edgeplane/lifecycle';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 
 /** What is known of one instance when its work runs. */
@@ -68,26 +69,24 @@ function decideCreating(s: Situation): Decision {
     case undefined:
     case TrackedState.CREATING:
       return CREATE;
-    case TrackedState.READY:
     case TrackedState.CREATE_ERROR:
-      // Our reports crossed the controller's notice.
+      // Our report crossed the controller's notice.
       return NOTHING;
     default:
-      return { do: 'inconsistent', state: TrackedState.CREATE_ERROR };
+      return checkConsistency(s);
   }
 }
 
 function decideUpdating(s: Situation): Decision {
   switch (s.reported) {
-    case TrackedState.READY:
-    case TrackedState.UPDATE_ERROR:
-      return NOTHING;
     case undefined:
     case TrackedState.UPDATING:
-      if (s.updates) return { do: 'update' };
-      break;
+      return s.updates ? { do: 'update' } : { do: 'inconsistent', state: TrackedState.UPDATE_ERROR };
+    case TrackedState.UPDATE_ERROR:
+      return NOTHING;
+    default:
+      return checkConsistency(s);
   }
-  return { do: 'inconsistent', state: TrackedState.UPDATE_ERROR };
 }
 
 function decideDeleting(s: Situation): Decision {
@@ -97,9 +96,13 @@ function decideDeleting(s: Situation): Decision {
     case TrackedState.DELETING:
       return DELETE;
     case TrackedState.DELETE_ERROR:
-    case TrackedState.NOT_PRESENT:
       return NOTHING;
     default:
-      return { do: 'inconsistent', state: TrackedState.DELETE_ERROR };
+      return checkConsistency(s);
   }
+}
+
+function checkConsistency({ desired, reported }: Situation): Decision {
+  const state = desired === undefined ? undefined : inconsistency(desired, reported);
+  return state === undefined ? NOTHING : { do: 'inconsistent', state };
 }

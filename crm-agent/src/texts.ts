@@ -8,5 +8,4 @@ export const texts = {
   appDeleteFailed: (error: string) => `Delete App Inst failed: ${error}`,
   flavorNotFound: (name: string) => `Flavor ${name} not found`,
   clusterNotFound: (name: string) => `Cluster instance ${name} not found`,
-  inconsistent: 'inconsistent Controller vs CRM state',
 } as const;

@@ -1,9 +1,9 @@
 import { type Clock, KeyedQueue, type Logger, messageOf } from '@edgeplane/base';
+import { INCONSISTENT } from '@edgeplane/lifecycle';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 import { decide } from './decide.js';
 import type { Operation, RecoveredInstance } from './drivers/driver.js';
 import type { InstanceInfo, Reporter } from './reporter.js';
-import { texts } from './texts.js';
 import { withTimeLimit } from './time-limit.js';
 
 /** What is to be done for one decision, worked out from the tables when the work runs. */
@@ -151,7 +151,7 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
         reporter.forget(keyJson);
         break;
       case 'inconsistent':
-        await reporter.reportError(keyJson, decision.state, texts.inconsistent, signal);
+        await reporter.reportError(keyJson, decision.state, INCONSISTENT, signal);
         break;
       case 'nothing':
         break;
