@@ -2,16 +2,16 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
+import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { runCommand } from './commands.js';
 import { podmanLayout } from './layout.js';
-import { crashManifest, crashSpec, freePort, helloArchive, hostTraces, makeSite, page } from './testing.js';
+import { crashManifest, crashSpec, freePort, helloArchive, makeSite, page, withoutTrace } from './testing.js';
 
 const site = await makeSite('crash');
 const layout = podmanLayout(site.options.stateDir);
-const before = await hostTraces(layout.stateDir);
 const setup = await site.open();
 await setup.ensureImage(`docker-archive:${await helloArchive()}`);
 await setup.stop();
@@ -44,14 +44,15 @@ async function killAt(kind: string, port: number, moment: (port: number, start: 
   });
   const exited = once(child, 'exit');
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-  assert.is((await lines.next()).value, 'making');
+  const said: unknown = (await lines.next()).value;
+  if (said !== 'making') await exited;
+  assert.is(said, 'making');
   let made = false;
   const end = lines.next().then(() => {
     made = true;
   });
-  while (!made && !(await moment(port, start))) {
-    // Look again at once: the moment is short.
-  }
+  // Look again at once, for the moment is short, but let the child's words come in.
+  while (!made && !(await moment(port, start))) await setImmediate();
   const service = await runCommand('pgrep', ['-f', `unix://${layout.socket}$`]);
   for (const pid of service.stdout.split('\n').filter(Boolean)) process.kill(Number(pid), 'SIGKILL');
   child.kill('SIGKILL');
@@ -78,7 +79,7 @@ for (const kind of ['container', 'kube']) {
       assert.equal(await engine.client.volumes.list(), []);
       assert.is(await containersInStorage(), 0);
       await engine.shutdown();
-      assert.equal(await hostTraces(layout.stateDir), before);
+      await withoutTrace(layout.stateDir);
     });
 
     test(`${kind}, ${when}: removed at once without a trace`, async () => {
@@ -90,10 +91,22 @@ for (const kind of ['container', 'kube']) {
       assert.equal(await engine.client.containers.list({}, { external: true }), []);
       assert.is(await containersInStorage(), 0);
       await engine.shutdown();
-      assert.equal(await hostTraces(layout.stateDir), before);
+      await withoutTrace(layout.stateDir);
     });
   }
 }
+
+test('workloads outlive agent and service, and the next agent takes them over', async () => {
+  const port = await freePort();
+  await killAt('container', port, async () => false);
+  const first = await page(port);
+  const engine = await site.open();
+  assert.equal((await engine.recover({ start: true })).started, []);
+  await engine.runContainer(crashSpec(port));
+  assert.is(await page(port), first, 'the same container, never restarted');
+  await engine.shutdown({ removeAll: true });
+  await withoutTrace(layout.stateDir);
+});
 
 test.after(() => site.clear());
 

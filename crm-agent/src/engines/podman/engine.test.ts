@@ -6,10 +6,9 @@ import { until } from './commands.js';
 import type { PodmanEngine } from './engine.js';
 import type { LocalImage } from './images.js';
 import { udpEcho } from './probe-network.js';
-import { eventually, freePort, HELLO, helloArchive, hostTraces, makeSite, page, SMALL } from './testing.js';
+import { eventually, freePort, HELLO, helloArchive, makeSite, page, SMALL, withoutTrace } from './testing.js';
 
 const site = await makeSite('agent-test');
-const before = await hostTraces(site.options.stateDir);
 const engine: PodmanEngine = await site.open();
 const image: LocalImage = await engine.ensureImage(`docker-archive:${await helloArchive()}`);
 
@@ -249,7 +248,7 @@ test('a new engine finds the workloads; shutdown stops them without a trace; rec
   assert.is((await second.client.containers.inspect('steady')).State.Pid, pid, 'never stopped');
   await second.playKube({ name: 'kube2', yaml: MANIFEST, limits: SMALL });
   await second.shutdown();
-  assert.equal(await hostTraces(site.options.stateDir), before);
+  await withoutTrace(site.options.stateDir);
 
   const third = await site.open();
   assert.is((await third.status('steady')).state, 'exited');
@@ -259,7 +258,7 @@ test('a new engine finds the workloads; shutdown stops them without a trace; rec
   assert.equal((await third.status('steady')).containers, [steady ?? '']);
   assert.is((await third.status('kube2')).state, 'running');
   await third.shutdown({ removeAll: true });
-  assert.equal(await hostTraces(site.options.stateDir), before);
+  await withoutTrace(site.options.stateDir);
 
   const fourth = await site.open();
   const empty = { containers: [], pods: [], networks: [], volumes: [] };
@@ -271,6 +270,32 @@ test('a new engine finds the workloads; shutdown stops them without a trace; rec
     containers.filter((name) => /^[0-9a-f]{64}$/.test(name)),
     [],
   );
+});
+
+test('where bridges do not work, ports go through slirp4netns, on any storage driver', async () => {
+  const other = await makeSite('agent-slirp', {
+    runtime: engine.settings.runtime,
+    cgroupManager: engine.settings.cgroupManager,
+    ulimits: engine.settings.ulimits,
+    limits: engine.settings.limits,
+    storageDriver: 'vfs',
+    network: 'slirp4netns',
+  });
+  try {
+    const slirp = await other.open();
+    const { ref } = await slirp.ensureImage(`docker-archive:${await helloArchive()}`);
+    const [first, second] = [await freePort(), await freePort()];
+    await slirp.runContainer({ name: 'one', image: ref, ports: bothProtocols(first), limits: SMALL });
+    await slirp.playKube({ name: 'two', yaml: POD, ports: bothProtocols(second), limits: SMALL });
+    for (const port of [first, second]) {
+      assert.match(await page(port), 'app: hello');
+      assert.ok(await until(systemClock, 5_000, () => udpEcho(port)), 'UDP echo');
+    }
+    await slirp.shutdown();
+    await withoutTrace(other.options.stateDir);
+  } finally {
+    await other.clear();
+  }
 });
 
 test.after(() => site.clear());

@@ -75,7 +75,7 @@ export class PodmanEngine {
     this.#images = new Images(this.client);
     this.#networks = new Networks(this.client, options.owner, layout.stateDir);
     const { logger, clock, owner } = options;
-    this.#workloads = new Workloads({ client: this.client, owner, settings, logger });
+    this.#workloads = new Workloads({ client: this.client, owner, settings, clock, logger });
     this.#service = new PodmanService({ layout, settings, logger, clock, ping: () => this.client.ping() });
   }
 
@@ -312,6 +312,6 @@ export class PodmanEngine {
     // Pods' infra containers hold the addresses and carry no labels, so all containers of this storage are asked.
     const all = await this.#workloads.inspectEverything();
     const namespaces = all.filter((c) => c.State.Running).map((c) => c.NetworkSettings.SandboxKey ?? '');
-    await sweepNetworks(await this.#networks.use(all), new Set(namespaces), this.#o.logger);
+    await sweepNetworks(await this.#networks.use(all), new Set(namespaces), this.#o.clock, this.#o.logger);
   }
 }

@@ -5,6 +5,7 @@ import { podmanErrors } from './errors.js';
 export type ImageSource =
   | { readonly kind: 'archive'; readonly path: string }
   | { readonly kind: 'layout'; readonly path: string }
+  | { readonly kind: 'local'; readonly ref: string }
   | { readonly kind: 'registry'; readonly ref: string };
 
 const FORMS: readonly (readonly [string, 'archive' | 'layout'])[] = [
@@ -13,7 +14,7 @@ const FORMS: readonly (readonly [string, 'archive' | 'layout'])[] = [
   ['oci:', 'layout'],
 ];
 
-/** Reads `docker-archive:/path`, `oci-archive:/path`, `oci:/dir` or a registry reference. A path must be absolute. */
+/** Reads `docker-archive:/path`, `oci-archive:/path`, `oci:/dir`, an image id or a registry reference. A path must be absolute. */
 export function parseImageRef(ref: string): ImageSource {
   for (const [prefix, kind] of FORMS) {
     if (!ref.startsWith(prefix)) continue;
@@ -27,6 +28,7 @@ export function parseImageRef(ref: string): ImageSource {
     }
     return { kind, path };
   }
+  if (/^(sha256:)?[0-9a-f]{64}$/.test(ref)) return { kind: 'local', ref: ref.replace('sha256:', '') };
   const bare = ref.replace(/^docker:\/\//, '');
   if (!/^[a-z0-9][\w.:/@-]*$/i.test(bare)) {
     throw fail(podmanErrors.PODMAN_BAD_SPEC, {
@@ -35,7 +37,9 @@ export function parseImageRef(ref: string): ImageSource {
       value: ref,
     });
   }
-  return { kind: 'registry', ref: fullName(bare) };
+  const full = fullName(bare);
+  // No registry has localhost names: they are given to images built or loaded here.
+  return { kind: full.startsWith('localhost/') ? 'local' : 'registry', ref: full };
 }
 
 /** `nginx` -> `docker.io/library/nginx:latest`: what other container tools mean by a short name. */

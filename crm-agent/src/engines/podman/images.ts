@@ -34,8 +34,10 @@ export class Images {
   async ensure(ref: string, options: EnsureImageOptions = {}): Promise<LocalImage> {
     const { auth, refresh, ...call } = options;
     const source = parseImageRef(ref);
-    if (source.kind !== 'registry') return this.#load(source.path, source.kind === 'layout', call);
-    const local = refresh ? undefined : await this.find(source.ref, call);
+    if (source.kind === 'archive' || source.kind === 'layout') {
+      return this.#load(source.path, source.kind === 'layout', call);
+    }
+    const local = refresh && source.kind === 'registry' ? undefined : await this.find(source.ref, call);
     if (local) return local;
     if (source.ref.startsWith('localhost/'))
       throw missing(source.ref, 'it is not in local storage, and no registry has localhost names');

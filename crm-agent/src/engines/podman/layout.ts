@@ -20,7 +20,6 @@ export interface PodmanLayout {
   readonly socket: string;
   readonly serviceLog: string;
   readonly lockFile: string;
-  readonly baselineFile: string;
   readonly probeFile: string;
 }
 
@@ -28,7 +27,10 @@ export function shortHash(text: string, length = 10): string {
   return createHash('sha256').update(text).digest('hex').slice(0, length);
 }
 
-/** The default run directory is short on purpose: a unix socket path holds at most 107 bytes. */
+/**
+ * The default run directory and `tmpDir` are short on purpose: a unix socket path holds at most 107 bytes, and some of
+ * those below have a container id of 64 in them.
+ */
 export function podmanLayout(stateDir: string, runDir?: string): PodmanLayout {
   const state = resolve(stateDir);
   const run = runDir === undefined ? `/run/edgeplane/podman-${shortHash(state)}` : resolve(runDir);
@@ -37,7 +39,7 @@ export function podmanLayout(stateDir: string, runDir?: string): PodmanLayout {
     runDir: run,
     root: join(state, 'storage'),
     runRoot: join(run, 'storage'),
-    tmpDir: join(run, 'libpod'),
+    tmpDir: join(run, 't'),
     networkDir: join(state, 'networks'),
     containersConf: join(state, 'containers.conf'),
     storageConf: join(state, 'storage.conf'),
@@ -45,7 +47,6 @@ export function podmanLayout(stateDir: string, runDir?: string): PodmanLayout {
     socket: join(run, 'podman.sock'),
     serviceLog: join(run, 'service.log'),
     lockFile: join(state, 'agent.lock'),
-    baselineFile: join(run, 'baseline.json'),
     probeFile: join(state, 'probe.json'),
   };
 }

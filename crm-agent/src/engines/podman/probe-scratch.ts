@@ -1,9 +1,9 @@
 import { mkdir, rm } from 'node:fs/promises';
 import type { Logger } from '@edgeplane/base';
 import { type CommandResult, runCommand } from './commands.js';
+import { replaceFile, unmountBelow } from './files.js';
 import type { PodmanLayout } from './layout.js';
 import { containersConf, globalFlags, type PodmanSettings, podmanEnv, storageConf } from './settings.js';
-import { replaceFile, unmountBelow } from './sweep.js';
 
 export const PROBE_IMAGE = 'localhost/edgeplane/probe:1';
 

@@ -1,14 +1,14 @@
-import { copyFile, mkdir, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, fail, type Logger, silentLogger } from '@edgeplane/base';
 import { type CommandResult, findProgram, lastLine, runCommand } from './commands.js';
 import { podmanErrors } from './errors.js';
+import { replaceFile, unmountBelow } from './files.js';
 import { type PodmanLayout, podmanLayout } from './layout.js';
 import { probeBridge, probeSlirp } from './probe-network.js';
 import { clearScratch, makeScratch, PROBE_IMAGE, type Scratch } from './probe-scratch.js';
 import { hostFingerprint, staticBusybox } from './requirements.js';
 import type { PodmanSettings } from './settings.js';
-import { replaceFile, unmountBelow } from './sweep.js';
 
 export interface ProbeResult {
   readonly settings: PodmanSettings;
@@ -33,12 +33,12 @@ export async function probePodman(layout: PodmanLayout, options: ProbeOptions): 
   const kept = await readKept(layout.probeFile, fingerprint);
   if (kept) return kept;
   const scratch = makeScratch(
-    podmanLayout(join(layout.stateDir, 'probe'), join(layout.runDir, 'probe')),
+    podmanLayout(join(layout.stateDir, 'probe'), join(layout.runDir, 'p')),
     options.signal,
   );
   await clearScratch(scratch.layout, options.logger);
   try {
-    const result = await search(scratch, options);
+    const result = await search(layout, scratch, options);
     await replaceFile(layout.probeFile, `${JSON.stringify({ fingerprint, ...result }, null, 2)}\n`);
     options.logger.info(result, 'Podman set-up chosen by running containers');
     return result;
@@ -82,11 +82,11 @@ export function runCandidates(
 
 export const LIMIT_FLAGS = ['--memory', '64m', '--cpus', '0.5', '--pids-limit', '64'];
 
-async function search(scratch: Scratch, options: ProbeOptions): Promise<ProbeResult> {
+async function search(layout: PodmanLayout, scratch: Scratch, options: ProbeOptions): Promise<ProbeResult> {
   const refused: string[] = [];
   const note = (what: string, result: CommandResult) =>
     refused.push(`${what}: ${lastLine(result.stderr) || `exit status ${result.code}`}`);
-  const storage = await searchStorage(scratch, note);
+  const storage = await searchStorage(scratch, await existingDriver(layout), note);
   if (!storage) throw noSetup(refused);
   const candidates = runCandidates(storage, {
     crun: (await findProgram('crun')) !== undefined,
@@ -121,9 +121,17 @@ async function search(scratch: Scratch, options: ProbeOptions): Promise<ProbeRes
 const noSetup = (refused: readonly string[]) =>
   fail(podmanErrors.PODMAN_NO_WORKING_SETUP, { reasons: refused.join('; ') });
 
-/** The first storage driver that takes an image and can mount it. */
+/** The driver of images and containers that are here already: another one would not find them. */
+async function existingDriver(layout: PodmanLayout): Promise<PodmanSettings['storageDriver'] | undefined> {
+  const names = await readdir(layout.root).catch((): string[] => []);
+  const has = (driver: string) => names.includes(`${driver}-layers`);
+  return (['overlay', 'vfs'] as const).find(has);
+}
+
+/** The first storage driver that takes an image and can mount it; `only` that one if given. */
 async function searchStorage(
   scratch: Scratch,
+  only: PodmanSettings['storageDriver'] | undefined,
   note: (what: string, result: CommandResult) => void,
 ): Promise<Storage | undefined> {
   const fuse = await findProgram('fuse-overlayfs');
@@ -133,7 +141,7 @@ async function searchStorage(
     { storageDriver: 'vfs' },
   ];
   const archive = await probeArchive(scratch.layout);
-  for (const storage of drivers) {
+  for (const storage of drivers.filter((d) => only === undefined || d.storageDriver === only)) {
     const settings: PodmanSettings = {
       ...storage,
       runtime: 'runc',

@@ -12,9 +12,9 @@ import {
 } from '@edgeplane/base';
 import { endProcesses, findProcesses, lastLine, type ProcessId, processId, until } from './commands.js';
 import { podmanErrors } from './errors.js';
+import { replaceFile } from './files.js';
 import type { PodmanLayout } from './layout.js';
 import { containersConf, globalFlags, type PodmanSettings, podmanEnv, storageConf } from './settings.js';
-import { replaceFile } from './sweep.js';
 
 export interface PodmanServiceOptions {
   readonly layout: PodmanLayout;
@@ -40,6 +40,8 @@ export class PodmanService {
   #ready = deferred();
   #child: ProcessId | undefined;
   #stopping: Promise<void> | undefined;
+  /** What the service said when it last ended by itself, for the error of who waits for it. */
+  #fault = '';
 
   constructor(options: PodmanServiceOptions) {
     this.#o = options;
@@ -66,7 +68,7 @@ export class PodmanService {
   async ready(limitMs = START_LIMIT_MS): Promise<void> {
     const cancel = deferred<never>();
     const stopTimer = this.#o.clock.after(limitMs, () =>
-      cancel.reject(this.#unavailable(`not ready within ${limitMs} ms`)),
+      cancel.reject(this.#unavailable(`not ready within ${limitMs} ms${this.#fault}`)),
     );
     try {
       await Promise.race([this.#ready.promise, cancel.promise]);
@@ -106,7 +108,9 @@ export class PodmanService {
       try {
         const exit = await this.#launch(backoff);
         if (signal.aborted) return;
-        logger.warn({ exit, output: await this.#lastOutput() }, 'Podman service ended; starting it again');
+        const output = await this.#lastOutput();
+        this.#fault = `; it ended with ${exit}: ${output}`;
+        logger.warn({ exit, output }, 'Podman service ended; starting it again');
       } catch (error) {
         if (signal.aborted) return;
         logger.error({ err: error }, 'Podman service does not start');
@@ -157,6 +161,7 @@ export class PodmanService {
     if (up && !over && !signal.aborted) {
       backoff.reset();
       logger.info({ pid: this.pid, socket: layout.socket }, 'Podman service ready');
+      this.#fault = '';
       this.#ready.resolve();
     } else if (!over && this.#child) {
       await endProcesses([this.#child], 2_000, clock);

@@ -15,8 +15,8 @@ export interface PodmanSettings {
   readonly network: 'bridge' | 'slirp4netns';
 }
 
-/** slirp4netns forwards ports itself: podman's own forwarder exists only without root. */
-export const SLIRP_MODE = 'slirp4netns:port_handler=slirp4netns';
+/** Ports go through podman's own forwarder: that of slirp4netns loses datagrams. */
+export const SLIRP_MODE = 'slirp4netns';
 
 /** Strings and lists of strings in JSON form are valid TOML. */
 const toml = (value: string | boolean | readonly string[]): string => JSON.stringify(value);
@@ -28,7 +28,7 @@ const toml = (value: string | boolean | readonly string[]): string => JSON.strin
  * directory, so that two agents on a host do not hand out the same addresses.
  */
 export function containersConf(layout: PodmanLayout, settings: PodmanSettings): string {
-  const block = 64 + (Number.parseInt(shortHash(layout.stateDir, 6), 16) % 128);
+  const pools = addressPrefixes(layout).map((prefix) => `{ "base" = "${prefix}0.0/16", "size" = 24 }`);
   return `# Written by the edge agent at each start.
 [containers]
 default_ulimits = ${toml(settings.ulimits)}
@@ -45,8 +45,17 @@ image_copy_tmp_dir = ${toml(layout.scratchDir)}
 [network]
 network_backend = "netavark"
 network_config_dir = ${toml(layout.networkDir)}
-default_subnet_pools = [{ "base" = "10.${block}.0.0/16", "size" = 24 }]
+default_subnet_pools = [${pools.join(', ')}]
 `;
+}
+
+/**
+ * First two numbers of every address this podman hands out, such as `10.101.`; the second one is for hosts that use the
+ * first. 10.88 and 10.89 are left to podman's own default network and pool.
+ */
+export function addressPrefixes(layout: PodmanLayout): string[] {
+  const place = Number.parseInt(shortHash(layout.stateDir, 6), 16) % 64;
+  return [`10.${96 + place}.`, `10.${160 + place}.`];
 }
 
 export function storageConf(layout: PodmanLayout, settings: PodmanSettings): string {

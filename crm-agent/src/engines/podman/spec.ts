@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { fail } from '@edgeplane/base';
 import { podmanErrors } from './errors.js';
-import type { PodmanSettings } from './settings.js';
+import { type PodmanSettings, SLIRP_MODE } from './settings.js';
 
 export interface PortMapping {
   readonly proto: 'tcp' | 'udp';
@@ -130,7 +130,6 @@ export interface ContainerRequest {
   readonly labels: Readonly<Record<string, string>>;
   readonly netns: { readonly nsmode: string };
   readonly Networks?: Readonly<Record<string, object>>;
-  readonly network_options?: Readonly<Record<string, readonly string[]>>;
   readonly portmappings: readonly object[];
   readonly resource_limits?: object;
   readonly restart_policy: string;
@@ -156,7 +155,7 @@ export function containerRequest(spec: ContainerSpec, context: CreateContext): C
     },
     ...(bridge
       ? { netns: { nsmode: 'bridge' }, Networks: { [context.network]: {} } }
-      : { netns: { nsmode: 'slirp4netns' }, network_options: { slirp4netns: ['port_handler=slirp4netns'] } }),
+      : { netns: { nsmode: SLIRP_MODE } }),
     portmappings: (spec.ports ?? []).map((port) => ({
       protocol: port.proto,
       host_ip: port.hostIp ?? '',

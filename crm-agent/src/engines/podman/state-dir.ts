@@ -2,12 +2,13 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { fail, type Logger } from '@edgeplane/base';
 import { isAlive, type ProcessId, processId } from './commands.js';
 import { podmanErrors } from './errors.js';
+import { replaceFile, unmountBelow } from './files.js';
+import { noteFurniture } from './furniture.js';
 import type { PodmanLayout } from './layout.js';
-import { replaceFile, takeBaseline, unmountBelow } from './sweep.js';
 
 /**
  * Makes this process the owner of the directories and readies them. One agent for each state directory; the lock of a
- * process that is gone does not count. Comes before anything else that runs podman, so that the baseline is true.
+ * process that is gone does not count. Comes before anything else that runs podman, so that what it notes of the host is from before.
  */
 export async function claimStateDir(layout: PodmanLayout, logger: Logger): Promise<void> {
   await mkdir(layout.stateDir, { recursive: true, mode: 0o700 });
@@ -21,7 +22,7 @@ export async function claimStateDir(layout: PodmanLayout, logger: Logger): Promi
   for (const dir of [layout.runDir, layout.tmpDir, layout.networkDir, layout.scratchDir]) {
     await mkdir(dir, { recursive: true, mode: 0o700 });
   }
-  await takeBaseline(layout);
+  await noteFurniture(layout);
 }
 
 /** For the holder only. */

@@ -7,9 +7,11 @@ import { fileURLToPath } from 'node:url';
 import { silentLogger, systemClock } from '@edgeplane/base';
 import { findProcesses, runCommand, until } from './commands.js';
 import { PodmanEngine, type PodmanEngineOptions } from './engine.js';
+import { mountsBelow, unmountBelow } from './files.js';
 import { podmanLayout } from './layout.js';
+import { emptyNamespaces } from './namespaces.js';
+import { addressPrefixes, type PodmanSettings } from './settings.js';
 import type { ContainerSpec, KubeSpec } from './spec.js';
-import { mountsBelow, unmountBelow } from './sweep.js';
 
 export const HELLO = 'localhost/edgeplane/hello:1.0';
 export const SMALL = { memoryMB: 64, vcpus: 0.5, pids: 40 } as const;
@@ -29,9 +31,10 @@ export interface Site {
   clear(): Promise<void>;
 }
 
-export async function makeSite(owner: string): Promise<Site> {
+export async function makeSite(owner: string, settings?: PodmanSettings): Promise<Site> {
   const stateDir = await mkdtemp(join(tmpdir(), 'edgeplane-podman-'));
-  const options = { owner, stateDir, logger: silentLogger, clock: systemClock };
+  const common = { owner, stateDir, logger: silentLogger, clock: systemClock };
+  const options: PodmanEngineOptions = settings === undefined ? common : { ...common, settings };
   const opened: PodmanEngine[] = [];
   return {
     options,
@@ -52,19 +55,37 @@ export async function makeSite(owner: string): Promise<Site> {
   };
 }
 
-/** Every trace on the host that containers of this kind leave: compare before and after. */
-export async function hostTraces(stateDir: string): Promise<string[]> {
-  const { runDir } = podmanLayout(stateDir);
-  const links = await runCommand('ip', ['-o', 'link']);
+/**
+ * Every trace of this podman on the host: mounts, processes, bridges and rules with its addresses, namespaces nobody is
+ * in. Other podmans may come and go meanwhile. Polled by {@link withoutTrace}, as a stranger's half-made namespace may
+ * be among them.
+ */
+async function hostTraces(stateDir: string): Promise<string[]> {
+  const layout = podmanLayout(stateDir);
+  const prefixes = addressPrefixes(layout);
+  const addresses = await runCommand('ip', ['-o', 'addr']);
   const rules = await runCommand('iptables-save', []);
-  const running = await findProcesses((argv) => argv.some((w) => w.includes(stateDir) || w.includes(runDir)));
-  const lines = (text: string, pattern: RegExp) => text.split('\n').filter((line) => pattern.test(line));
+  const running = await findProcesses((argv) =>
+    argv.some((w) => w.includes(layout.stateDir) || w.includes(layout.runDir)),
+  );
+  const lines = (text: string) =>
+    text.split('\n').filter((line) => prefixes.some((prefix) => line.includes(` ${prefix}`)));
   return [
-    ...(await mountsBelow([stateDir, runDir, '/run/netns'])),
-    ...lines(links.stdout, /: (ep[0-9a-f]{12}|veth)/).map((line) => line.split(': ')[1] ?? ''),
-    ...lines(rules.stdout, /NETAVARK/).map((line) => line.replace(/\[\d+:\d+\]/, '')),
+    ...(await mountsBelow([layout.stateDir, layout.runDir])),
+    ...lines(addresses.stdout),
+    ...lines(rules.stdout),
     ...running.map((id) => `process ${id.pid}`),
-  ].sort();
+    ...(await emptyNamespaces()),
+  ];
+}
+
+export async function withoutTrace(stateDir: string): Promise<void> {
+  let traces: string[] = [];
+  await until(systemClock, 5_000, async () => {
+    traces = await hostTraces(stateDir);
+    return traces.length === 0;
+  });
+  if (traces.length > 0) throw new Error(`left on the host:\n${traces.join('\n')}`);
 }
 
 export function freePort(): Promise<number> {

@@ -1,4 +1,4 @@
-import { fail, isKind, type Logger, messageOf } from '@edgeplane/base';
+import { type Clock, fail, isKind, type Logger, messageOf } from '@edgeplane/base';
 import type { Labels } from './api-caller.js';
 import type { ContainerInspect, ContainerListed } from './api-types.js';
 import type { PodmanClient } from './client.js';
@@ -9,6 +9,7 @@ import type { KubePlan } from './kube.js';
 import { type HostPort, hostPortsOf, portKeys, refuseTakenPorts } from './port-check.js';
 import type { PodmanSettings } from './settings.js';
 import { type ContainerSpec, containerHash, containerRequest, type KubeSpec, LABEL } from './spec.js';
+import { sweepRuntime } from './sweep.js';
 
 export interface WorkloadHandle {
   readonly name: string;
@@ -21,6 +22,7 @@ export interface WorkloadsOptions {
   readonly client: PodmanClient;
   readonly owner: string;
   readonly settings: PodmanSettings;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -44,8 +46,8 @@ export class Workloads {
   /** `network` is podman's name for it. */
   async run(spec: ContainerSpec, image: LocalImage, network: string): Promise<WorkloadHandle> {
     const [existing] = await this.inspect(spec.name);
-    if (existing && existing.Config.Labels?.[LABEL.hash] === containerHash(spec, image.id)) {
-      if (!existing.State.Running) await this.start(spec.name);
+    const current = existing?.Config.Labels?.[LABEL.hash] === containerHash(spec, image.id);
+    if (existing && current && (existing.State.Running || (await this.#startsAgain(spec.name)))) {
       return { name: spec.name, containers: [existing.Id], warnings: [] };
     }
     await this.remove(spec.name);
@@ -68,9 +70,8 @@ export class Workloads {
     const wanted = plan.pods.flatMap((pod) => pod.containers);
     const has = (name: string) =>
       existing.some((c) => c.Names.includes(name) && c.Labels?.[LABEL.hash] === plan.hash);
-    if (wanted.every(has)) {
-      if (existing.some((c) => c.State !== 'running')) await this.start(spec.name);
-    } else {
+    const runs = existing.every((c) => c.State === 'running');
+    if (!wanted.every(has) || !(runs || (await this.#startsAgain(spec.name)))) {
       await this.remove(spec.name);
       await this.#withPorts(spec.name, spec.ports ?? [], () =>
         this.#undoing(spec.name, async () => {
@@ -83,6 +84,19 @@ export class Workloads {
     }
     const containers = (await this.list(spec.name)).map((c) => c.Id);
     return { name: spec.name, containers, warnings: plan.warnings };
+  }
+
+  /** Starts what is there. False when it cannot be started, as after a kill in the middle of its first start. */
+  async #startsAgain(name: string): Promise<boolean> {
+    try {
+      await this.start(name);
+      return true;
+    } catch (error) {
+      if (!isKind(error, podmanErrors.PODMAN_FAILED) && !isKind(error, podmanErrors.PODMAN_CONFLICT))
+        throw error;
+      this.#o.logger.warn({ name, reason: error.message }, 'Workload does not start; making it anew');
+      return false;
+    }
   }
 
   /** Runs steps that make something; when one fails, what they made goes, and the first error counts. */
@@ -129,15 +143,23 @@ export class Workloads {
 
   async start(name: string): Promise<void> {
     const listed = await this.list(name);
-    const idle = listed.every((c) => c.State !== 'running');
-    // Part of a pod that runs holds the ports already.
-    await this.#withPorts(name, idle ? hostPortsOf(listed) : [], async () => {
-      for (const pod of await this.#client.pods.list(this.#labels(name)))
-        await this.#client.pods.start(pod.Name);
-      for (const container of listed) {
-        if (container.Pod === '') await this.#client.containers.start(container.Id);
-      }
+    const pods = await this.#client.pods.list(this.#labels(name));
+    const podIds = new Set(pods.map((pod) => pod.Id));
+    // With the pods' own containers, which hold the ports.
+    const all = (await this.#client.containers.list()).filter(
+      (c) => podIds.has(c.Pod) || listed.some(({ Id }) => Id === c.Id),
+    );
+    await this.#sweepRuntime(all.filter((c) => c.State !== 'running'));
+    const idle = all.every((c) => c.State !== 'running');
+    await this.#withPorts(name, idle ? hostPortsOf(all) : [], async () => {
+      for (const pod of pods) await this.#client.pods.start(pod.Name);
+      for (const { Id, Pod } of listed) if (Pod === '') await this.#client.containers.start(Id);
     });
+  }
+
+  async #sweepRuntime(containers: readonly ContainerListed[]): Promise<void> {
+    const ids = containers.map((c) => c.Id);
+    await sweepRuntime(this.#o.settings.runtime, ids, this.#o.clock);
   }
 
   /** Runs steps that open host ports; two workloads that want the same one take turns. */
@@ -162,15 +184,16 @@ export class Workloads {
    * only, without labels: it is found by its name.
    */
   async remove(name: string): Promise<void> {
-    for (const pod of await this.#client.pods.list(this.#labels(name))) {
-      await unlessGone(this.#client.pods.remove(pod.Name));
-    }
-    for (const container of await this.list(name))
-      await unlessGone(this.#client.containers.remove(container.Id));
-    for (const orphan of await this.#orphans()) {
-      const own = orphan.Names.some((n) => n === name || n.startsWith(`${name}-`));
-      if (own) await unlessGone(this.#client.containers.remove(orphan.Id));
-    }
+    const pods = await this.#client.pods.list(this.#labels(name));
+    const podIds = new Set(pods.map((pod) => pod.Id));
+    const all = await this.#client.containers.list({}, { external: true });
+    const orphan = (c: ContainerListed) =>
+      c.State === 'storage' && c.Names.some((n) => n === name || n.startsWith(`${name}-`));
+    const single = (await this.list(name)).filter((c) => !podIds.has(c.Pod));
+    for (const pod of pods) await unlessGone(this.#client.pods.remove(pod.Name));
+    for (const { Id } of [...single, ...all.filter(orphan)])
+      await unlessGone(this.#client.containers.remove(Id));
+    await this.#sweepRuntime([...single, ...all.filter((c) => podIds.has(c.Pod))]);
     for (const volume of await this.#client.volumes.list(this.#labels(name))) {
       await unlessGone(this.#client.volumes.remove(volume.Name));
     }
