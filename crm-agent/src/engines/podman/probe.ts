@@ -24,6 +24,7 @@ export interface ProbeOptions {
 
 /** Raise when the probe asks other questions, so that remembered answers are not used. */
 const REVISION = 1;
+
 /**
  * Finds settings that work by running containers, cheapest and best first: storage, then runtime with resource limits, then
  * published ports. The answer is kept until the next boot or change of version.

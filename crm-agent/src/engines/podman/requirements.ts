@@ -74,7 +74,7 @@ export async function available(): Promise<Availability> {
   };
 }
 
-/** What a remembered probe depends on: another boot, kernel, or version of a program asks for a new one. */
+/** What a remembered probe depends on: another boot, kernel, process limit or version of a program asks for a new one. */
 export async function hostFingerprint(): Promise<string> {
   const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => 'unknown');
   const kernel = await readFile('/proc/sys/kernel/osrelease', 'utf8').catch(() => 'unknown');
@@ -84,5 +84,8 @@ export async function hostFingerprint(): Promise<string> {
     const text = path === undefined ? 'absent' : (await runCommand(path, ['--version'])).stdout;
     versions.push(`${name}: ${text.split('\n')[0] ?? ''}`);
   }
-  return [boot.trim(), kernel.trim(), ...versions].join('\n');
+  // Our own hard limits bound those of containers.
+  const limits = await readFile('/proc/self/limits', 'utf8').catch(() => '');
+  const bounds = limits.split('\n').filter((line) => /^Max (open files|processes) /.test(line));
+  return [boot.trim(), kernel.trim(), ...bounds, ...versions].join('\n');
 }
