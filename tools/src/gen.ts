@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -19,6 +20,7 @@ import { fileURLToPath } from 'node:url';
 import { descriptorSetSource } from './gen-descriptor-set.js';
 import { GENERATED, MODULES } from './gen-modules.js';
 import { codecsSource, schemaSource } from './gen-schema.js';
+import { statesDocument } from './gen-states.js';
 
 const toolsDir = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const root = resolve(toolsDir, '..');
@@ -38,6 +40,9 @@ const TS_PROTO_OPTIONS = [
   'outputJsonMethods=false',
 ];
 
+/** Generated files in folders that hold others too. */
+const SINGLE_FILES = ['docs/states.md'];
+
 function generate(out: string): void {
   for (const module of MODULES) {
     const target = join(out, module.out);
@@ -55,6 +60,8 @@ function generate(out: string): void {
   writeFileSync(join(out, GENERATED.schema, 'schema.ts'), schemaSource(set));
   writeFileSync(join(out, GENERATED.schema, 'codecs.ts'), codecsSource(set));
   writeFileSync(join(out, GENERATED.proto, 'descriptor-set.ts'), descriptorSetSource(set));
+  mkdirSync(join(out, 'docs'), { recursive: true });
+  writeFileSync(join(out, 'docs/states.md'), statesDocument());
 }
 
 function buf(base: string, ...args: string[]): void {
@@ -81,6 +88,10 @@ function differences(fresh: string): string[] {
     for (const name of have)
       if (!want.includes(name)) result.push(`${folder}/${name} is no longer generated`);
   }
+  for (const file of SINGLE_FILES) {
+    const have = existsSync(join(root, file)) ? readFileSync(join(root, file), 'utf8') : '';
+    if (have !== readFileSync(join(fresh, file), 'utf8')) result.push(`${file} differs`);
+  }
   return result;
 }
 
@@ -93,6 +104,7 @@ try {
     process.stdout.write(found.length === 0 ? 'generated files are up to date\n' : 'run: pnpm gen\n');
     process.exitCode = found.length === 0 ? 0 : 1;
   } else {
+    for (const file of SINGLE_FILES) cpSync(join(work, file), join(root, file));
     for (const folder of Object.values(GENERATED)) {
       rmSync(join(root, folder), { recursive: true, force: true });
       cpSync(join(work, folder), join(root, folder), { recursive: true });
