@@ -16,6 +16,13 @@ export const PACKAGES = {
     },
     { name: 'crun', probe: '/usr/bin/crun', without: 'container instances are simulated' },
     { name: 'runc', probe: '/usr/sbin/runc', without: 'container instances are simulated' },
+    { name: 'conmon', probe: '/usr/bin/conmon', without: 'container instances are simulated' },
+    {
+      name: 'golang-github-containers-common',
+      probe: '/etc/containers/policy.json',
+      without: 'container instances are simulated',
+    },
+    { name: 'iproute2', probe: '/sbin/ip', without: 'container instances are simulated' },
     { name: 'iptables', probe: '/usr/sbin/iptables', without: 'container instances are simulated' },
     {
       name: 'qemu-system-x86',
@@ -41,7 +48,6 @@ export const PACKAGES = {
     { name: 'etcd-server', probe: '/usr/bin/etcd', without: 'store tests on etcd fail' },
     { name: 'openssl', probe: '/usr/bin/openssl', without: 'TLS tests fail' },
     { name: 'procps', probe: '/bin/ps', without: 'leak checks fail' },
-    { name: 'iproute2', probe: '/sbin/ip', without: 'leak checks fail' },
   ],
 };
 

@@ -1,8 +1,17 @@
 // test: timeout=900s serial
-/** `npm start -- --once`, as a new user runs it: in a clean clone, with nothing installed. */
+/** `npm start`, as a new user runs it: in a clean clone, with nothing installed. */
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { hostSnapshot, newSince, ROOT, runCommand, tempDir } from '@edgeplane/test-harness';
+import {
+  eventually,
+  type HostSnapshot,
+  hostSnapshot,
+  newSince,
+  ROOT,
+  runCommand,
+  tempDir,
+} from '@edgeplane/test-harness';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
@@ -11,42 +20,75 @@ const PAGES = [
   /hello from Zurich: http:\/\/munich\.acme-mobile\.edge\.internal:8080\/ \(container\) says: \S+/,
   /hello-vm from Zurich: http:\/\/munich\.acme-mobile\.edge\.internal:\d+\/ \(virtual machine\) says: \S+/,
 ];
+const FLAGS = ['--ports', 'free', '--public-net', '127.0.9'];
 
-test('a clean clone takes a request to a fetched page, leaves nothing running, and does it again from its state', async () => {
+/** A clone of what is committed, with the changes of the work tree on top. */
+async function cleanClone(to: string): Promise<void> {
+  assert.is((await runCommand('git', ['clone', '-q', ROOT, to])).code, 0);
+  const changes = await runCommand('git', ['diff', '--binary', 'HEAD'], { cwd: ROOT });
+  if (changes.stdout === '') return;
+  const applied = await runCommand('git', ['apply', '--whitespace=nowarn'], {
+    cwd: to,
+    input: changes.stdout,
+  });
+  assert.is(applied.code, 0, applied.stderr);
+}
+
+/** `npm start` until it invites to try things, then Ctrl-C as a terminal sends it: to the whole group. */
+async function startAndInterrupt(
+  clone: string,
+): Promise<{ readonly code: number | null; readonly output: string }> {
+  const child = spawn('npm', ['start', '--', ...FLAGS], {
+    cwd: clone,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk;
+    });
+  }
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  let running = true;
+  ended.then(() => {
+    running = false;
+  });
+  await eventually(
+    'the invitation',
+    () => {
+      if (!running) throw new Error(output);
+      return output.includes('Ctrl-C stops everything');
+    },
+    200_000,
+  );
+  process.kill(-(child.pid ?? 0), 'SIGINT');
+  return { code: await ended, output };
+}
+
+test('a clean clone takes a request to a fetched page, leaves nothing behind, and finds it all again', async () => {
   const dir = tempDir('clone');
   const clone = join(dir.path, 'c');
+  const nothing: HostSnapshot = { processes: [], mounts: [], interfaces: [], natRules: [] };
   try {
     const before = await hostSnapshot(dir.path);
-    // What is committed and what is about to be: a clone of the work tree's HEAD with its changes on top.
-    assert.is((await runCommand('git', ['clone', '-q', ROOT, clone])).code, 0);
-    const changes = await runCommand('git', ['diff', '--binary', 'HEAD'], { cwd: ROOT });
-    if (changes.stdout !== '') {
-      const applied = await runCommand('git', ['apply', '--whitespace=nowarn'], {
-        cwd: clone,
-        input: changes.stdout,
-      });
-      assert.is(applied.code, 0, applied.stderr);
-    }
+    await cleanClone(clone);
     assert.not(existsSync(join(clone, 'node_modules')));
-    for (const round of ['first', 'second']) {
-      const once = await runCommand(
-        'npm',
-        ['start', '--', '--once', '--ports', 'free', '--public-net', '127.0.9'],
-        {
-          cwd: clone,
-          timeoutMs: 400_000,
-        },
-      );
-      assert.is(once.code, 0, `${round} run\n${once.stdout}\n${once.stderr}`);
-      for (const page of PAGES) assert.match(once.stdout, page, `${round} run`);
-      assert.match(once.stdout, /stopped; nothing is left running/);
-      const left = newSince(before, await hostSnapshot(dir.path));
-      assert.equal(
-        left,
-        { processes: [], mounts: [], interfaces: [], natRules: [] },
-        `${round} run left something`,
-      );
-    }
+    const once = await runCommand('npm', ['start', '--', '--once', ...FLAGS], {
+      cwd: clone,
+      timeoutMs: 400_000,
+    });
+    assert.is(once.code, 0, `${once.stdout}\n${once.stderr}`);
+    for (const page of PAGES) assert.match(once.stdout, page);
+    assert.match(once.stdout, /stopped; nothing is left running/);
+    assert.equal(newSince(before, await hostSnapshot(dir.path)), nothing, 'the first run left something');
+
+    const again = await startAndInterrupt(clone);
+    assert.is(again.code, 0, again.output);
+    assert.match(again.output, /appinst hello-inc\/hello\/1\.0\S*: exists/);
+    for (const page of PAGES) assert.match(again.output, page);
+    assert.match(again.output, /boot: 2/, 'the virtual machine has kept its disk');
+    assert.equal(newSince(before, await hostSnapshot(dir.path)), nothing, 'Ctrl-C left something');
   } finally {
     dir.remove();
   }
