@@ -1,0 +1,97 @@
+import { fail } from '@edgeplane/base';
+import { OBJECTS } from '@edgeplane/objects';
+import type { App, AppApiService } from '@edgeplane/proto/edgeproto/app.js';
+import type { ServiceHandlers } from '@edgeplane/rpc';
+import { storeErrors } from '@edgeplane/store';
+import type { ControllerContext } from '../context.js';
+import type { Tx } from '../db/tx.js';
+import { checkApp, checkVmManifest } from '../deploy/app-checks.js';
+import { fillInApp } from '../deploy/app-fill-in.js';
+import { controllerErrors } from '../errors.js';
+import { deleteApp } from '../operations/delete-app.js';
+import { applyUpdate, forCreate, mutation, showCache } from './handlers.js';
+
+const TYPE = OBJECTS.App;
+/** Field ids. */
+const MANIFEST = '16';
+const GENERATOR = '17';
+
+/** Apps (controller spec section 11). */
+export function appApi(context: ControllerContext): ServiceHandlers<typeof AppApiService> {
+  return {
+    createApp: mutation(TYPE, (request) => create(context, request)),
+    updateApp: mutation(TYPE, (request) => update(context, request)),
+    deleteApp: mutation(TYPE, (request) => deleteApp(context, TYPE.key(request))),
+    showApp: showCache(TYPE, context.caches.apps),
+  };
+}
+
+async function create(context: ControllerContext, request: App): Promise<void> {
+  const app = await complete(context, forCreate(TYPE, request));
+  await context.db.create(TYPE, app, (tx) => requireFlavor(tx, app));
+}
+
+/**
+ * Changes an App. What may take long, fetches and generators, is done on a copy outside the transaction, which starts
+ * over when the App was changed meanwhile. AppInsts are not touched.
+ */
+async function update(context: ControllerContext, request: App): Promise<void> {
+  const { db, fetcher, imageRegistry } = context;
+  const key = TYPE.key(request);
+  for (let stored = await read(context, key); ; ) {
+    const merged = checkApp(withOwnManifest(applyUpdate(TYPE, stored, request), request));
+    const filled = await fillInApp(merged, { fetcher, imageRegistry });
+    checkVmManifest(filled);
+    refuseAndroidConflict(context, filled);
+    const before = TYPE.toStored(stored);
+    const { value: changed } = await db.commit(async (tx) => {
+      const now = await tx.get(TYPE, key);
+      if (!now) throw fail(storeErrors.KEY_NOT_FOUND);
+      if (TYPE.toStored(now) !== before) return now;
+      await requireFlavor(tx, filled);
+      tx.put(TYPE, filled);
+      return undefined;
+    });
+    if (!changed) return;
+    stored = changed;
+  }
+}
+
+/** Checks, completes and checks again what was completed. */
+async function complete(context: ControllerContext, request: App): Promise<App> {
+  const { fetcher, imageRegistry } = context;
+  const app = await fillInApp(checkApp(request), { fetcher, imageRegistry });
+  checkVmManifest(app);
+  refuseAndroidConflict(context, app);
+  return app;
+}
+
+/** A manifest given in an update counts, even where an earlier one was generated. */
+function withOwnManifest(merged: App, request: App): App {
+  const mask = TYPE.mask(request.fields);
+  const own = mask.covers(MANIFEST) && !mask.covers(GENERATOR) && request.deploymentManifest !== '';
+  return own ? { ...merged, deploymentGenerator: '' } : merged;
+}
+
+async function read({ db }: ControllerContext, key: Parameters<typeof TYPE.keyJson>[0]): Promise<App> {
+  const { value } = await db.commit((tx) => tx.get(TYPE, key));
+  if (!value) throw fail(storeErrors.KEY_NOT_FOUND);
+  return value;
+}
+
+async function requireFlavor(tx: Tx, app: App): Promise<void> {
+  const flavor = app.defaultFlavor ?? { name: '' };
+  if (flavor.name === '' || !(await tx.refer(OBJECTS.Flavor, flavor))) {
+    throw fail(controllerErrors.APP_FLAVOR_MISSING);
+  }
+}
+
+/** A package belongs to one App; its versions share it. */
+function refuseAndroidConflict({ caches }: ControllerContext, app: App): void {
+  if (app.androidPackageName === '') return;
+  const owner = (a: App) => JSON.stringify([a.key?.developerKey?.name, a.key?.name]);
+  const others = caches.apps.byIndex('android', app.androidPackageName);
+  if (others.some(({ value }) => owner(value) !== owner(app))) {
+    throw fail(controllerErrors.APP_ANDROID_PACKAGE, { name: app.androidPackageName });
+  }
+}

@@ -1,0 +1,79 @@
+import { type ObjectType, validateEnums } from '@edgeplane/objects';
+import type { Result } from '@edgeplane/proto/edgeproto/result.js';
+import { type RpcContext, serverStream, unary } from '@edgeplane/rpc';
+import type { ObjectCache } from '@edgeplane/store';
+import type { Say } from '../operations/call.js';
+
+const DONE: Result = { message: '', code: 0 };
+
+/** A unary mutation: an empty Result when `work` ends well. The request is normalized. */
+export function mutation<T, K>(type: ObjectType<T, K>, work: (request: T) => Promise<void>) {
+  return unary<T, Result>(async (request) => {
+    await work(type.normalize(request));
+    return DONE;
+  });
+}
+
+/**
+ * A streaming mutation: what `work` says goes to the client one Result at a time, in order. The work never waits for the
+ * client, nor for its being there; only the end of the call does.
+ */
+export function streamedMutation<T, K>(
+  type: ObjectType<T, K>,
+  work: (request: T, say: Say) => Promise<void>,
+) {
+  return serverStream<T, Result>(async (request, send) => {
+    let sent = Promise.resolve();
+    const say: Say = (message) => {
+      sent = sent.then(() => send({ message, code: 0 }));
+    };
+    try {
+      await work(type.normalize(request), say);
+    } finally {
+      await sent;
+    }
+  });
+}
+
+/** Streams the objects that match, in order of their keys, from a snapshot (controller spec section 8.4). */
+export function show<T, K>(type: ObjectType<T, K>, objects: () => Iterable<T>) {
+  return serverStream<T, T>(async (request, send, context) => {
+    for (const object of matching(type, objects(), type.normalize(request))) {
+      if (context.signal.aborted) return;
+      await send(object);
+    }
+  });
+}
+
+/** The same over a cache. */
+export function showCache<T, K>(type: ObjectType<T, K>, cache: ObjectCache<T>) {
+  return show(type, () => cache.values());
+}
+
+/** Objects that a filter matches, sorted by key JSON. */
+export function matching<T, K>(type: ObjectType<T, K>, objects: Iterable<T>, filter: T): T[] {
+  return [...objects]
+    .filter((object) => type.matches(filter, object))
+    .map((object) => ({ object, key: type.keyJsonOf(object) }))
+    .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+    .map(({ object }) => object);
+}
+
+/** A request to create, without the mask that some clients send along. @throws EdgeplaneError `invalid <Field>` */
+export function forCreate<T extends { fields: string[] }, K>(type: ObjectType<T, K>, request: T): T {
+  validateEnums(type.schema, request);
+  return { ...request, fields: [] };
+}
+
+/** Applies the listed fields of a request. @throws EdgeplaneError `invalid <Field>`, UNKNOWN_FIELD_ID */
+export function applyUpdate<T extends { fields: string[] }, K>(
+  type: ObjectType<T, K>,
+  stored: T,
+  request: T,
+): T {
+  const merged = type.copyFields(stored, request, type.mask(request.fields));
+  validateEnums(type.schema, merged);
+  return merged;
+}
+
+export type { RpcContext };

@@ -1,0 +1,48 @@
+import type { ObjectTable } from '@edgeplane/notify';
+import type { KeyOf, ObjectOf } from '@edgeplane/objects';
+import { AppApiService } from '@edgeplane/proto/edgeproto/app.js';
+import { AppInstApiService } from '@edgeplane/proto/edgeproto/app_inst.js';
+import { CloudletApiService, CloudletInfoApiService } from '@edgeplane/proto/edgeproto/cloudlet.js';
+import { ClusterApiService } from '@edgeplane/proto/edgeproto/cluster.js';
+import { ClusterInstApiService } from '@edgeplane/proto/edgeproto/clusterinst.js';
+import { ControllerApiService } from '@edgeplane/proto/edgeproto/controller.js';
+import { DeveloperApiService } from '@edgeplane/proto/edgeproto/developer.js';
+import { FlavorApiService } from '@edgeplane/proto/edgeproto/flavor.js';
+import { NodeApiService } from '@edgeplane/proto/edgeproto/node.js';
+import { OperatorApiService } from '@edgeplane/proto/edgeproto/operator.js';
+import { CloudletRefsApiService } from '@edgeplane/proto/edgeproto/refs.js';
+import type { RpcServer, TlsMaterial } from '@edgeplane/rpc';
+import type { ControllerContext } from '../context.js';
+import { appApi } from './app.js';
+import { appInstApi } from './app-inst.js';
+import { cloudletApi } from './cloudlet.js';
+import { cloudletInfoApi } from './cloudlet-info.js';
+import { cloudletRefsApi } from './cloudlet-refs.js';
+import { clusterApi } from './cluster.js';
+import { clusterInstApi } from './cluster-inst.js';
+import { controllerApi } from './controller.js';
+import { developerApi } from './developer.js';
+import { flavorApi } from './flavor.js';
+import { nodeApi } from './node.js';
+import { operatorApi } from './operator.js';
+
+/** Adds every service of the controller (controller spec section 2). */
+export function addApis(
+  server: RpcServer,
+  context: ControllerContext,
+  nodes: ObjectTable<ObjectOf<'Node'>, KeyOf<'Node'>>,
+  tls: TlsMaterial | undefined,
+): void {
+  server.addService(DeveloperApiService, developerApi(context));
+  server.addService(OperatorApiService, operatorApi(context));
+  server.addService(FlavorApiService, flavorApi(context));
+  server.addService(ClusterApiService, clusterApi(context));
+  server.addService(AppApiService, appApi(context));
+  server.addService(CloudletApiService, cloudletApi(context));
+  server.addService(CloudletInfoApiService, cloudletInfoApi(context));
+  server.addService(CloudletRefsApiService, cloudletRefsApi(context));
+  server.addService(ClusterInstApiService, clusterInstApi(context));
+  server.addService(AppInstApiService, appInstApi(context));
+  server.addService(ControllerApiService, controllerApi(context));
+  server.addService(NodeApiService, nodeApi(context, nodes, tls));
+}

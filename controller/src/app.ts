@@ -1,0 +1,137 @@
+import { hostname } from 'node:os';
+import {
+  type Clock,
+  type Logger,
+  type Random,
+  type Service,
+  silentLogger,
+  systemClock,
+  systemRandom,
+} from '@edgeplane/base';
+import { loadTls, RpcServer, type TlsMaterial } from '@edgeplane/rpc';
+import { CacheSync, openStore, type Store } from '@edgeplane/store';
+import { addApis } from './api/services.js';
+import { Background } from './background.js';
+import { registerCaches } from './caches.js';
+import type { ControllerConfig } from './config.js';
+import type { ControllerContext, Timeouts } from './context.js';
+import { Database } from './db/database.js';
+import { checkVersion } from './db/version-check.js';
+import { createTextFetcher, type TextFetcher } from './deploy/fetch-text.js';
+import { controllerErrors } from './errors.js';
+import { type ControllerNotify, createNotify } from './notify/notify-server.js';
+import { Registry } from './registry.js';
+import { logStates } from './state-log.js';
+
+/** Parts to replace, for tests and simulations. */
+export interface ControllerOverrides {
+  /** Used instead of opening `config.store`; whoever passes it closes it. */
+  readonly store?: Store;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly logger?: Logger;
+  readonly timeouts?: Timeouts;
+  readonly fetcher?: TextFetcher;
+}
+
+/** A controller as a library. `addresses`, once started: `api` and `notify`. */
+export interface Controller extends Service {
+  readonly addresses: Readonly<Record<string, string>>;
+}
+
+/** What a started controller is made of, in the order of its start. */
+interface Running {
+  readonly stopping: AbortController;
+  readonly parts: { stop(): Promise<void> }[];
+}
+
+/** Builds a controller; nothing is opened before `start`. */
+export function createController(config: ControllerConfig, overrides: ControllerOverrides = {}): Controller {
+  const addresses: Record<string, string> = {};
+  const running: Running = { stopping: new AbortController(), parts: [] };
+  let started: Promise<void> | undefined;
+  let stopped: Promise<void> | undefined;
+
+  const stop = async () => {
+    running.stopping.abort(controllerErrors.STOPPING);
+    await started?.catch(() => undefined);
+    for (let part = running.parts.pop(); part; part = running.parts.pop()) await part.stop();
+  };
+  return {
+    addresses,
+    async start() {
+      started ??= start(config, overrides, running, addresses);
+      try {
+        await started;
+      } catch (error) {
+        stopped ??= stop();
+        await stopped;
+        throw error;
+      }
+    },
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
+
+/** Start-up in the order of controller spec section 1.2. Whatever is open goes into `running` at once. */
+async function start(
+  config: ControllerConfig,
+  overrides: ControllerOverrides,
+  running: Running,
+  addresses: Record<string, string>,
+): Promise<void> {
+  const { logger = silentLogger, clock = systemClock, random = systemRandom } = overrides;
+  const { region } = config;
+  const { signal } = running.stopping;
+  const tls: TlsMaterial | undefined = config.tls === '' ? undefined : loadTls(config.tls);
+  logger.info({ region, store: overrides.store?.kind ?? config.store }, 'Start up');
+
+  const store = overrides.store ?? (await openStore(config.store, { logger }));
+  running.parts.push({ stop: async () => (overrides.store ? undefined : store.close()) });
+  if (!config.skipVersionCheck) await checkVersion(store, region, logger);
+
+  const sync = new CacheSync(store, String(region), { logger, clock, random });
+  const caches = registerCaches(sync);
+  await sync.start();
+  running.parts.push(sync);
+
+  const registry = new Registry({ store, region, logger, clock, random });
+  running.parts.push(registry);
+  const background = new Background(logger, signal);
+  running.parts.push({ stop: () => background.idle() });
+
+  let ownAddress = config.externalApiAddr;
+  const context: ControllerContext = {
+    logger,
+    clock,
+    db: new Database({ store, sync, region, clock, random, signal }),
+    sync,
+    caches,
+    registry,
+    background,
+    fetcher: overrides.fetcher ?? createTextFetcher(clock, signal),
+    timeouts: overrides.timeouts ?? config.timeouts,
+    rootDomain: config.rootDomain,
+    imageRegistry: config.imageRegistry,
+    stopping: signal,
+    controllerId: () => `${hostname() || 'nohostname'}@${ownAddress}`,
+    ownAddress: () => ownAddress,
+  };
+  logStates(context);
+
+  const notify: ControllerNotify = createNotify(context, clock, tls);
+  running.parts.push(notify.server);
+  const api = new RpcServer({ logger, name: 'api', tls, clock });
+  running.parts.push({ stop: () => api.stop() });
+  addApis(api, context, notify.nodes.table, tls);
+
+  const apiAddress = await api.listen(config.apiAddr);
+  ownAddress ||= apiAddress;
+  addresses['api'] = apiAddress;
+  // Before notify: what agents report is stored under the lease.
+  await registry.start(ownAddress);
+  addresses['notify'] = await notify.server.listen(config.notifyAddr);
+}

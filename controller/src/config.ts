@@ -1,0 +1,83 @@
+import { join } from 'node:path';
+import { fail, parseFlags } from '@edgeplane/base';
+import type { Timeouts } from './context.js';
+import { controllerErrors } from './errors.js';
+import { CONTROLLER_FLAGS } from './flags.js';
+
+/** Everything a controller needs to know before it starts. */
+export interface ControllerConfig {
+  /** As for openStore: `memory`, `lmdb:<dir>`, `etcd:<urls>`. */
+  readonly store: string;
+  readonly region: number;
+  readonly apiAddr: string;
+  /** Empty: the address in use. */
+  readonly externalApiAddr: string;
+  readonly notifyAddr: string;
+  /** Certificate file; empty means plain text. */
+  readonly tls: string;
+  readonly rootDomain: string;
+  readonly imageRegistry: string;
+  readonly timeouts: Timeouts;
+  readonly skipVersionCheck: boolean;
+}
+
+/** Timeouts of `--short-timeouts`, milliseconds. */
+export const SHORT_TIMEOUTS: Timeouts = { create: 3000, update: 2000, delete: 2000 };
+
+/**
+ * Reads the command line.
+ * @throws EdgeplaneError naming the flag, the rule and the value
+ */
+export function parseConfig(
+  argv: readonly string[],
+  cwd: string,
+): { readonly config: ControllerConfig; readonly debug: boolean } {
+  const { values, given } = parseFlags(CONTROLLER_FLAGS, argv);
+  if (values.localEtcd) throw fail(controllerErrors.LOCAL_ETCD_REFUSED);
+  if (!Number.isSafeInteger(values.region) || values.region < 1) {
+    throw invalid('--region', 'must be a whole number from 1 up', String(values.region));
+  }
+  if (!isDomain(values.rootDomain)) {
+    throw invalid('--root-domain', 'must be a domain name', values.rootDomain);
+  }
+  for (const name of ['createTimeout', 'updateTimeout', 'deleteTimeout'] as const) {
+    if (!(values[name] > 0)) throw invalid(`--${name}`, 'must be more than 0', String(values[name]));
+  }
+  const config: ControllerConfig = {
+    store: storeSpec(values.store, given.has('etcdUrls') ? values.etcdUrls : undefined, cwd),
+    region: values.region,
+    apiAddr: values.apiAddr,
+    externalApiAddr: values.externalApiAddr,
+    notifyAddr: values.notifyAddr,
+    tls: values.tls,
+    rootDomain: values.rootDomain,
+    imageRegistry: values.imageRegistry,
+    timeouts: values.shortTimeouts
+      ? SHORT_TIMEOUTS
+      : { create: values.createTimeout, update: values.updateTimeout, delete: values.deleteTimeout },
+    skipVersionCheck: values.skipVersionCheck,
+  };
+  return { config, debug: values.d !== '' };
+}
+
+/** `--store` and `--etcd-urls` in one; naming both is fine when they agree. */
+function storeSpec(store: string, etcdUrls: string | undefined, cwd: string): string {
+  if (store === '') {
+    return etcdUrls === undefined ? `lmdb:${join(cwd, '.edgeplane', 'controller')}` : `etcd:${etcdUrls}`;
+  }
+  if (etcdUrls !== undefined && store !== `etcd:${etcdUrls}`) {
+    throw invalid('--store', 'must not be given together with --etcd-urls', store);
+  }
+  if (!/^(memory|lmdb:.+|etcd:.+)$/s.test(store)) {
+    throw invalid('--store', 'must be memory, lmdb:<dir> or etcd:<url>[,<url>...]', store);
+  }
+  return store;
+}
+
+function isDomain(text: string): boolean {
+  return text.split('.').every((label) => /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/i.test(label));
+}
+
+function invalid(flag: string, rule: string, value: string) {
+  return fail(controllerErrors.INVALID_SETTING, { flag, rule, value });
+}

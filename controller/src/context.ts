@@ -1,0 +1,37 @@
+import type { Clock, Logger } from '@edgeplane/base';
+import type { CacheSync } from '@edgeplane/store';
+import type { Background } from './background.js';
+import type { Caches } from './caches.js';
+import type { Database } from './db/database.js';
+import type { TextFetcher } from './deploy/fetch-text.js';
+import type { Registry } from './registry.js';
+
+/** How long an operation waits for an agent, milliseconds (controller spec section 8.8). */
+export interface Timeouts {
+  readonly create: number;
+  readonly update: number;
+  readonly delete: number;
+}
+
+/** What the code of the APIs works with. Built by createController, the same for as long as it runs. */
+export interface ControllerContext {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly db: Database;
+  readonly sync: CacheSync;
+  readonly caches: Caches;
+  readonly registry: Registry;
+  readonly background: Background;
+  readonly fetcher: TextFetcher;
+  readonly timeouts: Timeouts;
+  /** Domain below which instances get their names. */
+  readonly rootDomain: string;
+  /** Where images without a path are. */
+  readonly imageRegistry: string;
+  /** Aborted when the controller stops. */
+  readonly stopping: AbortSignal;
+  /** `<host>@<api address>`; known from the start of the notify server on. */
+  readonly controllerId: () => string;
+  /** Address in the registry of controllers. */
+  readonly ownAddress: () => string;
+}

@@ -1,0 +1,103 @@
+import type { Clock, Random } from '@edgeplane/base';
+import { fail } from '@edgeplane/base';
+import type { ObjectType } from '@edgeplane/objects';
+import { type CacheSync, type Store, stm, storeErrors } from '@edgeplane/store';
+import { Tx } from './tx.js';
+
+export interface DatabaseOptions {
+  readonly store: Store;
+  readonly sync: CacheSync;
+  readonly region: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Ends repeats when the controller stops. */
+  readonly signal: AbortSignal;
+}
+
+export interface Committed<T> {
+  readonly value: T;
+  readonly revision: number;
+}
+
+/** Writes of the controller: transactions over objects, visible in the caches when they return. */
+export class Database {
+  readonly #options: DatabaseOptions;
+
+  constructor(options: DatabaseOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Runs a transaction and waits until the caches have it (controller spec section 7), so that whoever reads next sees
+   * it. Conflicts are repeated.
+   * @param say is told the hints of the transaction when it fails.
+   */
+  async commit<T>(fn: (tx: Tx) => Promise<T>, say?: (text: string) => void): Promise<Committed<T>> {
+    const { store, sync, region, clock, random, signal } = this.#options;
+    let last: Tx | undefined;
+    let result: Committed<T>;
+    try {
+      result = await stm(
+        store,
+        (inner) => {
+          last = new Tx(inner, region);
+          return fn(last);
+        },
+        { clock, random, signal },
+      );
+    } catch (error) {
+      for (const hint of last?.hints ?? []) say?.(hint);
+      throw error;
+    }
+    if (last?.wrote) await sync.reached(result.revision);
+    return result;
+  }
+
+  /** Stores a new object. @throws EdgeplaneError KEY_EXISTS */
+  async create<T, K>(
+    type: ObjectType<T, K>,
+    object: T,
+    check: (tx: Tx) => Promise<void> = async () => {},
+  ): Promise<void> {
+    await this.commit(async (tx) => {
+      await check(tx);
+      if (await tx.entry(type, type.key(object))) throw fail(storeErrors.KEY_EXISTS);
+      tx.put(type, object);
+    });
+  }
+
+  /** Replaces an object by what `change` makes of it. @throws EdgeplaneError KEY_NOT_FOUND */
+  async update<T, K>(
+    type: ObjectType<T, K>,
+    key: K,
+    change: (object: T, tx: Tx) => T | Promise<T>,
+  ): Promise<void> {
+    await this.commit(async (tx) => {
+      const object = await tx.get(type, key);
+      if (object === undefined) throw fail(storeErrors.KEY_NOT_FOUND);
+      tx.put(type, await change(object, tx));
+    });
+  }
+
+  /**
+   * Deletes an object that nothing refers to. `refuseIfUsed` looks into the caches and throws when something does; the
+   * transaction fails and looks again when something began to refer to the object meanwhile, on whatever controller.
+   * @throws EdgeplaneError KEY_NOT_FOUND
+   */
+  async deleteUnused<T, K>(
+    type: ObjectType<T, K>,
+    key: K,
+    refuseIfUsed: () => void,
+    also: (tx: Tx) => Promise<void> = async () => {},
+  ): Promise<void> {
+    await this.commit(async (tx) => {
+      const [entry, guard] = await Promise.all([tx.entry(type, key), tx.guard(type, key)]);
+      await this.#options.sync.reached(Math.max(entry?.revision ?? 0, guard?.revision ?? 0));
+      refuseIfUsed();
+      if (!entry) throw fail(storeErrors.KEY_NOT_FOUND);
+      await also(tx);
+      tx.delete(type, key);
+      if (guard) tx.deleteGuard(type, key);
+    });
+  }
+}

@@ -1,0 +1,51 @@
+import { fail } from '@edgeplane/base';
+import { enumProtoName, enumSchema, OBJECTS, validateAppKey, validateEnums } from '@edgeplane/objects';
+import { type App, ImageType } from '@edgeplane/proto/edgeproto/app.js';
+import { controllerErrors } from '../errors.js';
+import { DEPLOYMENT_TYPES } from '../names.js';
+import { parseAccessPorts } from './access-ports.js';
+import { checkPublicKey } from './public-key.js';
+
+const VALID_PAIRS: readonly (readonly [ImageType, string])[] = [
+  [ImageType.IMAGE_TYPE_DOCKER, 'kubernetes'],
+  [ImageType.IMAGE_TYPE_DOCKER, 'docker'],
+  [ImageType.IMAGE_TYPE_QCOW, 'vm'],
+  [ImageType.IMAGE_TYPE_UNKNOWN, 'helm'],
+];
+
+/**
+ * Checks an App and settles its deployment (controller spec section 11.1, steps 1 to 4).
+ * @throws EdgeplaneError of the catalogue's App part
+ */
+export function checkApp(app: App): App {
+  validateAppKey(app.key);
+  validateEnums(OBJECTS.App.schema, app);
+  parseAccessPorts(app.accessPorts);
+  if (app.authPublicKey !== '') checkPublicKey(app.authPublicKey);
+  const deployment = app.deployment || defaultDeployment(app.imageType);
+  if (!DEPLOYMENT_TYPES.some((d) => d === deployment)) throw fail(controllerErrors.APP_DEPLOYMENT);
+  if (!VALID_PAIRS.some(([image, d]) => image === app.imageType && d === deployment)) {
+    throw fail(controllerErrors.APP_DEPLOYMENT_FOR_IMAGE);
+  }
+  return { ...app, deployment };
+}
+
+function defaultDeployment(imageType: ImageType): string {
+  switch (imageType) {
+    case ImageType.IMAGE_TYPE_DOCKER:
+      return 'kubernetes';
+    case ImageType.IMAGE_TYPE_QCOW:
+      return 'vm';
+    default:
+      throw fail(controllerErrors.APP_IMAGE_TYPE, {
+        type: enumProtoName(enumSchema('edgeproto.ImageType'), imageType),
+      });
+  }
+}
+
+/** Checks the manifest of a vm App, which is a cloud-init document (step 6). */
+export function checkVmManifest(app: App): void {
+  if (app.deployment !== 'vm' || app.deploymentManifest === '') return;
+  if (app.command !== '') throw fail(controllerErrors.APP_VM_COMMAND);
+  if (!app.deploymentManifest.startsWith('#cloud-config')) throw fail(controllerErrors.APP_VM_MANIFEST);
+}

@@ -1,0 +1,168 @@
+import { defineErrors } from '@edgeplane/base';
+
+/**
+ * Everything the controller refuses, with the texts of controller spec section 20.1. Clients match on the texts; the
+ * gRPC status is ours (the reference always answers UNKNOWN).
+ */
+export const controllerErrors = defineErrors({
+  // Configuration and start.
+  LOCAL_ETCD_REFUSED: [
+    'INVALID_ARGUMENT',
+    'flag --local-etcd is not supported: use --store lmdb:<dir> for a store without a server, or --store etcd:<urls>',
+  ],
+  INVALID_SETTING: ['INVALID_ARGUMENT', 'flag {flag}: {rule}, but got "{value}"'],
+  VERSION_MISMATCH: [
+    'FAILED_PRECONDITION',
+    "Running version doesn't match the version of etcd, data mode upgrade required",
+  ],
+  STOPPING: ['UNAVAILABLE', 'the controller is stopping', 'retryable'],
+
+  // Developer, Operator, Flavor, Cluster.
+  DEVELOPER_IN_USE: ['FAILED_PRECONDITION', 'Developer in use by Application'],
+  OPERATOR_RESERVED: ['INVALID_ARGUMENT', 'Cannot create operator with name = developer'],
+  OPERATOR_IN_USE: ['FAILED_PRECONDITION', 'Operator in use by Cloudlet'],
+  FLAVOR_RAM_ZERO: ['INVALID_ARGUMENT', 'Ram cannot be 0'],
+  FLAVOR_VCPUS_ZERO: ['INVALID_ARGUMENT', 'Vcpus cannot be 0'],
+  FLAVOR_DISK_ZERO: ['INVALID_ARGUMENT', 'Disk cannot be 0'],
+  FLAVOR_UPDATE: ['UNIMPLEMENTED', 'Update flavor not supported'],
+  FLAVOR_IN_USE_BY_CLUSTER: ['FAILED_PRECONDITION', 'Flavor in use by Cluster'],
+  FLAVOR_IN_USE_BY_APP: ['FAILED_PRECONDITION', 'Flavor in use by App'],
+  FLAVOR_IN_USE_BY_APP_INST: ['FAILED_PRECONDITION', 'Flavor in use by App Instance'],
+  CLUSTER_NAME_RESERVED: ['INVALID_ARGUMENT', 'Cluster name prefix "autocluster" is reserved'],
+  CLUSTER_FLAVOR_MISSING: ['NOT_FOUND', 'default flavor {flavor} not found'],
+  CLUSTER_UPDATE: ['UNIMPLEMENTED', 'Update cluster not supported'],
+  CLUSTER_IN_USE: ['FAILED_PRECONDITION', 'Cluster in use by ClusterInst'],
+
+  // Cloudlet.
+  CLOUDLET_ONLY_DYNAMIC: ['INVALID_ARGUMENT', 'Only dynamic IPs are supported currently'],
+  CLOUDLET_NO_DYNAMIC_IP: ['INVALID_ARGUMENT', 'Must specify at least one dynamic public IP available'],
+  CLOUDLET_NO_LOCATION: ['INVALID_ARGUMENT', 'location is missing; 0,0 is not a valid location'],
+  CLOUDLET_LATITUDE: ['INVALID_ARGUMENT', 'Invalid latitude value'],
+  CLOUDLET_LONGITUDE: ['INVALID_ARGUMENT', 'Invalid longitude value'],
+  CLOUDLET_LATITUDE_ZERO: ['INVALID_ARGUMENT', 'Invalid latitude value of 0'],
+  CLOUDLET_LONGITUDE_ZERO: ['INVALID_ARGUMENT', 'Invalid longitude value of 0'],
+  CLOUDLET_TOO_FEW_IPS: [
+    'INVALID_ARGUMENT',
+    'Cannot specify less than one dynamic IP unless Ip Support Static is specified',
+  ],
+  CLOUDLET_IN_USE_BY_APP_INST: ['FAILED_PRECONDITION', 'Cloudlet in use by static Application Instance'],
+  CLOUDLET_IN_USE_BY_CLUSTER_INST: ['FAILED_PRECONDITION', 'Cloudlet in use by static Cluster Instance'],
+  CLOUDLET_INSTANCE_DELETE_FAILED: [
+    'FAILED_PRECONDITION',
+    'Failed to delete instances from cloudlet {cloudlet}, {error}',
+  ],
+  CLOUDLET_NOT_READY: ['FAILED_PRECONDITION', 'Cloudlet {key} not ready, state is {state}'],
+
+  // App.
+  PORTS_FORMAT: ['INVALID_ARGUMENT', 'Invalid Access Ports format, expected proto:port but was {text}'],
+  PORTS_PROTOCOL: ['INVALID_ARGUMENT', '{protocol} is not a supported Protocol'],
+  PORTS_NUMBER: [
+    'INVALID_ARGUMENT',
+    'Failed to convert port {port} to integer: strconv.ParseInt: parsing "{port}": {reason}',
+  ],
+  PORTS_RANGE: ['INVALID_ARGUMENT', 'Port {port} out of range'],
+  GENERATOR_PORTS_FORMAT: ['INVALID_ARGUMENT', 'invalid AccessPorts format {text}'],
+  PUBLIC_KEY: ['INVALID_ARGUMENT', '{text}'],
+  APP_IMAGE_TYPE: ['INVALID_ARGUMENT', 'unknown image type {type}'],
+  APP_DEPLOYMENT: ['INVALID_ARGUMENT', 'invalid deployment, must be one of [kubernetes vm helm docker]'],
+  APP_DEPLOYMENT_FOR_IMAGE: ['INVALID_ARGUMENT', 'deployment is not valid for image type'],
+  APP_IMAGE_PATH: ['INVALID_ARGUMENT', 'imagepath is required for imagetype IMAGE_TYPE_QCOW'],
+  APP_CONFIG_FETCH: ['FAILED_PRECONDITION', 'cannot get config from {url}, {why}'],
+  APP_CONFIG_SYNTAX: [
+    'INVALID_ARGUMENT',
+    'cannot unmarshal json/yaml config str, err {error}, config `{config}`',
+  ],
+  APP_MANIFEST_FETCH: ['FAILED_PRECONDITION', 'cannot get manifest from {url}, {why}'],
+  APP_GENERATOR_UNKNOWN: ['INVALID_ARGUMENT', 'invalid deployment generator {name}'],
+  APP_GENERATOR_POST: ['FAILED_PRECONDITION', 'post {url} failed, {why}'],
+  APP_GENERATOR_STATUS: ['FAILED_PRECONDITION', 'expected status ok (200) but got {status}'],
+  APP_DEFAULT_GENERATOR: ['INVALID_ARGUMENT', 'failed to use default deployment generator kubernetes, {why}'],
+  APP_VM_COMMAND: [
+    'INVALID_ARGUMENT',
+    'invalid deploymentment manifest both deploymentmanifest and command cannot be used together for VM based deployment',
+  ],
+  APP_VM_MANIFEST: [
+    'INVALID_ARGUMENT',
+    "invalid deploymentment manifest only cloud-init script support, must start with '#cloud-config'",
+  ],
+  APP_ANDROID_PACKAGE: ['ALREADY_EXISTS', 'AndroidPackageName: {name} in use by another app'],
+  APP_FLAVOR_MISSING: ['NOT_FOUND', 'Specified flavor not found'],
+  APP_IN_USE: ['FAILED_PRECONDITION', 'Application in use by static Application Instance'],
+  APP_INSTANCE_DELETE_FAILED: ['FAILED_PRECONDITION', 'Failed to delete instances of app {app}, {error}'],
+
+  // ClusterInst.
+  DEVELOPER_EMPTY: ['INVALID_ARGUMENT', 'Developer cannot be empty'],
+  CLOUDLET_NAME_EMPTY: ['INVALID_ARGUMENT', 'Cloudlet name cannot be empty'],
+  OPERATOR_NAME_EMPTY: ['INVALID_ARGUMENT', 'Operator name cannot be empty'],
+  CLUSTER_NAME_EMPTY: ['INVALID_ARGUMENT', 'Cluster name cannot be empty'],
+  CLUSTER_INST_FOR_VM: [
+    'INVALID_ARGUMENT',
+    'ClusterInst is not needed for deployment type vm, just create an AppInst directly',
+  ],
+  CLUSTER_INST_MASTERS: ['INVALID_ARGUMENT', 'NumMasters cannot be greater than 1'],
+  CLUSTER_INST_NO_NODES: ['INVALID_ARGUMENT', 'Zero NumNodes not supported yet'],
+  CLUSTER_INST_DOCKER_NODES: [
+    'INVALID_ARGUMENT',
+    'NumMasters and NumNodes not applicable for deployment type docker',
+  ],
+  CLUSTER_INST_DOCKER_IP: ['INVALID_ARGUMENT', 'IpAccess must be dedicated for deployment type docker'],
+  CLUSTER_INST_DEPLOYMENT: ['INVALID_ARGUMENT', 'Invalid deployment type {deployment} for ClusterInst'],
+  CLUSTER_INST_CLOUDLET_MISSING: ['NOT_FOUND', 'Specified Cloudlet not found'],
+  CLUSTER_INST_NO_CLOUDLET_INFO: [
+    'FAILED_PRECONDITION',
+    'No resource information found for Cloudlet {{{operator}} {name}}',
+  ],
+  CLUSTER_INST_NO_FLAVOR: ['INVALID_ARGUMENT', 'No Flavor specified and no default Flavor for Cluster'],
+  CLUSTER_INST_FLAVOR_MISSING: ['NOT_FOUND', 'Cluster flavor {flavor} node flavor {} not found'],
+  NO_PLATFORM_FLAVOR: [
+    'FAILED_PRECONDITION',
+    'no suitable platform flavor found for {flavor}, please try a smaller flavor',
+  ],
+  NO_DYNAMIC_IPS: ['RESOURCE_EXHAUSTED', 'No more dynamic IPs left'],
+  STATIC_IPS: ['UNIMPLEMENTED', 'Static IPs not supported yet'],
+  IP_SUPPORT: ['FAILED_PRECONDITION', 'Invalid IpSupport type'],
+  CLUSTER_INST_NOTHING_TO_UPDATE: ['INVALID_ARGUMENT', 'nothing specified to update'],
+  CLUSTER_INST_FIELDS: ['INVALID_ARGUMENT', 'some specified fields cannot be modified'],
+  CLUSTER_INST_SINGLE_NODE: ['FAILED_PRECONDITION', 'cannot modify single node clusters'],
+  CLUSTER_INST_NOT_READY: ['FAILED_PRECONDITION', 'cluster is not ready'],
+  CLUSTER_INST_IN_USE: ['FAILED_PRECONDITION', 'ClusterInst in use by Application Instance'],
+  CLUSTER_INST_BUSY: ['FAILED_PRECONDITION', 'ClusterInst busy, cannot delete'],
+  CLUSTER_INST_NOT_PREPARED: ['ABORTED', 'ClusterInst expected state DELETE_PREPARE'],
+  CLUSTER_INST_AUTO_DELETE: [
+    'FAILED_PRECONDITION',
+    'Failed to auto-delete applications from clusterInst {cluster}, {error}',
+  ],
+
+  // AppInst.
+  APP_INST_DEVELOPER: [
+    'INVALID_ARGUMENT',
+    'Developer name mismatch between app: {app} and cluster inst: {cluster}',
+  ],
+  APP_INST_CLOUDLET_MISSING: ['NOT_FOUND', 'Specified cloudlet not found'],
+  APP_INST_APP_MISSING: ['NOT_FOUND', 'Specified app not found'],
+  APP_INST_CLUSTER_MISSING: ['NOT_FOUND', 'Specified ClusterInst not found'],
+  APP_INST_NO_CLUSTER_NAME: [
+    'INVALID_ARGUMENT',
+    'No cluster name specified. Create one first or use "autocluster" as the name to automatically create a ClusterInst',
+  ],
+  APP_INST_URI_REQUIRED: ['INVALID_ARGUMENT', 'URI (Public Fqdn) is required for default cloudlet'],
+  APP_INST_URI_REFUSED: ['INVALID_ARGUMENT', 'Cannot specify URI {uri} for non-default cloudlet'],
+  APP_INST_FLAVOR_MISSING: ['NOT_FOUND', 'Flavor {flavor} not found'],
+  APP_INST_CLUSTER_GONE: ['FAILED_PRECONDITION', 'Cluster instance does not exist for app'],
+  APP_INST_CLUSTER_NOT_READY: ['FAILED_PRECONDITION', 'ClusterInst {key} not ready'],
+  APP_INST_DEPLOYMENT: ['FAILED_PRECONDITION', 'Cannot deploy {app} App into {cluster} ClusterInst'],
+  NO_FREE_PORTS: ['RESOURCE_EXHAUSTED', 'no free external ports'],
+  UNKNOWN_PROTOCOL: ['INVALID_ARGUMENT', 'Unknown protocol in use for this app'],
+  APP_INST_LOCATION: [
+    'INVALID_ARGUMENT',
+    'Cannot specify cloudlet location fields as they are inherited from specified cloudlet',
+  ],
+  APP_INST_UPDATE: ['UNIMPLEMENTED', 'Update app instance not supported yet'],
+  APP_INST_BUSY: ['FAILED_PRECONDITION', 'AppInst busy, cannot delete'],
+
+  // Waiting for an agent.
+  AGENT_FAILED: ['ABORTED', 'Encountered failures: {errors}'],
+  AGENT_TIMEOUT: ['DEADLINE_EXCEEDED', 'Timed out; expected state {wanted} but is {actual}'],
+  UNKNOWN_FAILURE: ['ABORTED', 'Unknown failure'],
+  SUPERSEDED: ['ABORTED', 'Another operation took over; expected state {wanted} but is {actual}'],
+});

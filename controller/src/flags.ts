@@ -1,0 +1,83 @@
+import type { FlagSpec } from '@edgeplane/base';
+
+/** Accepted from old start scripts, without effect. */
+const ignored = (type: 'string' | 'boolean', alias?: string): FlagSpec => ({
+  type,
+  default: type === 'boolean' ? 'false' : '',
+  about: 'accepted and ignored',
+  ignored: true,
+  ...(alias && { alias: [alias] }),
+});
+
+/** Command line of the controller: the flags of controller spec section 1.1 and our own. */
+export const CONTROLLER_FLAGS = {
+  store: {
+    type: 'string',
+    default: '',
+    about:
+      'where data is kept: memory, lmdb:<dir> or etcd:<url>[,<url>...]; default lmdb:.edgeplane/controller, or etcd when --etcd-urls is given',
+  },
+  etcdUrls: {
+    type: 'string',
+    default: 'http://127.0.0.1:2380',
+    about: 'etcd client URLs, separated by commas; giving them is the same as --store etcd:<urls>',
+  },
+  region: {
+    type: 'number',
+    default: '1',
+    about: 'region number, at least 1: first part of every stored key',
+  },
+  apiAddr: {
+    type: 'string',
+    default: '127.0.0.1:55001',
+    about: 'address of the gRPC API; port 0 is any free one',
+  },
+  externalApiAddr: {
+    type: 'string',
+    default: '',
+    about: 'address under which other controllers reach the API; default the API address',
+  },
+  httpAddr: ignored('string'),
+  notifyAddr: { type: 'string', default: '127.0.0.1:50001', about: 'address for agents and match engines' },
+  tls: {
+    type: 'string',
+    default: '',
+    about: 'certificate file <dir>/<name>.crt, with <name>.key and mex-ca.crt beside it; empty is plain text',
+  },
+  rootDomain: {
+    type: 'string',
+    default: 'edge.internal',
+    about: 'domain below which instances get their names',
+  },
+  imageRegistry: {
+    type: 'string',
+    default: 'registry.edge.internal',
+    about: 'registry of the images of Apps that name no image path',
+  },
+  createTimeout: { type: 'duration', default: '30m', about: 'how long a create waits for the agent' },
+  updateTimeout: { type: 'duration', default: '20m', about: 'how long an update waits for the agent' },
+  deleteTimeout: { type: 'duration', default: '20m', about: 'how long a delete waits for the agent' },
+  shortTimeouts: {
+    type: 'boolean',
+    default: 'false',
+    about: 'wait 3s, 2s and 2s instead, for tests',
+  },
+  skipVersionCheck: {
+    type: 'boolean',
+    default: 'false',
+    about: 'start even when stored data is of another version',
+  },
+  d: { type: 'string', default: '', about: 'any value turns on debug logging' },
+  localEtcd: { type: 'boolean', default: 'false', about: 'not supported, see --store', ignored: true },
+  initLocalEtcd: ignored('boolean'),
+  autoUpgrade: ignored('boolean'),
+  influxAddr: ignored('string'),
+  r: ignored('string'),
+  v: ignored('string'),
+  logtostderr: ignored('boolean'),
+  alsologtostderr: ignored('boolean'),
+  stderrthreshold: ignored('string'),
+  vmodule: ignored('string'),
+  logDir: ignored('string', 'log_dir'),
+  logBacktraceAt: ignored('string', 'log_backtrace_at'),
+} as const satisfies Readonly<Record<string, FlagSpec>>;

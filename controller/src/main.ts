@@ -1,0 +1,19 @@
+import { createLogger, runProgram } from '@edgeplane/base';
+import { createController } from './app.js';
+import { parseConfig } from './config.js';
+import { CONTROLLER_FLAGS } from './flags.js';
+
+await runProgram(
+  {
+    name: 'controller',
+    about: 'stores what is wanted, serves the API, and keeps agents and match engines up to date',
+    version: '0.1.0',
+    flags: CONTROLLER_FLAGS,
+    create(argv) {
+      const { config, debug } = parseConfig(argv, process.cwd());
+      const logger = createLogger({ name: 'controller', level: debug ? 'debug' : 'info' });
+      return { service: createController(config, { logger }), logger };
+    },
+  },
+  process.argv.slice(2),
+);

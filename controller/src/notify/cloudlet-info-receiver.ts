@@ -1,0 +1,66 @@
+import type { PeerInfo, Receiver } from '@edgeplane/notify';
+import { type KeyOf, OBJECTS } from '@edgeplane/objects';
+import { type CloudletInfo, CloudletState } from '@edgeplane/proto/edgeproto/cloudlet.js';
+import type { ControllerContext } from '../context.js';
+
+const TYPE = OBJECTS.CloudletInfo;
+
+/**
+ * What agents report of their sites (controller spec section 16.2): stored under this controller's lease, marked offline
+ * when the agent withdraws it or is gone. A report replaces the one before it whole, so that an agent can also clear
+ * what it reported.
+ */
+export class CloudletInfoReceiver implements Receiver<CloudletInfo, KeyOf<'CloudletInfo'>> {
+  readonly type = TYPE;
+  readonly #context: ControllerContext;
+  /** Last report of each connected agent, by key JSON; stored again when the lease was lost. */
+  readonly #live = new Map<string, CloudletInfo>();
+
+  constructor(context: ControllerContext) {
+    this.#context = context;
+    context.registry.onRenewed(async () => {
+      for (const info of this.#live.values()) await this.#store(info);
+    });
+  }
+
+  async onUpdate(object: CloudletInfo, peer: PeerInfo): Promise<void> {
+    const info: CloudletInfo = {
+      ...object,
+      fields: [],
+      notifyId: peer.id,
+      controller: this.#context.controllerId(),
+    };
+    this.#live.set(TYPE.keyJsonOf(info), info);
+    await this.#store(info);
+  }
+
+  async onDelete(key: KeyOf<'CloudletInfo'>, keyJson: string, peer: PeerInfo): Promise<void> {
+    if (this.#live.get(keyJson)?.notifyId === peer.id) this.#live.delete(keyJson);
+    await this.#markOffline(key, peer);
+  }
+
+  async onDisconnect(peer: PeerInfo): Promise<void> {
+    for (const [keyJson, info] of [...this.#live]) {
+      if (info.notifyId !== peer.id) continue;
+      this.#live.delete(keyJson);
+      await this.#markOffline(TYPE.key(info), peer);
+    }
+  }
+
+  async #store(info: CloudletInfo): Promise<void> {
+    const { db, registry } = this.#context;
+    await registry.withLease((lease) => db.commit(async (tx) => tx.put(TYPE, info, lease)));
+  }
+
+  /** Unless a newer connection, here or at another controller, has reported since. */
+  async #markOffline(key: KeyOf<'CloudletInfo'>, peer: PeerInfo): Promise<void> {
+    const { db, registry, controllerId } = this.#context;
+    await registry.withLease((lease) =>
+      db.commit(async (tx) => {
+        const stored = await tx.get(TYPE, key);
+        if (!stored || stored.notifyId !== peer.id || stored.controller !== controllerId()) return;
+        tx.put(TYPE, { ...stored, state: CloudletState.CLOUDLET_STATE_OFFLINE }, lease);
+      }),
+    );
+  }
+}

@@ -1,0 +1,41 @@
+import type { Clock } from '@edgeplane/base';
+import { NotifyServer, type Receiver, type SendSource } from '@edgeplane/notify';
+import { OBJECTS } from '@edgeplane/objects';
+import type { TlsMaterial } from '@edgeplane/rpc';
+import type { ControllerContext } from '../context.js';
+import { cacheSource } from './cache-source.js';
+import { CloudletInfoReceiver } from './cloudlet-info-receiver.js';
+import { appInstInfoReceiver, clusterInstInfoReceiver } from './instance-info-receivers.js';
+import { NodeReceiver } from './node-receiver.js';
+
+export interface ControllerNotify {
+  readonly server: NotifyServer;
+  readonly nodes: NodeReceiver;
+}
+
+/** The controller's end of notify: what it sends from its caches, and what it does with what it gets. */
+export function createNotify(
+  context: ControllerContext,
+  clock: Clock,
+  tls: TlsMaterial | undefined,
+): ControllerNotify {
+  const { caches, logger } = context;
+  const nodes = new NodeReceiver();
+  // Sources and receivers of different types share one list; each is only ever given objects of its own type.
+  const sources = [
+    cacheSource(OBJECTS.Flavor, caches.flavors),
+    cacheSource(OBJECTS.Cloudlet, caches.cloudlets),
+    cacheSource(OBJECTS.Cluster, caches.clusters),
+    cacheSource(OBJECTS.ClusterInst, caches.clusterInsts),
+    cacheSource(OBJECTS.App, caches.apps),
+    cacheSource(OBJECTS.AppInst, caches.appInsts),
+  ] as unknown as readonly SendSource[];
+  const receivers = [
+    new CloudletInfoReceiver(context),
+    appInstInfoReceiver(context),
+    clusterInstInfoReceiver(context),
+    nodes,
+  ] as unknown as readonly Receiver[];
+  const server = new NotifyServer({ sources, receivers, messageReceivers: [], tls, logger, clock });
+  return { server, nodes };
+}

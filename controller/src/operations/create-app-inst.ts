@@ -1,0 +1,212 @@
+import { fail, messageOf } from '@edgeplane/base';
+import { OBJECTS, validateAppInstKey } from '@edgeplane/objects';
+import type { App } from '@edgeplane/proto/edgeproto/app.js';
+import type { AppInst, AppInstKey } from '@edgeplane/proto/edgeproto/app_inst.js';
+import type { ClusterInst } from '@edgeplane/proto/edgeproto/clusterinst.js';
+import { IpAccess, Liveness, TrackedState } from '@edgeplane/proto/edgeproto/common.js';
+import type { ControllerContext } from '../context.js';
+import type { Tx } from '../db/tx.js';
+import { controllerErrors } from '../errors.js';
+import { clusterDeployment, isDefaultCloudlet, needsCluster } from '../names.js';
+import { type Exposure, grantPorts } from '../refs/app-ports.js';
+import { givesServiceIps } from '../refs/ips.js';
+import { type Call, silent } from './call.js';
+import { requireReady } from './cloudlet-ready.js';
+import { createClusterInst } from './create-cluster-inst.js';
+import { withDeveloper } from './delete-app-inst.js';
+import { deleteClusterInst } from './delete-cluster-inst.js';
+import { releaseAppInst } from './drop-app-inst.js';
+import { checkDeveloper, cloudletOf, clusterOf, planAppInst, refuseExisting } from './plan-app-inst.js';
+import { APP_INSTS, settleCreate } from './settle.js';
+import { CREATE_WAIT, StateWatch } from './state-watch.js';
+
+/** What a caller may say of a new AppInst; all else is the controller's. */
+export type AppInstRequest = Pick<AppInst, 'key' | 'uri' | 'liveness' | 'flavor' | 'autoClusterIpAccess'>;
+
+/**
+ * Creates an AppInst, with an auto-cluster when its key asks for one, and waits for the agent (controller spec section
+ * 14.1).
+ * @throws EdgeplaneError of the catalogue's AppInst and ClusterInst parts, KEY_EXISTS, AGENT_FAILED, AGENT_TIMEOUT
+ */
+export async function createAppInst(
+  context: ControllerContext,
+  request: AppInstRequest,
+  call: Call,
+): Promise<void> {
+  const type = OBJECTS.AppInst;
+  const requested = type.key(type.normalize({ ...type.empty(), key: request.key }));
+  const onDefault = isDefaultCloudlet(cloudletOf(requested));
+  const direct = onDefault || call.overrides.ignoresAgent;
+  if (!direct) requireReady(context, cloudletOf(requested));
+  const to = direct ? TrackedState.READY : TrackedState.CREATE_REQUESTED;
+  const own: Call = { ...call, overrides: { ...call.overrides, ignoresAgent: direct } };
+  if (onDefault) {
+    const key = withDeveloper(requested);
+    checkDeveloper(key);
+    if (request.uri === '') throw fail(controllerErrors.APP_INST_URI_REQUIRED);
+    await deploy(context, key, request, to, own);
+    return;
+  }
+  checkDeveloper(requested);
+  const { value: plan } = await context.db.commit(
+    (tx) => planAppInst(tx, requested, to, own.overrides),
+    call.say,
+  );
+  if (request.uri !== '') throw fail(controllerErrors.APP_INST_URI_REFUSED, { uri: request.uri });
+  if (!plan.makeCluster) {
+    await deploy(context, plan.key, request, to, own);
+    return;
+  }
+  await createAutoCluster(context, plan.key, plan.app, request, call);
+  try {
+    await deploy(context, plan.key, request, to, own);
+  } catch (error) {
+    await undoAutoCluster(context, plan.key, call);
+    throw error;
+  }
+}
+
+async function createAutoCluster(
+  context: ControllerContext,
+  key: AppInstKey,
+  app: App,
+  request: AppInstRequest,
+  call: Call,
+): Promise<void> {
+  const deployment = clusterDeployment(app.deployment);
+  const nodes = deployment === 'kubernetes' ? 1 : 0;
+  await createClusterInst(
+    context,
+    {
+      key: clusterOf(key),
+      flavor: request.flavor?.name ? request.flavor : app.defaultFlavor,
+      liveness: Liveness.LIVENESS_DYNAMIC,
+      auto: true,
+      ipAccess: request.autoClusterIpAccess,
+      deployment,
+      numMasters: nodes,
+      numNodes: nodes,
+    },
+    call,
+  );
+}
+
+/** Through the agent, which has the cluster; its messages are not told, the caller gets the first error. */
+async function undoAutoCluster(context: ControllerContext, key: AppInstKey, call: Call): Promise<void> {
+  if (context.stopping.aborted) return;
+  call.say('DELETING auto-ClusterInst due to failure');
+  try {
+    const overrides = { ...call.overrides, takesOver: true };
+    await deleteClusterInst(context, clusterOf(key), { overrides, say: silent });
+  } catch (error) {
+    const keyJson = OBJECTS.ClusterInst.keyJson(clusterOf(key));
+    context.logger.error({ key: keyJson, reason: messageOf(error) }, 'Undo of an auto-cluster failed');
+  }
+}
+
+/** Steps 7 and 8: stores the AppInst and waits. */
+async function deploy(
+  context: ControllerContext,
+  key: AppInstKey,
+  request: AppInstRequest,
+  to: TrackedState,
+  call: Call,
+): Promise<void> {
+  const watch = new StateWatch({
+    context,
+    cache: context.caches.appInsts,
+    keyJson: OBJECTS.AppInst.keyJson(key),
+    typeName: 'AppInst',
+    plan: CREATE_WAIT,
+    timeoutMs: context.timeouts.create,
+  });
+  try {
+    const { revision } = await context.db.commit(
+      (tx) => store(context, tx, key, request, to, call),
+      call.say,
+    );
+    if (to === TrackedState.READY) {
+      call.say('Created successfully');
+      return;
+    }
+    try {
+      if ((await watch.result(revision, call.say)) === 'done') call.say('Created successfully');
+    } catch (error) {
+      await settleCreate(context, APP_INSTS, key, call, error);
+    }
+  } finally {
+    watch.close();
+  }
+}
+
+async function store(
+  context: ControllerContext,
+  tx: Tx,
+  key: AppInstKey,
+  request: AppInstRequest,
+  to: TrackedState,
+  call: Call,
+): Promise<void> {
+  const cloudletKey = cloudletOf(key);
+  const onDefault = isDefaultCloudlet(cloudletKey);
+  const existing = await tx.get(OBJECTS.AppInst, key);
+  if (existing) {
+    refuseExisting(tx, existing, to, call.overrides);
+    await releaseAppInst(tx, existing);
+  } else validateAppInstKey(key);
+  const cloudlet = await tx.refer(OBJECTS.Cloudlet, cloudletKey);
+  if (!cloudlet && !onDefault) throw fail(controllerErrors.APP_INST_CLOUDLET_MISSING);
+  const app = key.appKey && (await tx.refer(OBJECTS.App, key.appKey));
+  if (!app) throw fail(controllerErrors.APP_INST_APP_MISSING);
+  const flavorName = request.flavor?.name || app.defaultFlavor?.name || '';
+  const flavor = await tx.refer(OBJECTS.Flavor, { name: flavorName });
+  if (!flavor) throw fail(controllerErrors.APP_INST_FLAVOR_MISSING, { flavor: flavorName });
+  const exposure = await exposureOf(tx, key, app);
+  const refs = (await tx.get(OBJECTS.CloudletRefs, cloudletKey)) ?? OBJECTS.CloudletRefs.withKey(cloudletKey);
+  const { rootDomain } = context;
+  const grant = grantPorts({ app, key, exposure, use: refs.rootLbPorts, rootDomain });
+  if (grant.use !== refs.rootLbPorts) {
+    tx.put(OBJECTS.CloudletRefs, { ...refs, rootLbPorts: grant.use });
+  }
+  const now = context.clock.now();
+  tx.put(OBJECTS.AppInst, {
+    ...OBJECTS.AppInst.withKey(key),
+    cloudletLoc: onDefault ? OBJECTS.AppInst.empty().cloudletLoc : cloudlet?.location,
+    uri: grant.uri ?? (onDefault ? request.uri : ''),
+    liveness: existing?.liveness || request.liveness || Liveness.LIVENESS_DYNAMIC,
+    mappedPorts: grant.ports,
+    flavor: flavor.key,
+    state: to,
+    createdAt: { seconds: BigInt(Math.floor(now / 1000)), nanos: Math.floor((now % 1000) * 1e6) },
+    autoClusterIpAccess: request.autoClusterIpAccess,
+  });
+}
+
+/** How the instance is reached, once its cluster is found fit for the App. */
+async function exposureOf(tx: Tx, key: AppInstKey, app: App): Promise<Exposure> {
+  const cloudletKey = cloudletOf(key);
+  if (isDefaultCloudlet(cloudletKey)) return 'none';
+  if (!needsCluster(app.deployment)) {
+    const info = await tx.get(OBJECTS.CloudletInfo, cloudletKey);
+    return info?.publishesVmPorts ? 'shared' : 'none';
+  }
+  const cluster = await tx.get(OBJECTS.ClusterInst, clusterOf(key));
+  checkCluster(cluster, key, app);
+  if (cluster?.ipAccess === IpAccess.IP_ACCESS_SHARED) return 'shared';
+  return givesServiceIps(cloudletKey) ? 'per-service' : 'dedicated';
+}
+
+function checkCluster(cluster: ClusterInst | undefined, key: AppInstKey, app: App): void {
+  if (!cluster) throw fail(controllerErrors.APP_INST_CLUSTER_GONE);
+  if (cluster.state !== TrackedState.READY) {
+    throw fail(controllerErrors.APP_INST_CLUSTER_NOT_READY, {
+      key: OBJECTS.ClusterInst.keyJson(clusterOf(key)),
+    });
+  }
+  if (clusterDeployment(app.deployment) !== cluster.deployment) {
+    throw fail(controllerErrors.APP_INST_DEPLOYMENT, {
+      app: app.deployment,
+      cluster: cluster.deployment,
+    });
+  }
+}

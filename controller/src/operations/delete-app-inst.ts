@@ -1,0 +1,72 @@
+import { messageOf } from '@edgeplane/base';
+import { OBJECTS } from '@edgeplane/objects';
+import type { AppInstKey } from '@edgeplane/proto/edgeproto/app_inst.js';
+import type { ControllerContext } from '../context.js';
+import { isAutoClusterName, isDefaultCloudlet } from '../names.js';
+import { type Call, silent } from './call.js';
+import { appInstsOn, deleteClusterInst } from './delete-cluster-inst.js';
+import { takeDownAppInst } from './take-down-app-inst.js';
+
+/**
+ * Deletes an AppInst, waits for the agent, and deletes its auto-cluster when it was the last that kept it (controller
+ * spec section 14.4). If time runs out while the agent still deletes, the cluster follows in the background.
+ * @throws EdgeplaneError as takeDownAppInst
+ */
+export async function deleteAppInst(
+  context: ControllerContext,
+  requested: AppInstKey,
+  call: Call,
+): Promise<void> {
+  const key = withDeveloper(requested);
+  const result = await takeDownAppInst(context, key, call);
+  if (result === 'done') {
+    await deleteAutoCluster(context, key, call);
+    return;
+  }
+  context.background.run('auto-cluster clean-up', async (signal) => {
+    if (await gone(context, key, signal)) await deleteAutoCluster(context, key, { ...call, say: silent });
+  });
+}
+
+/** An empty cluster developer means the App's, on the default cloudlet and for auto-clusters. */
+export function withDeveloper(key: AppInstKey): AppInstKey {
+  const cluster = key.clusterInstKey;
+  if (cluster?.developer !== '') return key;
+  if (!isDefaultCloudlet(cluster.cloudletKey) && !isAutoClusterName(cluster.clusterKey?.name ?? ''))
+    return key;
+  return { ...key, clusterInstKey: { ...cluster, developer: key.appKey?.developerKey?.name ?? '' } };
+}
+
+async function deleteAutoCluster(context: ControllerContext, key: AppInstKey, call: Call): Promise<void> {
+  const clusterKey = key.clusterInstKey;
+  if (!clusterKey) return;
+  const keyJson = OBJECTS.ClusterInst.keyJson(clusterKey);
+  const cluster = context.caches.clusterInsts.get(keyJson)?.value;
+  if (!cluster?.auto || appInstsOn(context, clusterKey).blocked) return;
+  call.say('DELETING auto-cluster inst');
+  try {
+    await deleteClusterInst(context, clusterKey, call);
+  } catch (error) {
+    context.logger.error({ key: keyJson, reason: messageOf(error) }, 'Deleting an auto-cluster failed');
+  }
+}
+
+/** Waits until the AppInst is gone; false when the controller stops first. */
+function gone(context: ControllerContext, key: AppInstKey, signal: AbortSignal): Promise<boolean> {
+  const { appInsts } = context.caches;
+  const keyJson = OBJECTS.AppInst.keyJson(key);
+  return new Promise((resolve) => {
+    const end = (result: boolean) => {
+      unwatch();
+      signal.removeEventListener('abort', onStop);
+      resolve(result);
+    };
+    const onStop = () => end(false);
+    const unwatch = appInsts.watchKey(keyJson, (change) => {
+      if (change.value === undefined) end(true);
+    });
+    signal.addEventListener('abort', onStop, { once: true });
+    if (signal.aborted) end(false);
+    else if (!appInsts.has(keyJson)) end(true);
+  });
+}

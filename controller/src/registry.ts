@@ -1,0 +1,113 @@
+import { Backoff, type Clock, isKind, type Logger, messageOf, type Random, sleep } from '@edgeplane/base';
+import { OBJECTS } from '@edgeplane/objects';
+import { type Lease, type Store, stm, storeErrors } from '@edgeplane/store';
+import { Tx } from './db/tx.js';
+
+/** Time to live of what a controller stores about itself and its agents, seconds (controller spec section 7). */
+const LEASE_SECONDS = 20;
+
+export interface RegistryOptions {
+  readonly store: Store;
+  readonly region: number;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/**
+ * This controller's entry among the controllers, under a lease that vanishes with the process (controller spec section
+ * 18.1). A lost lease is replaced; who stored other things under it hears of the new one.
+ */
+export class Registry {
+  readonly #options: RegistryOptions;
+  readonly #stopping = new AbortController();
+  readonly #renewed = new Set<() => Promise<void>>();
+  #addr = '';
+  #lease: Lease | undefined;
+  #watching: Promise<void> | undefined;
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+  }
+
+  /** Registers `addr` as where other controllers reach this one. @throws what the store throws */
+  async start(addr: string): Promise<void> {
+    this.#addr = addr;
+    const lease = await this.#register();
+    this.#watching = this.#watch(lease);
+  }
+
+  /** Calls back after a lost lease was replaced. */
+  onRenewed(listener: () => Promise<void>): void {
+    this.#renewed.add(listener);
+  }
+
+  /** Runs `write` with the lease; once more with the next one if it was lost just then. */
+  async withLease<T>(write: (lease: Lease) => Promise<T>): Promise<T> {
+    const lease = await this.#current();
+    try {
+      return await write(lease);
+    } catch (error) {
+      if (!isKind(error, storeErrors.LEASE_LOST)) throw error;
+      if (this.#lease === lease) this.#lease = undefined;
+      return write(await this.#current());
+    }
+  }
+
+  /** Ends the lease; everything stored under it vanishes. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('the registry is stopping'));
+    await this.#watching;
+    await this.#lease?.revoke().catch((error: unknown) => {
+      this.#options.logger.warn({ reason: messageOf(error) }, 'Lease not revoked: it ends by itself');
+    });
+    this.#lease = undefined;
+  }
+
+  async #current(): Promise<Lease> {
+    const { clock } = this.#options;
+    while (!this.#lease) await sleep(clock, 50, this.#stopping.signal);
+    return this.#lease;
+  }
+
+  async #register(): Promise<Lease> {
+    const { store, region } = this.#options;
+    const lease = await store.lease(LEASE_SECONDS);
+    const controller = OBJECTS.Controller.withKey({ addr: this.#addr });
+    await stm(store, async (tx) => new Tx(tx, region).put(OBJECTS.Controller, controller, lease));
+    this.#lease = lease;
+    return lease;
+  }
+
+  async #watch(first: Lease): Promise<void> {
+    const { signal } = this.#stopping;
+    const { logger, clock, random } = this.#options;
+    const stopped = new Promise<undefined>((resolve) => {
+      signal.addEventListener('abort', () => resolve(undefined), { once: true });
+    });
+    let lease = first;
+    for (;;) {
+      const lost = await Promise.race([lease.lost, stopped]);
+      if (!lost || signal.aborted) return;
+      logger.warn({ reason: lost.message }, 'Lease lost: registering again');
+      if (this.#lease === lease) this.#lease = undefined;
+      const backoff = new Backoff({ base: 100, max: 5000 }, random);
+      let next: Lease | undefined;
+      while (!next && !signal.aborted) {
+        try {
+          next = await this.#register();
+        } catch (error) {
+          logger.warn({ reason: messageOf(error) }, 'Registering failed');
+          await sleep(clock, backoff.next(), signal).catch(() => undefined);
+        }
+      }
+      if (!next) return;
+      lease = next;
+      for (const listener of this.#renewed) {
+        await listener().catch((error: unknown) => {
+          logger.error({ reason: messageOf(error) }, 'Storing again after a lost lease failed');
+        });
+      }
+    }
+  }
+}
