@@ -34,11 +34,14 @@ async function cleanClone(to: string): Promise<void> {
   assert.is(applied.code, 0, applied.stderr);
 }
 
-/** `npm start` until it invites to try things, then Ctrl-C as a terminal sends it: to the whole group. */
+/**
+ * What `npm start` runs, until it invites to try things, then Ctrl-C as a terminal sends it: to the whole group. Without npm,
+ * which has an exit status of its own then.
+ */
 async function startAndInterrupt(
   clone: string,
 ): Promise<{ readonly code: number | null; readonly output: string }> {
-  const child = spawn('npm', ['start', '--', ...FLAGS], {
+  const child = spawn(process.execPath, ['tools/bootstrap.mjs', 'start', ...FLAGS], {
     cwd: clone,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
