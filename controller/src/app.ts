@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import {
   type Clock,
+  fail,
   type Logger,
   type Random,
   type Service,
@@ -53,7 +54,7 @@ export function createController(config: ControllerConfig, overrides: Controller
   let stopped: Promise<void> | undefined;
 
   const stop = async () => {
-    running.stopping.abort(controllerErrors.STOPPING);
+    running.stopping.abort(fail(controllerErrors.STOPPING));
     await started?.catch(() => undefined);
     for (let part = running.parts.pop(); part; part = running.parts.pop()) await part.stop();
   };

@@ -163,6 +163,5 @@ export const controllerErrors = defineErrors({
   // Waiting for an agent.
   AGENT_FAILED: ['ABORTED', 'Encountered failures: {errors}'],
   AGENT_TIMEOUT: ['DEADLINE_EXCEEDED', 'Timed out; expected state {wanted} but is {actual}'],
-  UNKNOWN_FAILURE: ['ABORTED', 'Unknown failure'],
   SUPERSEDED: ['ABORTED', 'Another operation took over; expected state {wanted} but is {actual}'],
 });

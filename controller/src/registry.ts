@@ -1,4 +1,13 @@
-import { Backoff, type Clock, isKind, type Logger, messageOf, type Random, sleep } from '@edgeplane/base';
+import {
+  Backoff,
+  type Clock,
+  deferred,
+  isKind,
+  type Logger,
+  messageOf,
+  type Random,
+  sleep,
+} from '@edgeplane/base';
 import { OBJECTS } from '@edgeplane/objects';
 import { type Lease, type Store, stm, storeErrors } from '@edgeplane/store';
 import { Tx } from './db/tx.js';
@@ -25,6 +34,7 @@ export class Registry {
   #addr = '';
   #lease: Lease | undefined;
   #watching: Promise<void> | undefined;
+  #doubt = deferred<Error>();
 
   constructor(options: RegistryOptions) {
     this.#options = options;
@@ -49,7 +59,9 @@ export class Registry {
       return await write(lease);
     } catch (error) {
       if (!isKind(error, storeErrors.LEASE_LOST)) throw error;
-      if (this.#lease === lease) this.#lease = undefined;
+      // The store may know before its keepalive does.
+      if (this.#lease === lease) this.#doubt.resolve(error);
+      this.#drop(lease);
       return write(await this.#current());
     }
   }
@@ -70,6 +82,10 @@ export class Registry {
     return this.#lease;
   }
 
+  #drop(lease: Lease): void {
+    if (this.#lease === lease) this.#lease = undefined;
+  }
+
   async #register(): Promise<Lease> {
     const { store, region } = this.#options;
     const lease = await store.lease(LEASE_SECONDS);
@@ -87,10 +103,11 @@ export class Registry {
     });
     let lease = first;
     for (;;) {
-      const lost = await Promise.race([lease.lost, stopped]);
+      const lost = await Promise.race([lease.lost, this.#doubt.promise, stopped]);
       if (!lost || signal.aborted) return;
       logger.warn({ reason: lost.message }, 'Lease lost: registering again');
-      if (this.#lease === lease) this.#lease = undefined;
+      this.#drop(lease);
+      this.#doubt = deferred();
       const backoff = new Backoff({ base: 100, max: 5000 }, random);
       let next: Lease | undefined;
       while (!next && !signal.aborted) {

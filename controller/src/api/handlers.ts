@@ -1,6 +1,6 @@
 import { type ObjectType, validateEnums } from '@edgeplane/objects';
 import type { Result } from '@edgeplane/proto/edgeproto/result.js';
-import { type RpcContext, serverStream, unary } from '@edgeplane/rpc';
+import { serverStream, unary } from '@edgeplane/rpc';
 import type { ObjectCache } from '@edgeplane/store';
 import type { Say } from '../operations/call.js';
 
@@ -75,5 +75,3 @@ export function applyUpdate<T extends { fields: string[] }, K>(
   validateEnums(type.schema, merged);
   return merged;
 }
-
-export type { RpcContext };

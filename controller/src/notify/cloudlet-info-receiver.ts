@@ -40,6 +40,8 @@ export class CloudletInfoReceiver implements Receiver<CloudletInfo, KeyOf<'Cloud
   }
 
   async onDisconnect(peer: PeerInfo): Promise<void> {
+    // A stopping controller ends its lease, and with it every report.
+    if (this.#context.stopping.aborted) return;
     for (const [keyJson, info] of [...this.#live]) {
       if (info.notifyId !== peer.id) continue;
       this.#live.delete(keyJson);
