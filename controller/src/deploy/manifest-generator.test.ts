@@ -1,0 +1,149 @@
+import { LProto } from '@edgeplane/proto/dme/appcommon.js';
+import fc from 'fast-check';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parseAllDocuments } from 'yaml';
+import { generateManifest } from './manifest-generator.js';
+import { servicePrefixes } from './service-prefixes.js';
+
+const key = (name: string) => ({ developerKey: { name: 'dev' }, name, version: '1.0' });
+
+/** The sample that was seen on the wire of the reference (controller spec section 11.4). */
+const SAMPLE = `apiVersion: v1
+kind: Service
+metadata:
+  name: someapplication1-tcp
+  labels:
+    run: someapplication1
+spec:
+  type: LoadBalancer
+  ports:
+  - name: tcp80
+    protocol: TCP
+    port: 80
+    targetPort: 80
+  - name: http443
+    protocol: TCP
+    port: 443
+    targetPort: 443
+  selector:
+    run: someapplication1
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: someapplication1-udp
+  labels:
+    run: someapplication1
+spec:
+  type: LoadBalancer
+  ports:
+  - name: udp10002
+    protocol: UDP
+    port: 10002
+    targetPort: 10002
+  selector:
+    run: someapplication1
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: someapplication1-deployment
+spec:
+  selector:
+    matchLabels:
+      run: someapplication1
+  replicas: 1
+  template:
+    metadata:
+      labels:
+        run: someapplication1
+    spec:
+      volumes:
+      imagePullSecrets:
+      - name: mexgitlabsecret
+      containers:
+      - name: someapplication1
+        image: registry/x:1.0
+        imagePullPolicy: Always
+        ports:
+        - containerPort: 80
+          protocol: TCP
+        - containerPort: 443
+          protocol: TCP
+        - containerPort: 10002
+          protocol: UDP
+        command:
+        - "run"
+        - "me"
+        - "-x"
+`;
+
+const documents = (text: string) => parseAllDocuments(text).map((d) => d.toJS() as unknown);
+
+test('the observed sample, as YAML', () => {
+  const manifest = generateManifest({
+    key: key('someapplication1'),
+    imagePath: 'registry/x:1.0',
+    command: 'run me -x',
+    accessPorts: 'tcp:80,http:443,udp:10002',
+  });
+  assert.equal(documents(manifest), documents(SAMPLE));
+  assert.is(manifest, SAMPLE.replace(/"(run|me|-x)"/g, '$1'));
+});
+
+test('without ports and command there is only a Deployment', () => {
+  const [deployment, ...rest] = documents(
+    generateManifest({ key: key('a'), imagePath: 'i', command: '', accessPorts: '' }),
+  ) as [{ kind: string; spec: { template: { spec: { containers: object[] } } } }];
+  assert.is(rest.length, 0);
+  assert.equal(deployment.spec.template.spec.containers, [
+    { name: 'a', image: 'i', imagePullPolicy: 'Always', ports: null },
+  ]);
+});
+
+test('no text changes the structure', () => {
+  fc.assert(
+    fc.property(fc.string(), fc.string({ unit: 'binary' }), (imagePath, command) => {
+      const manifest = generateManifest({ key: key('a'), imagePath, command, accessPorts: 'tcp:1' });
+      const [, deployment] = documents(manifest) as [
+        unknown,
+        { spec: { template: { spec: { containers: { image: string; command?: string[] }[] } } } },
+      ];
+      const [container] = deployment.spec.template.spec.containers;
+      assert.is(container?.image, imagePath);
+      assert.is((container?.command ?? []).join(' '), command.split(' ').filter(Boolean).join(' '));
+    }),
+  );
+});
+
+test('prefixes come from the Services, whatever else is in the manifest', () => {
+  const text = `kind: ConfigMap
+data:
+  pem: |
+    -----BEGIN CERTIFICATE-----
+    ---
+    -----END CERTIFICATE-----
+---
+kind: Custom
+spec: [1, 2]
+---
+: : not yaml : [
+---
+kind: Service
+metadata: { name: first }
+spec: { ports: [ { protocol: tcp, port: 1, targetPort: 80 } ] }
+---
+kind: Service
+metadata: { name: second }
+spec: { ports: [ { protocol: TCP, targetPort: 80 }, { protocol: UDP, targetPort: 80 }, { port: 9 } ] }
+`;
+  const prefixOf = servicePrefixes(text);
+  assert.is(prefixOf(LProto.L_PROTO_TCP, 80), 'first.');
+  assert.is(prefixOf(LProto.L_PROTO_UDP, 80), 'second.');
+  assert.is(prefixOf(LProto.L_PROTO_TCP, 9), 'second.');
+  assert.is(prefixOf(LProto.L_PROTO_HTTP, 80), '');
+  assert.is(prefixOf(LProto.L_PROTO_TCP, 81), '');
+});
+
+test.run();
