@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { fail, parseFlags } from '@edgeplane/base';
+import { fail, kebab, parseFlags } from '@edgeplane/base';
 import type { Timeouts } from './context.js';
 import { controllerErrors } from './errors.js';
 import { CONTROLLER_FLAGS } from './flags.js';
@@ -41,7 +41,7 @@ export function parseConfig(
     throw invalid('--root-domain', 'must be a domain name', values.rootDomain);
   }
   for (const name of ['createTimeout', 'updateTimeout', 'deleteTimeout'] as const) {
-    if (!(values[name] > 0)) throw invalid(`--${name}`, 'must be more than 0', String(values[name]));
+    if (!(values[name] > 0)) throw invalid(`--${kebab(name)}`, 'must be more than 0', String(values[name]));
   }
   const config: ControllerConfig = {
     store: storeSpec(values.store, given.has('etcdUrls') ? values.etcdUrls : undefined, cwd),

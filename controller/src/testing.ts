@@ -109,15 +109,17 @@ export class TestController {
     method: string,
     type: ObjectName,
     object: object,
+    signal?: AbortSignal,
   ): Promise<{ readonly messages: string[]; readonly error: (Error & { status?: string }) | undefined }> {
     const client = this.client(CLIENTS[type] as ClientConstructor<Client>);
     const request = complete(type, object);
     const messages: string[] = [];
     const unary = !STREAMED.has(type);
     try {
-      if (unary) await callUnary(client as never, method as never, request as never);
+      const control = { signal };
+      if (unary) await callUnary(client as never, method as never, request as never, control);
       else {
-        const stream = callStream(client as never, method as never, request as never);
+        const stream = callStream(client as never, method as never, request as never, control);
         for await (const result of stream as AsyncIterable<Result>) messages.push(result.message);
       }
       return { messages, error: undefined };
