@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import {
   type Clock,
@@ -50,6 +51,8 @@ interface Running {
 export function createController(config: ControllerConfig, overrides: ControllerOverrides = {}): Controller {
   const addresses: Record<string, string> = {};
   const running: Running = { stopping: new AbortController(), parts: [] };
+  // Every operation in progress listens.
+  setMaxListeners(0, running.stopping.signal);
   let started: Promise<void> | undefined;
   let stopped: Promise<void> | undefined;
 

@@ -185,7 +185,7 @@ streams('AppInst: with an auto-cluster, which goes with it', async ({ controller
     [cluster?.key?.clusterKey?.name, cluster?.auto, cluster?.liveness, cluster?.numNodes],
     ['autoclusterweb', true, 2, 1],
   );
-  assert.equal(await controller.run('delete', 'AppInst', appInst('web', 'autoclusterweb')), [
+  assert.equal(await controller.run('delete', 'AppInst', auto), [
     ...GONE('AppInst'),
     'DELETING auto-cluster inst',
     ...GONE('ClusterInst'),

@@ -1,4 +1,4 @@
-// test: timeout=600s
+// test: timeout=600s serial
 /** Real agent processes killed at any moment: nothing is lost, and nothing is left. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { appendFileSync, copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';

@@ -27,17 +27,17 @@ test('one holder at a time', async () => {
 
 test('the lock of a process that is gone, or of a reused pid, does not hold', async () => {
   const holders = [
-    { pid: 4_000_000, startTicks: '1', bootId: 'x' },
-    { pid: process.pid, startTicks: '1', bootId: 'x' },
+    { pid: 4_000_000, start: '1', bootId: 'x' },
+    { pid: process.pid, start: '1', bootId: 'x' },
   ];
   for (const holder of [...holders.map((h) => JSON.stringify(h)), 'garbage']) {
-    writeFileSync(join(dir, 'agent.lock'), holder);
+    writeFileSync(join(dir, 'lock.9'), holder);
     await (await lockStateDir(dir)).release();
   }
 });
 
 test('of many at once, one gets a stale lock', async () => {
-  writeFileSync(join(dir, 'agent.lock'), 'garbage');
+  writeFileSync(join(dir, 'lock.9'), 'garbage');
   const tries = await Promise.allSettled([lockStateDir(dir), lockStateDir(dir), lockStateDir(dir)]);
   const locks = tries.filter((t) => t.status === 'fulfilled');
   assert.is(locks.length, 1);

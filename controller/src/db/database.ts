@@ -2,6 +2,7 @@ import type { Clock, Random } from '@edgeplane/base';
 import { fail } from '@edgeplane/base';
 import type { ObjectType } from '@edgeplane/objects';
 import { type CacheSync, type Store, stm, storeErrors } from '@edgeplane/store';
+import { Turns } from './turns.js';
 import { Tx } from './tx.js';
 
 export interface DatabaseOptions {
@@ -19,9 +20,23 @@ export interface Committed<T> {
   readonly revision: number;
 }
 
+export interface CommitOptions {
+  /** Is told the hints of the transaction when it fails. */
+  readonly say?: (text: string) => void;
+  /** Key JSON of the cloudlet whose refs the transaction may change; such transactions take turns. */
+  readonly cloudlet?: string;
+}
+
+/** Option of a commit that changes an instance: it may change the refs of the instance's cloudlet. */
+export function turnOf<T, K>(type: ObjectType<T, K>, key: K): Pick<CommitOptions, 'cloudlet'> {
+  const cloudlet = type.cloudletKeyJsonOfKey(key);
+  return cloudlet === undefined ? {} : { cloudlet };
+}
+
 /** Writes of the controller: transactions over objects, visible in the caches when they return. */
 export class Database {
   readonly #options: DatabaseOptions;
+  readonly #turns = new Turns();
 
   constructor(options: DatabaseOptions) {
     this.#options = options;
@@ -30,14 +45,23 @@ export class Database {
   /**
    * Runs a transaction and waits until the caches have it (controller spec section 7), so that whoever reads next sees
    * it. Conflicts are repeated.
-   * @param say is told the hints of the transaction when it fails.
    */
-  async commit<T>(fn: (tx: Tx) => Promise<T>, say?: (text: string) => void): Promise<Committed<T>> {
-    const { store, sync, region, clock, random, signal } = this.#options;
+  async commit<T>(fn: (tx: Tx) => Promise<T>, options: CommitOptions = {}): Promise<Committed<T>> {
+    const { cloudlet, say } = options;
+    const run = () => this.#run(fn, say);
+    const { wrote, ...result } = await (cloudlet === undefined ? run() : this.#turns.run(cloudlet, run));
+    if (wrote) await this.#options.sync.reached(result.revision);
+    return result;
+  }
+
+  async #run<T>(
+    fn: (tx: Tx) => Promise<T>,
+    say: CommitOptions['say'],
+  ): Promise<Committed<T> & { readonly wrote: boolean }> {
+    const { store, region, clock, random, signal } = this.#options;
     let last: Tx | undefined;
-    let result: Committed<T>;
     try {
-      result = await stm(
+      const result = await stm(
         store,
         (inner) => {
           last = new Tx(inner, region);
@@ -45,12 +69,11 @@ export class Database {
         },
         { clock, random, signal },
       );
+      return { ...result, wrote: last?.wrote ?? false };
     } catch (error) {
       for (const hint of last?.hints ?? []) say?.(hint);
       throw error;
     }
-    if (last?.wrote) await sync.reached(result.revision);
-    return result;
   }
 
   /** Stores a new object. @throws EdgeplaneError KEY_EXISTS */

@@ -5,6 +5,7 @@ import type { AppInstInfo } from '@edgeplane/proto/edgeproto/app_inst.js';
 import type { ClusterInstInfo } from '@edgeplane/proto/edgeproto/clusterinst.js';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 import type { ControllerContext } from '../context.js';
+import { turnOf } from '../db/database.js';
 import { dropAppInst } from '../operations/drop-app-inst.js';
 import { dropClusterInst } from '../operations/drop-cluster-inst.js';
 
@@ -17,13 +18,16 @@ export function clusterInstInfoReceiver({
   db,
 }: ControllerContext): Receiver<ClusterInstInfo, KeyOf<'ClusterInstInfo'>> {
   const report = (key: KeyOf<'ClusterInstInfo'>, reported: TrackedState, errors: readonly string[]) =>
-    db.commit(async (tx) => {
-      const inst = await tx.get(OBJECTS.ClusterInst, key);
-      const state = inst && stepByReport('ClusterInst', inst.state, reported);
-      if (!inst || state === undefined) return;
-      if (state === TrackedState.NOT_PRESENT) await dropClusterInst(tx, inst);
-      else tx.put(OBJECTS.ClusterInst, { ...inst, state, errors: errorsIn(state, errors) });
-    });
+    db.commit(
+      async (tx) => {
+        const inst = await tx.get(OBJECTS.ClusterInst, key);
+        const state = inst && stepByReport('ClusterInst', inst.state, reported);
+        if (!inst || state === undefined) return;
+        if (state === TrackedState.NOT_PRESENT) await dropClusterInst(tx, inst);
+        else tx.put(OBJECTS.ClusterInst, { ...inst, state, errors: errorsIn(state, errors) });
+      },
+      turnOf(OBJECTS.ClusterInst, key),
+    );
   return {
     type: OBJECTS.ClusterInstInfo,
     onUpdate: async (info) => {
@@ -39,20 +43,23 @@ export function clusterInstInfoReceiver({
 export function appInstInfoReceiver({ db }: ControllerContext): Receiver<AppInstInfo, KeyOf<'AppInstInfo'>> {
   const type = OBJECTS.AppInst;
   const report = (key: KeyOf<'AppInstInfo'>, info: AppInstInfo) =>
-    db.commit(async (tx) => {
-      const inst = await tx.get(type, key);
-      if (!inst) return;
-      const { runtimeInfo } = info;
-      const state = stepByReport('AppInst', inst.state, info.state);
-      if (state === undefined) {
-        const refresh = inst.state === TrackedState.READY && info.state === TrackedState.READY;
-        const refreshed = { ...inst, runtimeInfo };
-        if (refresh && type.toStored(refreshed) !== type.toStored(inst)) tx.put(type, refreshed);
-        return;
-      }
-      if (state === TrackedState.NOT_PRESENT) await dropAppInst(tx, inst);
-      else tx.put(type, { ...inst, state, errors: errorsIn(state, info.errors), runtimeInfo });
-    });
+    db.commit(
+      async (tx) => {
+        const inst = await tx.get(type, key);
+        if (!inst) return;
+        const { runtimeInfo } = info;
+        const state = stepByReport('AppInst', inst.state, info.state);
+        if (state === undefined) {
+          const refresh = inst.state === TrackedState.READY && info.state === TrackedState.READY;
+          const refreshed = { ...inst, runtimeInfo };
+          if (refresh && type.toStored(refreshed) !== type.toStored(inst)) tx.put(type, refreshed);
+          return;
+        }
+        if (state === TrackedState.NOT_PRESENT) await dropAppInst(tx, inst);
+        else tx.put(type, { ...inst, state, errors: errorsIn(state, info.errors), runtimeInfo });
+      },
+      turnOf(type, key),
+    );
   return {
     type: OBJECTS.AppInstInfo,
     onUpdate: async (info) => {

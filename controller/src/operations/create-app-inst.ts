@@ -5,6 +5,7 @@ import type { AppInst, AppInstKey } from '@edgeplane/proto/edgeproto/app_inst.js
 import type { ClusterInst } from '@edgeplane/proto/edgeproto/clusterinst.js';
 import { IpAccess, Liveness, TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 import type { ControllerContext } from '../context.js';
+import { turnOf } from '../db/database.js';
 import type { Tx } from '../db/tx.js';
 import { controllerErrors } from '../errors.js';
 import { clusterDeployment, isDefaultCloudlet, needsCluster } from '../names.js';
@@ -48,10 +49,9 @@ export async function createAppInst(
     return;
   }
   checkDeveloper(requested);
-  const { value: plan } = await context.db.commit(
-    (tx) => planAppInst(tx, requested, to, own.overrides),
-    call.say,
-  );
+  const { value: plan } = await context.db.commit((tx) => planAppInst(tx, requested, to, own.overrides), {
+    say: call.say,
+  });
   if (request.uri !== '') throw fail(controllerErrors.APP_INST_URI_REFUSED, { uri: request.uri });
   if (!plan.makeCluster) {
     await deploy(context, plan.key, request, to, own);
@@ -121,10 +121,10 @@ async function deploy(
     timeoutMs: context.timeouts.create,
   });
   try {
-    const { revision } = await context.db.commit(
-      (tx) => store(context, tx, key, request, to, call),
-      call.say,
-    );
+    const { revision } = await context.db.commit((tx) => store(context, tx, key, request, to, call), {
+      say: call.say,
+      ...turnOf(OBJECTS.AppInst, key),
+    });
     if (to === TrackedState.READY) {
       call.say('Created successfully');
       return;

@@ -6,6 +6,7 @@ import type { ClusterInst, ClusterInstKey } from '@edgeplane/proto/edgeproto/clu
 import { IpAccess, Liveness, TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 import { storeErrors } from '@edgeplane/store';
 import type { ControllerContext } from '../context.js';
+import { turnOf } from '../db/database.js';
 import type { Tx } from '../db/tx.js';
 import { controllerErrors } from '../errors.js';
 import { isAutoClusterName } from '../names.js';
@@ -49,7 +50,10 @@ export async function createClusterInst(
     timeoutMs: context.timeouts.create,
   });
   try {
-    const { revision } = await context.db.commit((tx) => store(tx, key, wanted, call), call.say);
+    const { revision } = await context.db.commit((tx) => store(tx, key, wanted, call), {
+      say: call.say,
+      ...turnOf(OBJECTS.ClusterInst, key),
+    });
     if (ignoresAgent) return;
     try {
       if ((await watch.result(revision, call.say)) === 'done') call.say('Created successfully');

@@ -5,6 +5,7 @@ import type { ControllerContext } from '../context.js';
 import { isAutoClusterName, isDefaultCloudlet } from '../names.js';
 import { type Call, silent } from './call.js';
 import { appInstsOn, deleteClusterInst } from './delete-cluster-inst.js';
+import { clusterOf, developerOf, withAutoClusterName } from './plan-app-inst.js';
 import { takeDownAppInst } from './take-down-app-inst.js';
 
 /**
@@ -17,7 +18,7 @@ export async function deleteAppInst(
   requested: AppInstKey,
   call: Call,
 ): Promise<void> {
-  const key = withDeveloper(requested);
+  const key = storedKey(context, requested);
   const result = await takeDownAppInst(context, key, call);
   if (result === 'done') {
     await deleteAutoCluster(context, key, call);
@@ -26,6 +27,16 @@ export async function deleteAppInst(
   context.background.run('auto-cluster clean-up', async (signal) => {
     if (await gone(context, key, signal)) await deleteAutoCluster(context, key, { ...call, say: silent });
   });
+}
+
+/** The key under which a create would have stored it: what the caller wrote, or what the controller made of that. */
+function storedKey(context: ControllerContext, requested: AppInstKey): AppInstKey {
+  const asGiven = withDeveloper(requested);
+  const normalized = withAutoClusterName(asGiven);
+  const cluster = clusterOf(requested);
+  const ownDeveloper = { ...requested, clusterInstKey: { ...cluster, developer: developerOf(requested) } };
+  const exists = (key: AppInstKey) => context.caches.appInsts.has(OBJECTS.AppInst.keyJson(key));
+  return [asGiven, normalized, ownDeveloper].find(exists) ?? asGiven;
 }
 
 /** An empty cluster developer means the App's, on the default cloudlet and for auto-clusters. */

@@ -7,6 +7,7 @@ import type { ClusterInstKey } from '@edgeplane/proto/edgeproto/clusterinst.js';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 import { storeErrors } from '@edgeplane/store';
 import type { ControllerContext } from '../context.js';
+import { turnOf } from '../db/database.js';
 import { controllerErrors } from '../errors.js';
 import type { Call } from './call.js';
 import { requireReady } from './cloudlet-ready.js';
@@ -64,13 +65,16 @@ export async function deleteClusterInst(
     timeoutMs: context.timeouts.delete,
   });
   try {
-    const { revision } = await context.db.commit(async (tx) => {
-      const inst = await tx.get(OBJECTS.ClusterInst, key);
-      if (!inst) throw fail(storeErrors.KEY_NOT_FOUND);
-      if (inst.state !== S.DELETE_PREPARE) throw fail(controllerErrors.CLUSTER_INST_NOT_PREPARED);
-      if (ignoresAgent) await dropClusterInst(tx, inst);
-      else tx.put(OBJECTS.ClusterInst, { ...inst, state: S.DELETE_REQUESTED });
-    });
+    const { revision } = await context.db.commit(
+      async (tx) => {
+        const inst = await tx.get(OBJECTS.ClusterInst, key);
+        if (!inst) throw fail(storeErrors.KEY_NOT_FOUND);
+        if (inst.state !== S.DELETE_PREPARE) throw fail(controllerErrors.CLUSTER_INST_NOT_PREPARED);
+        if (ignoresAgent) await dropClusterInst(tx, inst);
+        else tx.put(OBJECTS.ClusterInst, { ...inst, state: S.DELETE_REQUESTED });
+      },
+      turnOf(OBJECTS.ClusterInst, key),
+    );
     if (ignoresAgent) return 'done';
     try {
       const result = await watch.result(revision, call.say);
@@ -91,23 +95,26 @@ function refuseIfUsed(context: ControllerContext, key: ClusterInstKey): void {
 
 /** Moves to DELETE_PREPARE, which keeps new AppInsts out; the state before it. */
 async function prepare(context: ControllerContext, key: ClusterInstKey, call: Call): Promise<TrackedState> {
-  const { value } = await context.db.commit(async (tx) => {
-    const inst = await tx.get(OBJECTS.ClusterInst, key);
-    if (!inst) throw fail(storeErrors.KEY_NOT_FOUND);
-    const { overrides } = call;
-    const from = inst.state;
-    if (!canStep({ kind: 'ClusterInst', from, actor: 'user', to: S.DELETE_PREPARE, overrides })) {
-      if (from === S.DELETE_ERROR) {
-        tx.hints.push(
-          `Previous delete failed, [${inst.errors.join(' ')}]`,
-          'Use CreateClusterInst to rebuild, and try again',
-        );
+  const { value } = await context.db.commit(
+    async (tx) => {
+      const inst = await tx.get(OBJECTS.ClusterInst, key);
+      if (!inst) throw fail(storeErrors.KEY_NOT_FOUND);
+      const { overrides } = call;
+      const from = inst.state;
+      if (!canStep({ kind: 'ClusterInst', from, actor: 'user', to: S.DELETE_PREPARE, overrides })) {
+        if (from === S.DELETE_ERROR) {
+          tx.hints.push(
+            `Previous delete failed, [${inst.errors.join(' ')}]`,
+            'Use CreateClusterInst to rebuild, and try again',
+          );
+        }
+        throw fail(controllerErrors.CLUSTER_INST_BUSY);
       }
-      throw fail(controllerErrors.CLUSTER_INST_BUSY);
-    }
-    tx.put(OBJECTS.ClusterInst, { ...inst, state: S.DELETE_PREPARE, errors: [] });
-    return from;
-  }, call.say);
+      tx.put(OBJECTS.ClusterInst, { ...inst, state: S.DELETE_PREPARE, errors: [] });
+      return from;
+    },
+    { say: call.say },
+  );
   return value;
 }
 

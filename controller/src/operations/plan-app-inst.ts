@@ -95,7 +95,8 @@ export function refuseExisting(
   throw fail(storeErrors.KEY_EXISTS);
 }
 
-function withAutoClusterName(key: AppInstKey): AppInstKey {
+/** Auto-clusters are made under names that Kubernetes takes. */
+export function withAutoClusterName(key: AppInstKey): AppInstKey {
   const cluster = clusterOf(key);
   const name = cluster.clusterKey?.name ?? '';
   if (isDefaultCloudlet(cluster.cloudletKey) || !isAutoClusterName(name)) return key;

@@ -5,6 +5,7 @@ import type { AppInst } from '@edgeplane/proto/edgeproto/app_inst.js';
 import type { ClusterInst } from '@edgeplane/proto/edgeproto/clusterinst.js';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 import type { ControllerContext } from '../context.js';
+import { turnOf } from '../db/database.js';
 import type { Tx } from '../db/tx.js';
 import type { Call } from './call.js';
 import { dropAppInst } from './drop-app-inst.js';
@@ -107,15 +108,18 @@ async function moveTo<T extends Instance, K>(
   to: TrackedState,
   call: Call,
 ): Promise<boolean> {
-  const { value } = await context.db.commit(async (tx) => {
-    const inst = await tx.get(kind.type, key);
-    const from = inst?.state ?? TrackedState.NOT_PRESENT;
-    if (!inst || !canStep({ kind: kind.name, from, actor: 'controller', to, overrides: call.overrides })) {
-      return false;
-    }
-    if (to === TrackedState.NOT_PRESENT) await kind.drop(tx, inst);
-    else tx.put(kind.type, { ...inst, state: to, errors: [] });
-    return true;
-  });
+  const { value } = await context.db.commit(
+    async (tx) => {
+      const inst = await tx.get(kind.type, key);
+      const from = inst?.state ?? TrackedState.NOT_PRESENT;
+      if (!inst || !canStep({ kind: kind.name, from, actor: 'controller', to, overrides: call.overrides })) {
+        return false;
+      }
+      if (to === TrackedState.NOT_PRESENT) await kind.drop(tx, inst);
+      else tx.put(kind.type, { ...inst, state: to, errors: [] });
+      return true;
+    },
+    turnOf(kind.type, key),
+  );
   return value;
 }

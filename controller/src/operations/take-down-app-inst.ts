@@ -5,6 +5,7 @@ import type { AppInstKey } from '@edgeplane/proto/edgeproto/app_inst.js';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 import { storeErrors } from '@edgeplane/store';
 import type { ControllerContext } from '../context.js';
+import { turnOf } from '../db/database.js';
 import type { Tx } from '../db/tx.js';
 import { controllerErrors } from '../errors.js';
 import { isDefaultCloudlet } from '../names.js';
@@ -36,7 +37,10 @@ export async function takeDownAppInst(
     timeoutMs: context.timeouts.delete,
   });
   try {
-    const { revision } = await context.db.commit((tx) => request(tx, key, direct, call));
+    const { revision } = await context.db.commit(
+      (tx) => request(tx, key, direct, call),
+      turnOf(OBJECTS.AppInst, key),
+    );
     if (direct) return 'done';
     try {
       const result = await watch.result(revision, call.say);

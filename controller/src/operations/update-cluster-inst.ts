@@ -5,6 +5,7 @@ import type { ClusterInst } from '@edgeplane/proto/edgeproto/clusterinst.js';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 import { storeErrors } from '@edgeplane/store';
 import type { ControllerContext } from '../context.js';
+import { turnOf } from '../db/database.js';
 import type { Tx } from '../db/tx.js';
 import { controllerErrors } from '../errors.js';
 import { addNodes } from '../refs/resources.js';
@@ -46,16 +47,21 @@ export async function updateClusterInst(
   });
   try {
     const to = ignoresAgent ? TrackedState.READY : TrackedState.UPDATE_REQUESTED;
-    const { revision } = await context.db.commit(async (tx) => {
-      const inst = await tx.get(OBJECTS.ClusterInst, key);
-      if (!inst) throw fail(storeErrors.KEY_NOT_FOUND);
-      if (inst.numMasters === 0) throw fail(controllerErrors.CLUSTER_INST_SINGLE_NODE);
-      if (!canStep({ kind: 'ClusterInst', from: inst.state, actor: 'user', to, overrides: call.overrides })) {
-        throw fail(controllerErrors.CLUSTER_INST_NOT_READY);
-      }
-      const changed = numNodes === undefined ? inst : await resize(tx, inst, numNodes);
-      tx.put(OBJECTS.ClusterInst, { ...changed, state: to, errors: [] });
-    });
+    const { revision } = await context.db.commit(
+      async (tx) => {
+        const inst = await tx.get(OBJECTS.ClusterInst, key);
+        if (!inst) throw fail(storeErrors.KEY_NOT_FOUND);
+        if (inst.numMasters === 0) throw fail(controllerErrors.CLUSTER_INST_SINGLE_NODE);
+        if (
+          !canStep({ kind: 'ClusterInst', from: inst.state, actor: 'user', to, overrides: call.overrides })
+        ) {
+          throw fail(controllerErrors.CLUSTER_INST_NOT_READY);
+        }
+        const changed = numNodes === undefined ? inst : await resize(tx, inst, numNodes);
+        tx.put(OBJECTS.ClusterInst, { ...changed, state: to, errors: [] });
+      },
+      turnOf(OBJECTS.ClusterInst, key),
+    );
     if (ignoresAgent) return;
     if ((await watch.result(revision, call.say)) === 'done') call.say('Updated successfully');
   } finally {

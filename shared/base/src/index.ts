@@ -27,5 +27,6 @@ export {
 export { KeyedQueue } from './keyed-queue.js';
 export { type ExitStatus, type Launched, type LaunchOptions, launch } from './launch.js';
 export { createLogger, type Logger, type LoggerOptions, silentLogger } from './logger.js';
+export { type ProcessLock, takeProcessLock } from './process-lock.js';
 export { type ProgramOptions, runProgram, type Service } from './program.js';
 export { type Random, seededRandom, systemRandom } from './random.js';

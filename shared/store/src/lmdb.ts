@@ -1,13 +1,20 @@
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Deferred, deferred, EdgeplaneError, fail, messageOf } from '@edgeplane/base';
+import {
+  type Deferred,
+  deferred,
+  EdgeplaneError,
+  fail,
+  messageOf,
+  type ProcessLock,
+  takeProcessLock,
+} from '@edgeplane/base';
 import type { RootDatabase } from 'lmdb';
 import { ChangeFeed } from './change-feed.js';
 import { checkRequest } from './check-request.js';
 import { storeErrors } from './errors.js';
 import { headerFault, walkFault } from './lmdb-check.js';
 import { LmdbData } from './lmdb-data.js';
-import { type ProcessLock, takeProcessLock } from './process-lock.js';
 import type { GetResult, Lease, ListResult, Store, TxnRequest, TxnResult, WatchBatch } from './store.js';
 
 export interface LmdbStoreOptions {

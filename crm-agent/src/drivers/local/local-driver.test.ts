@@ -1,4 +1,4 @@
-// test: timeout=900s
+// test: timeout=900s serial
 /** The conformance suite on real containers and virtual machines, through podman and QEMU. */
 import { execFile } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';

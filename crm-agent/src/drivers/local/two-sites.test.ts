@@ -1,4 +1,4 @@
-// test: timeout=180s
+// test: timeout=180s serial
 /** Two agents on one host: neither notices the other. */
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+// test: timeout=600s serial
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';

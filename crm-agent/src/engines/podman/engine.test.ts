@@ -1,3 +1,4 @@
+// test: timeout=600s serial
 import { readdir, readFile } from 'node:fs/promises';
 import { systemClock } from '@edgeplane/base';
 import { suite } from 'uvu';

@@ -1,4 +1,4 @@
-// test: timeout=240s
+// test: timeout=240s serial
 import { execFile, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
