@@ -42,7 +42,7 @@ function installNodePackages() {
   const stamp = join(root, 'node_modules', '.edgeplane-installed');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === want) return;
   log('installing npm packages');
-  prepare('pnpm install', 'npx', ['--yes', PNPM, 'install', '--frozen-lockfile']);
+  prepare('pnpm install', 'npx', ['--yes', PNPM, 'install', '--frozen-lockfile', '--ignore-scripts']);
   writeFileSync(stamp, want);
 }
 

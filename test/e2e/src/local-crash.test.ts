@@ -119,6 +119,10 @@ test('an agent killed while it creates loses nothing and leaks nothing', async (
         assert.is(await shown(app), '');
       }
     }
+    const ghost = await edgectl('CreateAppInst', ...instanceArgs('ghost'));
+    assert.is(ghost.code, 1);
+    assert.match(ghost.stderr, /Create App Inst failed: .*localhost\/edgeplane\/ghost:1\.0/);
+    assert.is(await shown('ghost'), '', 'an instance without image was undone');
     const gone = await edgectl('DeleteClusterInst', ...CLUSTER_ARGS);
     assert.is(gone.code, 0, gone.stderr);
     const workloads = (await hostSnapshot(dir.path)).processes.filter((p) => /qemu-system|conmon/.test(p));

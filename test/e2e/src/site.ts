@@ -15,6 +15,11 @@ apps:
     image_type: ImageTypeDocker
     access_ports: ${webPorts}
     default_flavor: { name: x1.small }
+  - key: { developer_key: { name: dev }, name: ghost, version: "1.0" }
+    image_path: localhost/edgeplane/ghost:1.0
+    image_type: ImageTypeDocker
+    access_ports: tcp:8081
+    default_flavor: { name: x1.small }
   - key: { developer_key: { name: dev }, name: vm, version: "1.0" }
     image_path: edgeplane-hello.qcow2
     image_type: ImageTypeQcow
