@@ -249,7 +249,7 @@ instances('refs are the sum of what is there, after any calls', async ({ control
         await checkRefs(controller);
       }
     }),
-    { numRuns: 25 },
+    { numRuns: 25, endOnFailure: true },
   );
 });
 

@@ -1,5 +1,5 @@
 import { fail } from '@edgeplane/base';
-import { canStep } from '@edgeplane/lifecycle';
+import { canStep, step } from '@edgeplane/lifecycle';
 import { OBJECTS } from '@edgeplane/objects';
 import type { ClusterInst } from '@edgeplane/proto/edgeproto/clusterinst.js';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
@@ -46,19 +46,14 @@ export async function updateClusterInst(
     timeoutMs: context.timeouts.update,
   });
   try {
-    const to = ignoresAgent ? TrackedState.READY : TrackedState.UPDATE_REQUESTED;
     const { revision } = await context.db.commit(
       async (tx) => {
         const inst = await tx.get(OBJECTS.ClusterInst, key);
         if (!inst) throw fail(storeErrors.KEY_NOT_FOUND);
         if (inst.numMasters === 0) throw fail(controllerErrors.CLUSTER_INST_SINGLE_NODE);
-        if (
-          !canStep({ kind: 'ClusterInst', from: inst.state, actor: 'user', to, overrides: call.overrides })
-        ) {
-          throw fail(controllerErrors.CLUSTER_INST_NOT_READY);
-        }
+        const state = nextState(inst.state, call);
         const changed = numNodes === undefined ? inst : await resize(tx, inst, numNodes);
-        tx.put(OBJECTS.ClusterInst, { ...changed, state: to, errors: [] });
+        tx.put(OBJECTS.ClusterInst, { ...changed, state, errors: [] });
       },
       turnOf(OBJECTS.ClusterInst, key),
     );
@@ -67,6 +62,22 @@ export async function updateClusterInst(
   } finally {
     watch.close();
   }
+}
+
+/** @throws EdgeplaneError CLUSTER_INST_NOT_READY */
+function nextState(from: TrackedState, { overrides }: Call): TrackedState {
+  const requested = TrackedState.UPDATE_REQUESTED;
+  if (!canStep({ kind: 'ClusterInst', from, actor: 'user', to: requested, overrides })) {
+    throw fail(controllerErrors.CLUSTER_INST_NOT_READY);
+  }
+  if (!overrides.ignoresAgent) return requested;
+  return step({
+    kind: 'ClusterInst',
+    from: requested,
+    actor: 'controller',
+    to: TrackedState.READY,
+    overrides,
+  });
 }
 
 async function resize(tx: Tx, inst: ClusterInst, numNodes: number): Promise<ClusterInst> {

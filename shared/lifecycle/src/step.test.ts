@@ -70,6 +70,17 @@ test('without an override the user moves no operation under way, except a delete
   }
 });
 
+test('no override lets a create go over an instance that is ready', () => {
+  for (const kind of KINDS) {
+    for (const to of [S.CREATE_REQUESTED, S.READY]) {
+      for (const override of Object.values(CRMOverride)) {
+        const overrides = overrideEffects(override);
+        assert.not.ok(canStep({ kind, from: S.READY, actor: 'user', to, overrides }));
+      }
+    }
+  }
+});
+
 const OVERRIDE = fc.constantFrom(...Object.values(CRMOverride)).map(overrideEffects);
 
 test('any walk by allowed moves stays among states that have a way to READY and to absence', () => {

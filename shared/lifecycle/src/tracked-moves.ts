@@ -56,7 +56,6 @@ export const TRACKED_MOVES: readonly Move[] = [
   ...moves(BOTH, 'user', [S.NOT_PRESENT, S.DELETE_ERROR], S.READY, 'create', 'without-agent'),
   ...moves(BOTH, 'user', TRANSIENT, S.READY, 'create over an operation under way', 'takeover-without-agent'),
   ...moves(CLUSTER, 'user', [S.READY, S.UPDATE_ERROR], S.UPDATE_REQUESTED, 'update'),
-  ...moves(CLUSTER, 'user', [S.READY, S.UPDATE_ERROR], S.READY, 'update', 'without-agent'),
   ...moves(
     CLUSTER,
     'user',
@@ -87,6 +86,14 @@ export const TRACKED_MOVES: readonly Move[] = [
   ...moves(BOTH, 'agent', [S.DELETE_REQUESTED, S.DELETING], S.NOT_PRESENT, 'deleted'),
   ...moves(BOTH, 'agent', [S.DELETE_REQUESTED, S.DELETING], S.DELETE_ERROR, 'deleting failed'),
 
+  ...moves(
+    CLUSTER,
+    'controller',
+    [S.UPDATE_REQUESTED],
+    S.READY,
+    'nobody is asked to update',
+    'without-agent',
+  ),
   ...moves(CLUSTER, 'controller', [S.DELETE_PREPARE], S.DELETE_REQUESTED, 'nothing is left on it'),
   ...moves(
     CLUSTER,
