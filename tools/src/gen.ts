@@ -40,6 +40,9 @@ const TS_PROTO_OPTIONS = [
   'outputJsonMethods=false',
 ];
 
+/** Code of .proto files that only hold options: nothing imports it. */
+const OPTION_FILES = ['google/api', 'google/protobuf/descriptor.ts', 'edgeplane/options.ts'];
+
 /** Generated files in folders that hold others too. */
 const SINGLE_FILES = ['docs/states.md'];
 
@@ -51,6 +54,7 @@ function generate(out: string): void {
     const template = { version: 'v2', plugins: [{ ...plugin, strategy: 'all', include_imports: true }] };
     const config = module.config ? ['--config', module.config] : [];
     buf(module.base, 'generate', module.path, ...config, '--template', JSON.stringify(template));
+    for (const file of OPTION_FILES) rmSync(join(target, file), { recursive: true, force: true });
   }
   const core = join(out, 'core.binpb');
   buf('shared/proto', 'build', '.', '-o', core);
