@@ -26,17 +26,17 @@ async function main(settings: Settings): Promise<void> {
   const imageDir = join(stateDir, 'images');
   await mkdir(stateDir, { recursive: true });
   await chmod(stateDir, 0o700);
-  const isReal = (site: Site) => !settings.fake && haveFor(site);
+  const wantReal = (site: Site) => !settings.fake && haveFor(site);
   for (const site of SITES)
-    say(`site ${site.name}: ${isReal(site) ? 'real work on this host' : 'simulated'}`);
-  if (SITES.some(isReal)) {
+    say(`site ${site.name}: ${wantReal(site) ? 'real work on this host' : 'simulated'}`);
+  if (SITES.some(wantReal)) {
     say('building the sample images, or taking them from the cache');
     await prepareImages(root, imageDir);
   }
   const interrupted = deferred<string>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.resolve(signal));
   say('starting controller, match engine and agents');
-  const system = await startSystem({ root, stateDir, imageDir, settings, isReal });
+  const system = await startSystem({ root, stateDir, imageDir, settings, wantReal, say });
   try {
     const died = Promise.race(
       system.processes.map(async (p) => {
@@ -44,7 +44,7 @@ async function main(settings: Settings): Promise<void> {
         throw new Error(`${p.name} ended with ${signal ?? `status ${code}`}: ${p.tail().at(-1) ?? ''}`);
       }),
     );
-    const work = demonstrate(settings, system, isReal).then(() => {
+    const work = demonstrate(settings, system).then(() => {
       if (settings.once) return 'done';
       sayWhatNext(settings, system, stateDir);
       return interrupted.promise;
@@ -57,16 +57,12 @@ async function main(settings: Settings): Promise<void> {
   say('stopped; nothing is left running');
 }
 
-async function demonstrate(
-  settings: Settings,
-  system: System,
-  isReal: (site: Site) => boolean,
-): Promise<void> {
+async function demonstrate(settings: Settings, system: System): Promise<void> {
   await waitForSites(systemClock, system.addresses.api);
   await applySample(root, system.addresses.api);
   const client = connect(MatchEngineApiClient, system.addresses.dme);
   try {
-    for (const visit of VISITS) await visitNearest(settings, client, visit, isReal);
+    for (const visit of VISITS) await visitNearest(settings, client, visit, system);
   } finally {
     client.close();
   }
@@ -76,11 +72,11 @@ async function visitNearest(
   settings: Settings,
   client: MatchEngineApiClient,
   visit: Visit,
-  isReal: (site: Site) => boolean,
+  system: System,
 ): Promise<void> {
   const site = SITES.find((s) => s.name === visit.expect);
   if (!site) throw new Error(`no site ${visit.expect}`);
-  if (!isReal(site)) {
+  if (!system.isReal(site)) {
     if (visit.kind === 'virtual machine') return;
     const found = await findNearest(client, visit);
     say(`${visit.app} from ${visit.from}: ${found.fqdn} (simulated, so it serves no page)`);

@@ -15,6 +15,8 @@ export interface Addresses {
 export interface System {
   readonly addresses: Addresses;
   readonly processes: readonly Launched[];
+  /** Whether a site does real work; decided by what its agent found on this host. */
+  isReal(site: Site): boolean;
   /** Stops in reverse order; each process is waited for. */
   stop(): Promise<void>;
 }
@@ -37,8 +39,9 @@ export interface SystemOptions {
   readonly stateDir: string;
   readonly imageDir: string;
   readonly settings: Settings;
-  /** Whether a site does real work. */
-  readonly isReal: (site: Site) => boolean;
+  /** Whether a site shall do real work, if its agent finds that it can. */
+  readonly wantReal: (site: Site) => boolean;
+  readonly say: (text: string) => void;
 }
 
 /** Starts controller, match engine and one agent per site; when one fails, those that run are stopped again. */
@@ -46,6 +49,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const { settings, stateDir } = options;
   const addresses = await chooseAddresses(settings.ports);
   const processes: Launched[] = [];
+  const real = new Set<Site>();
   const stop = async () => {
     for (const process of [...processes].reverse()) await process.stop(60_000);
   };
@@ -53,7 +57,26 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const command = join(options.root, 'bin', program);
     const child = launch({ name, command, args, cwd: stateDir, logFile: join(stateDir, `${name}.log`) });
     processes.push(child);
-    return child.ready;
+    await child.ready;
+    return child;
+  };
+  const runAgent = async (site: Site) => {
+    const name = `agent-${site.name}`;
+    if (options.wantReal(site)) {
+      const agent = await run('crm-agent', name, agentArgs(options, addresses, site, 'local'));
+      const lacking = site.needs.filter((need) => !canDo(agent, need));
+      if (lacking.length === 0) {
+        real.add(site);
+        return;
+      }
+      options.say(
+        `site ${site.name}: simulated, since this host cannot run ${lacking.map((n) => MEANING[n]).join(' and ')}`,
+      );
+      options.say(`  why: ${join(stateDir, `${name}.log`)}`);
+      processes.splice(processes.indexOf(agent), 1);
+      await agent.stop();
+    }
+    await run('crm-agent', `${name}-simulated`, agentArgs(options, addresses, site, 'fakecloudlet'));
   };
   try {
     await run('controller', 'controller', [
@@ -69,26 +92,36 @@ export async function startSystem(options: SystemOptions): Promise<System> {
         join(stateDir, 'cookie-keys.json'),
       ],
     ]);
-    await Promise.all(
-      SITES.map((site) => run('crm-agent', `agent-${site.name}`, agentArgs(options, addresses, site))),
-    );
+    await Promise.all(SITES.map(runAgent));
   } catch (error) {
     await stop();
     throw error;
   }
-  return { addresses, processes, stop };
+  return { addresses, processes, isReal: (site) => real.has(site), stop };
 }
 
-function agentArgs(options: SystemOptions, addresses: Addresses, site: Site): string[] {
+const MEANING = { podman: 'containers', qemu: 'virtual machines' } as const;
+
+/** What an agent has found out about its host, as its log tells. */
+function canDo(agent: Launched, need: Site['needs'][number]): boolean {
+  const record = agent
+    .tail()
+    .map((line) => JSON.parse(line) as { msg?: string; containers?: boolean; vm?: boolean })
+    .find((line) => line.msg === 'Driver ready');
+  return (need === 'podman' ? record?.containers : record?.vm) === true;
+}
+
+function agentArgs(
+  options: SystemOptions,
+  addresses: Addresses,
+  site: Site,
+  platform: 'local' | 'fakecloudlet',
+): string[] {
+  const state = platform === 'local' ? site.name : `${site.name}-simulated`;
   return [
-    ...[
-      '--platform',
-      options.isReal(site) ? 'local' : 'fakecloudlet',
-      '--cloudletKey',
-      cloudletKey(site.name),
-    ],
+    ...['--platform', platform, '--cloudletKey', cloudletKey(site.name)],
     ...['--notifyAddrs', addresses.notify, '--controller', addresses.api, '--apiAddr', '127.0.0.1:0'],
-    ...['--state-dir', join(options.stateDir, `agent-${site.name}`), '--image-dir', options.imageDir],
+    ...['--state-dir', join(options.stateDir, `agent-${state}`), '--image-dir', options.imageDir],
     ...['--public-addr', publicAddress(options.settings, site), '--on-stop', 'stop'],
   ];
 }
