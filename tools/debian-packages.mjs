@@ -48,6 +48,7 @@ export const PACKAGES = {
     { name: 'etcd-server', probe: '/usr/bin/etcd', without: 'store tests on etcd fail' },
     // The container engine's fallback network, which its tests run too.
     { name: 'slirp4netns', probe: '/usr/bin/slirp4netns', without: 'tests of the fallback network fail' },
+    { name: 'git', probe: '/usr/bin/git', without: 'the house-rule check and the clean-clone test fail' },
     { name: 'openssl', probe: '/usr/bin/openssl', without: 'TLS tests fail' },
     { name: 'procps', probe: '/bin/ps', without: 'leak checks fail' },
   ],
