@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createLogger } from '@edgeplane/base';
 import { currentVersionHash, OBJECTS } from '@edgeplane/objects';
 import { LmdbStore, MemoryStore } from '@edgeplane/store';
 import { test } from 'uvu';
@@ -153,6 +154,39 @@ test('a controller that is started again in the middle of a create lets the agen
     await second.store.close();
   } finally {
     rmSync(dir, { recursive: true });
+  }
+});
+
+test('a report that comes while the store is away is stored when it is back', async () => {
+  const store = new MemoryStore();
+  const lines: string[] = [];
+  const logger = createLogger({
+    name: 'test',
+    level: 'warn',
+    destination: { write: (line) => lines.push(line) },
+  });
+  const controller = await TestController.start({ store, logger });
+  try {
+    await prepare(controller);
+    const agent = await controller.agent();
+    agent.clusterInst.create = 'stuck';
+    const creating = controller.run('create', 'ClusterInst', clusterInst());
+    await controller.until(async () => (await controller.show('ClusterInst'))[0]?.state === 3, 'creating');
+    store.setUnavailable('no power');
+    agent.clusterInfos.put({
+      fields: [],
+      key: { ...clusterKey(), cloudletKey: SITE },
+      notifyId: 0n,
+      state: 5,
+      errors: [],
+    });
+    await controller.until(async () => lines.some((line) => line.includes('Report not stored yet')), 'tried');
+    store.setUnavailable(undefined);
+    assert.equal((await creating).slice(-2), ['Created successfully', 'OK']);
+  } finally {
+    store.setUnavailable(undefined);
+    await controller.stop();
+    await store.close();
   }
 });
 

@@ -111,6 +111,7 @@ async function start(
   const context: ControllerContext = {
     logger,
     clock,
+    random,
     db: new Database({ store, sync, region, clock, random, signal }),
     sync,
     caches,

@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '@edgeplane/base';
+import type { Clock, Logger, Random } from '@edgeplane/base';
 import type { CacheSync } from '@edgeplane/store';
 import type { Background } from './background.js';
 import type { Caches } from './caches.js';
@@ -17,6 +17,7 @@ export interface Timeouts {
 export interface ControllerContext {
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly random: Random;
   readonly db: Database;
   readonly sync: CacheSync;
   readonly caches: Caches;

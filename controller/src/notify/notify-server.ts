@@ -7,6 +7,7 @@ import { cacheSource } from './cache-source.js';
 import { CloudletInfoReceiver } from './cloudlet-info-receiver.js';
 import { appInstInfoReceiver, clusterInstInfoReceiver } from './instance-info-receivers.js';
 import { NodeReceiver } from './node-receiver.js';
+import { persistent } from './persistent-receiver.js';
 
 export interface ControllerNotify {
   readonly server: NotifyServer;
@@ -31,9 +32,9 @@ export function createNotify(
     cacheSource(OBJECTS.AppInst, caches.appInsts),
   ] as unknown as readonly SendSource[];
   const receivers = [
-    new CloudletInfoReceiver(context),
-    appInstInfoReceiver(context),
-    clusterInstInfoReceiver(context),
+    persistent(context, new CloudletInfoReceiver(context)),
+    persistent(context, appInstInfoReceiver(context)),
+    persistent(context, clusterInstInfoReceiver(context)),
     nodes,
   ] as unknown as readonly Receiver[];
   const server = new NotifyServer({ sources, receivers, messageReceivers: [], tls, logger, clock });
