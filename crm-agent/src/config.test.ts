@@ -4,7 +4,7 @@ import { parseCloudletKey } from './cloudlet-key.js';
 import { parseConfig } from './config.js';
 
 const KEY = '{"operator_key":{"name":"TMUS"},"name":"cloud one"}';
-const environment = { variables: {}, cwd: '/work' };
+const environment = { variables: {}, cwd: '/srv' };
 const parse = (args: string[], variables: Record<string, string> = {}) =>
   parseConfig(args, { ...environment, variables }).config;
 
@@ -46,7 +46,7 @@ test('defaults, and a state folder of the cloudlet', () => {
   const config = parse(['-cloudletKey', KEY, '-platform=fakecloudlet', '-plugin', 'x.so', '-d', 'notify']);
   assert.is(config.apiAddr, '127.0.0.1:55099');
   assert.equal(config.notifyAddrs, ['127.0.0.1:50001']);
-  assert.is(config.stateDir, '/work/.edgeplane/agent/TMUS/cloud-one');
+  assert.is(config.stateDir, '/srv/.edgeplane/agent/TMUS/cloud-one');
   assert.is(config.onStop, 'keep');
   assert.is(config.publicAddr, '127.0.0.1');
 });
