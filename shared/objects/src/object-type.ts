@@ -6,6 +6,7 @@ import { matchesFilter } from './filter.js';
 import { CODECS, KEY_NAMES, type KeyTypes, type MessageTypes } from './gen/codecs.js';
 import { type AnyMessage, emptyMessage, messageSchema, normalize } from './message.js';
 import { type DecodeOptions, decodeStored, encodeStored } from './message-json.js';
+import { referencedTypes, referencesTo } from './references.js';
 import type { MessageSchema, ObjectSchema } from './schema-types.js';
 import { validateEnums } from './validate-enums.js';
 
@@ -56,6 +57,10 @@ export interface ObjectType<T, K> {
   cloudletKeyJson(object: T): string | undefined;
   /** The same from the object's key alone. */
   cloudletKeyJsonOfKey(key: K): string | undefined;
+  /** Short names of the types that objects of this type may refer to, from the `refs` options. */
+  readonly referencedTypes: readonly string[];
+  /** Key JSON of every object of type `type` that the object refers to, each once. */
+  references(object: T, type: string): readonly string[];
 }
 
 export type ObjectName = keyof KeyTypes & keyof MessageTypes;
@@ -128,6 +133,8 @@ function makeObjectType<N extends ObjectName>(name: N): ObjectType<ObjectOf<N>, 
     validateEnums: (object) => validateEnums(schema, object),
     cloudletKeyJson,
     cloudletKeyJsonOfKey: (value) => cloudletKeyJson(withKey(value)),
+    referencedTypes: referencedTypes(schema),
+    references: (object, type) => referencesTo(schema, object, type),
   };
 }
 
