@@ -41,7 +41,9 @@ async function main(settings: Settings): Promise<void> {
     const died = Promise.race(
       system.processes.map(async (p) => {
         const { code, signal } = await p.exited;
-        throw new Error(`${p.name} ended with ${signal ?? `status ${code}`}: ${p.tail().at(-1) ?? ''}`);
+        throw new Error(
+          `${p.name} ended with ${signal ?? `status ${code}`}; see ${join(stateDir, `${p.name}.log`)}`,
+        );
       }),
     );
     const work = demonstrate(settings, system).then(() => {

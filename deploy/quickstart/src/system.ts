@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Launched, launch } from '@edgeplane/base';
 import { freePort } from './free-port.js';
@@ -54,8 +55,14 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     for (const process of [...processes].reverse()) await process.stop(60_000);
   };
   const run = async (program: string, name: string, args: readonly string[]) => {
-    const command = join(options.root, 'bin', program);
-    const child = launch({ name, command, args, cwd: stateDir, logFile: join(stateDir, `${name}.log`) });
+    const [command = '', ...rest] = [...TIED, join(options.root, 'bin', program), ...args];
+    const child = launch({
+      name,
+      command,
+      args: rest,
+      cwd: stateDir,
+      logFile: join(stateDir, `${name}.log`),
+    });
     processes.push(child);
     await child.ready;
     return child;
@@ -102,12 +109,18 @@ export async function startSystem(options: SystemOptions): Promise<System> {
 
 const MEANING = { podman: 'containers', qemu: 'virtual machines' } as const;
 
+/** util-linux; every Debian has it. */
+const SETPRIV = '/usr/bin/setpriv';
+/** Ties a program to this process: should this one be killed, the kernel tells the other to stop. */
+const TIED: readonly string[] = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'TERM'] : [];
+
 /** What an agent has found out about its host, as its log tells. */
 function canDo(agent: Launched, need: Site['needs'][number]): boolean {
   const record = agent
     .tail()
-    .map((line) => JSON.parse(line) as { msg?: string; containers?: boolean; vm?: boolean })
-    .find((line) => line.msg === 'Driver ready');
+    .filter((line) => line.includes('"msg":"Driver ready"'))
+    .map((line) => JSON.parse(line) as { containers?: boolean; vm?: boolean })
+    .at(-1);
   return (need === 'podman' ? record?.containers : record?.vm) === true;
 }
 
