@@ -1,6 +1,21 @@
+import { createLogger } from '@edgeplane/base';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isAudited, loggable } from './audit.js';
+import { AuditLog, isAudited, loggable } from './audit.js';
+
+test('the end of a failed call carries the error text, in a member of its own', () => {
+  const texts: string[] = [];
+  const logger = createLogger({ name: 'test', destination: { write: (text) => texts.push(text) } });
+  const audit = new AuditLog();
+  audit.start(logger, '/edgeproto.FlavorApi/CreateFlavor', 'peer', 'user', {})(new Error('no such thing'));
+  const end = texts[1] ?? '';
+  assert.is(end.match(/"msg":/g)?.length, 1);
+  const line = JSON.parse(end) as Record<string, unknown>;
+  assert.equal(
+    [line['msg'], line['id'], line['cmd'], line['result'], line['error']],
+    ['Audit end', 1, 'CreateFlavor', 'failure', 'no such thing'],
+  );
+});
 
 test('what is shown of a request: nothing unset, nothing secret, nothing endless', () => {
   assert.equal(
