@@ -85,6 +85,8 @@ class Workload {
   uncertain = 0;
   failed = 0;
   compacted = 0;
+  /** The revision up to which everything was watched, or listed where the watch had to start again. */
+  #position = 0;
   #writing: Promise<unknown> = Promise.resolve();
   #watching: Promise<unknown> = Promise.resolve();
 
@@ -108,10 +110,6 @@ class Workload {
   async #endWriting(): Promise<void> {
     this.#stopWriting.abort();
     await this.#writing;
-  }
-
-  get watched(): number {
-    return this.batches.at(-1)?.revision ?? 0;
   }
 
   async #write(): Promise<void> {
@@ -151,12 +149,14 @@ class Workload {
       try {
         for await (const batch of this.#store.watch(this.#prefix, after, this.#stop.signal)) {
           after = batch.revision;
+          this.#position = after;
           if (batch.events.length > 0) this.batches.push(batch);
         }
       } catch (error) {
         if (!isKind(error, storeErrors.COMPACTED)) throw error;
         this.compacted += 1;
         after = (await this.#store.list(this.#prefix)).revision;
+        this.#position = after;
       }
     }
   }
@@ -165,7 +165,7 @@ class Workload {
   async verify(gaps = false): Promise<void> {
     await this.#endWriting();
     const last = Math.max(...this.acked.values());
-    await eventually('the watch reaches the last write', () => this.watched >= last);
+    await eventually('the watch reaches the last write', () => this.#position >= last);
     await this.stop();
     const revisions = this.batches.map((b) => b.revision);
     assert.equal(
