@@ -8,6 +8,7 @@ import {
   credentials,
   Metadata,
   type ServiceError,
+  status,
 } from '@grpc/grpc-js';
 import { storeErrors } from './errors.js';
 import { refusal, verdictOf } from './etcd-errors.js';
@@ -106,9 +107,12 @@ export class EtcdCalls {
         const error = caught as ServiceError;
         if (this.closed.aborted) throw fail(storeErrors.STORE_CLOSED);
         const verdict = verdictOf(error);
-        last = `${endpoint.url}: ${error.details}`;
+        // Why a connection fails says more than that the time ran out while it was tried once more.
+        if (last === '' || error.code !== status.DEADLINE_EXCEEDED)
+          last = `${endpoint.url}: ${error.details}`;
         if (verdict === 'refused' && uncertain === undefined) throw refusal(this.name, error);
-        if (verdict !== 'unsent' && policy.repeat !== 'free') uncertain ??= last;
+        if (verdict !== 'unsent' && policy.repeat !== 'free')
+          uncertain ??= `${endpoint.url}: ${error.details}`;
         if (verdict === 'refused' || (uncertain !== undefined && policy.repeat === 'never')) {
           throw this.#gaveUp(uncertain, last);
         }
