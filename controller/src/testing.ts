@@ -144,7 +144,7 @@ export class TestController {
 
   /** Waits for a condition on what the controller shows. */
   async until(condition: () => Promise<boolean>, what: string): Promise<void> {
-    for (let i = 0; i < 2000; i++) {
+    for (let i = 0; i < 12_000; i++) {
       if (await condition()) return;
       await new Promise((resolve) => setTimeout(resolve, 5));
     }

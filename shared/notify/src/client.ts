@@ -59,7 +59,7 @@ export interface NotifyClientOptions {
 }
 
 /** Delay before reconnecting: full jitter, so that a restarted server is not met by everybody at once. */
-const BACKOFF = { base: 250, max: 10_000 };
+const BACKOFF = { base: 250, max: 3_000 };
 /** How long a stopping client waits for the server to end its side, milliseconds. */
 const FAREWELL_MS = 1000;
 
