@@ -43,13 +43,24 @@ export function fromServiceError(error: unknown): unknown {
   if (!isWireError(error)) return error;
   const status: StatusName = STATUS_NAMES[error.code] ?? 'UNKNOWN';
   const sent = error.metadata?.get(CODE_TRAILER)[0];
+  const text = status === 'UNAVAILABLE' ? explained(error.details) : error.details;
   const kind: ErrorKind = {
     code: typeof sent === 'string' ? sent : `REMOTE_${status}`,
     status,
-    template: error.details,
+    template: text,
     retryable: status === 'UNAVAILABLE' || status === 'RESOURCE_EXHAUSTED' || status === 'ABORTED',
   };
-  return new EdgeplaneError(kind, error.details, { cause: error });
+  return new EdgeplaneError(kind, text, { cause: error });
+}
+
+/** What the transport says when only one end speaks TLS, in words that tell so. */
+function explained(details: string): string {
+  return details
+    .replace(/Error: [^\n]*wrong version number[^\n]*\s*/, 'the server speaks plain text, not TLS ')
+    .replace(
+      /Failed to connect \([^)]*\)/,
+      'connected, but not answered in HTTP/2: does the server expect TLS?',
+    );
 }
 
 function isWireError(

@@ -86,7 +86,7 @@ test.after(() => rmSync(dir, { recursive: true }));
 const load = (name: string) => loadTls(join(dir, `${name}.crt`));
 const flavor = { fields: [], key: { name: 'f' }, ram: 0n, vcpus: 0n, disk: 0n };
 
-async function start(tls: TlsMaterial) {
+async function start(tls: TlsMaterial | undefined) {
   const seen: (PeerIdentity | undefined)[] = [];
   const server = new RpcServer({ logger: silentLogger, name: 'tls', tls });
   const answer = unary(async (_request: unknown, context) => {
@@ -102,14 +102,14 @@ async function start(tls: TlsMaterial) {
   return { server, seen, address: await server.listen('127.0.0.1:0') };
 }
 
-/** The answer, or the status of the failure. */
-async function call(address: string, tls: TlsMaterial | undefined): Promise<string> {
+/** The answer, or the status of the failure; its text with `text`. */
+async function call(address: string, tls: TlsMaterial | undefined, text = false): Promise<string> {
   const client = connect(FlavorApiClient, address, tls);
   try {
     return (await callUnary(client, 'createFlavor', flavor, { deadlineMs: 5000 })).message;
   } catch (error) {
     assert.instance(error, EdgeplaneError);
-    return (error as EdgeplaneError).status;
+    return text ? (error as EdgeplaneError).message : (error as EdgeplaneError).status;
   } finally {
     client.close();
   }
@@ -132,6 +132,15 @@ test('a client without a certificate, with one of another CA, or in plain text i
   assert.is(await call(t.address, { ...load('stranger'), ca }), 'UNAVAILABLE');
   assert.equal(t.seen, []);
   await t.server.stop();
+});
+
+test('when only one end speaks TLS, the error says so', async () => {
+  const secure = await start(load('server'));
+  assert.match(await call(secure.address, undefined, true), /does the server expect TLS\?/);
+  await secure.server.stop();
+  const plain = await start(undefined);
+  assert.match(await call(plain.address, load('agent'), true), /the server speaks plain text, not TLS/);
+  await plain.server.stop();
 });
 
 test('a server is trusted only with a certificate of the CA that names the host dialled', async () => {
