@@ -56,6 +56,8 @@ export interface ServiceOptions {
 }
 
 const DEFAULT_GRACE_MS = 5000;
+/** How long connections may take to close once no call is in progress, milliseconds. */
+const LINGER_MS = 1000;
 
 /**
  * A gRPC listener with health service and reflection. Add services, then listen (once or on several addresses), then
@@ -149,10 +151,15 @@ export class RpcServer {
       for (const call of this.#active) call.abort(new Error('the server is stopping'));
       force();
     });
-    await new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+    const closed = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
     while (this.#work.size > 0) {
       if ((await Promise.race([...this.#work, forced])) === 'forced') break;
     }
+    // A connection that broke before HTTP/2 began is never reported as closed; what is left then has no call to finish.
+    const linger = new Promise<void>((resolve) => {
+      closed.then(this.#clock.after(LINGER_MS, resolve));
+    });
+    await Promise.race([closed, linger, forced]);
     cancel();
     this.#server.forceShutdown();
   }

@@ -140,6 +140,7 @@ test('when only one end speaks TLS, the error says so', async () => {
   await secure.server.stop();
   const plain = await start(undefined);
   assert.match(await call(plain.address, load('agent'), true), /the server speaks plain text, not TLS/);
+  // It stops although a connection was none of HTTP/2.
   await plain.server.stop();
 });
 
