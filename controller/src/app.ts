@@ -24,6 +24,7 @@ import { controllerErrors } from './errors.js';
 import { type ControllerNotify, createNotify } from './notify/notify-server.js';
 import { Registry } from './registry.js';
 import { logStates } from './state-log.js';
+import { versionChain } from './upgrade/versions.js';
 
 /** Parts to replace, for tests and simulations. */
 export interface ControllerOverrides {
@@ -95,7 +96,11 @@ async function start(
 
   const store = overrides.store ?? (await openStore(config.store, { logger }));
   running.parts.push({ stop: async () => (overrides.store ? undefined : store.close()) });
-  if (!config.skipVersionCheck) await checkVersion(store, region, logger);
+  if (!config.skipVersionCheck) {
+    const { autoUpgrade, forceUpgrade: force } = config;
+    const chain = versionChain();
+    await checkVersion({ store, region, chain, autoUpgrade, force, logger, clock, random, signal });
+  }
 
   const sync = new CacheSync(store, String(region), { logger, clock, random });
   const caches = registerCaches(sync);

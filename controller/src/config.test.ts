@@ -19,6 +19,7 @@ test('flags of the reference, as its scripts give them', () => {
     ...['-log_dir', '/tmp', '-logtostderr', '-influxAddr', 'x', '-r', 'y', '-region', '2', '-autoUpgrade'],
   );
   assert.equal([config.store, config.region], ['etcd:http://127.0.0.1:30001', 2]);
+  assert.equal([config.autoUpgrade, config.forceUpgrade], [true, false]);
   assert.equal(config.timeouts, { create: 3000, update: 2000, delete: 2000 });
 });
 

@@ -19,6 +19,8 @@ export interface ControllerConfig {
   readonly imageRegistry: string;
   readonly timeouts: Timeouts;
   readonly skipVersionCheck: boolean;
+  readonly autoUpgrade: boolean;
+  readonly forceUpgrade: boolean;
 }
 
 /** Timeouts of `--short-timeouts`, milliseconds. */
@@ -56,6 +58,8 @@ export function parseConfig(
       ? SHORT_TIMEOUTS
       : { create: values.createTimeout, update: values.updateTimeout, delete: values.deleteTimeout },
     skipVersionCheck: values.skipVersionCheck,
+    autoUpgrade: values.autoUpgrade,
+    forceUpgrade: values.forceUpgrade,
   };
   return { config, debug: values.d !== '' };
 }

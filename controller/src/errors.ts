@@ -13,7 +13,19 @@ export const controllerErrors = defineErrors({
   INVALID_SETTING: ['INVALID_ARGUMENT', 'flag {flag}: {rule}, but got "{value}"'],
   VERSION_MISMATCH: [
     'FAILED_PRECONDITION',
-    "Running version doesn't match the version of etcd, data mode upgrade required",
+    "Running version doesn't match the version of etcd, data mode upgrade required: this controller's data is of version {current} ({currentHash}), {advice}",
+  ],
+  VERSION_UNKNOWN: [
+    'FAILED_PRECONDITION',
+    "Failed to ugprade data model: fromVersion {hash} doesn't exist: this controller knows versions up to {current} ({currentHash}); start the newer controller that wrote the data, or name another --store or --region",
+  ],
+  UPGRADE_FAILED: [
+    'FAILED_PRECONDITION',
+    'Failed to run {name}: Could not upgrade objects store entries, err: {key}: {reason}; correct or delete the entry, then start the controller with --auto-upgrade again',
+  ],
+  UPGRADE_CONTROLLERS: [
+    'FAILED_PRECONDITION',
+    'Data upgrade refused: controllers {addresses} are registered, still after {seconds} s, and may write data of the old version; stop them and start again, or give --force-upgrade if they do not run',
   ],
   STOPPING: ['UNAVAILABLE', 'the controller is stopping', 'retryable'],
 

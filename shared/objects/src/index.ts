@@ -5,7 +5,14 @@ export { type FieldMask, FULL_MASK, fieldMask, isFieldsMember, leafIds, shortNam
 export { matchesFilter } from './filter.js';
 export { CODECS, type KeyTypes, type MessageTypes } from './gen/codecs.js';
 export { ENUMS, MESSAGES, SERVICES } from './gen/schema.js';
-export { isJsonObject, type JsonObject, type JsonValue, parseJson, quoteJson } from './json-text.js';
+export {
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  parseJson,
+  quoteJson,
+  writeJson,
+} from './json-text.js';
 export { type AnyMessage, emptyMessage, enumSchema, messageSchema, normalize } from './message.js';
 export {
   type DecodeOptions,

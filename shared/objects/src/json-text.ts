@@ -43,3 +43,16 @@ export function parseJson(text: string): JsonValue {
 export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/**
+ * Compact JSON text of parsed JSON, spelt as stored data is; members keep their order unless `sortMembers` asks for that
+ * of their names.
+ */
+export function writeJson(value: JsonValue, options: { readonly sortMembers?: boolean } = {}): string {
+  if (typeof value === 'string') return quoteJson(value);
+  if (Array.isArray(value)) return `[${value.map((v: JsonValue) => writeJson(v, options)).join(',')}]`;
+  if (!isJsonObject(value)) return Object.is(value, -0) ? '-0' : String(value);
+  const members = Object.entries(value);
+  if (options.sortMembers) members.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return `{${members.map(([name, v]) => `${quoteJson(name)}:${writeJson(v, options)}`).join(',')}}`;
+}
