@@ -56,7 +56,7 @@ export function fromServiceError(error: unknown): unknown {
 /** What the transport says when only one end speaks TLS, in words that tell so. */
 function explained(details: string): string {
   return details
-    .replace(/Error: [^\n]*wrong version number[^\n]*\s*/, 'the server speaks plain text, not TLS ')
+    .replace(/Error: [^\n]*wrong version number[^\n]*\n?/, 'the server speaks plain text, not TLS')
     .replace(
       /Failed to connect \([^)]*\)/,
       'connected, but not answered in HTTP/2: does the server expect TLS?',
