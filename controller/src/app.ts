@@ -22,6 +22,7 @@ import { checkVersion } from './db/version-check.js';
 import { createTextFetcher, type TextFetcher } from './deploy/fetch-text.js';
 import { controllerErrors } from './errors.js';
 import { type ControllerNotify, createNotify } from './notify/notify-server.js';
+import { Peers } from './peers/peers.js';
 import { Registry } from './registry.js';
 import { logStates } from './state-log.js';
 import { versionChain } from './upgrade/versions.js';
@@ -113,6 +114,9 @@ async function start(
   running.parts.push({ stop: () => background.idle() });
 
   let ownAddress = config.externalApiAddr;
+  const controllers = caches.controllers;
+  const peers = new Peers({ controllers, ownAddress: () => ownAddress, tls, logger, clock });
+  running.parts.push(peers);
   const context: ControllerContext = {
     logger,
     clock,
@@ -121,6 +125,7 @@ async function start(
     sync,
     caches,
     registry,
+    peers,
     background,
     fetcher: overrides.fetcher ?? createTextFetcher(clock, signal),
     timeouts: overrides.timeouts ?? config.timeouts,
@@ -136,7 +141,7 @@ async function start(
   running.parts.push(notify.server);
   const api = new RpcServer({ logger, name: 'api', tls, clock });
   running.parts.push({ stop: () => api.stop() });
-  addApis(api, context, notify.nodes.table, tls);
+  addApis(api, context, notify.nodes.table);
 
   const apiAddress = await api.listen(config.apiAddr);
   ownAddress ||= apiAddress;

@@ -4,6 +4,7 @@ import type { Background } from './background.js';
 import type { Caches } from './caches.js';
 import type { Database } from './db/database.js';
 import type { TextFetcher } from './deploy/fetch-text.js';
+import type { Peers } from './peers/peers.js';
 import type { Registry } from './registry.js';
 
 /** How long an operation waits for an agent, milliseconds (controller spec section 8.8). */
@@ -22,6 +23,7 @@ export interface ControllerContext {
   readonly sync: CacheSync;
   readonly caches: Caches;
   readonly registry: Registry;
+  readonly peers: Peers;
   readonly background: Background;
   readonly fetcher: TextFetcher;
   readonly timeouts: Timeouts;

@@ -172,6 +172,14 @@ export const controllerErrors = defineErrors({
   APP_INST_UPDATE: ['UNIMPLEMENTED', 'Update app instance not supported yet'],
   APP_INST_BUSY: ['FAILED_PRECONDITION', 'AppInst busy, cannot delete'],
 
+  // Asking other controllers.
+  PEER_SILENT: [
+    'DEADLINE_EXCEEDED',
+    'controller {controller} did not answer {call} within {ms} ms',
+    'retryable',
+  ],
+  PEER_NOT_WAITED_FOR: ['CANCELLED', 'the answer of controller {controller} was no longer waited for'],
+
   // Waiting for an agent.
   AGENT_FAILED: ['ABORTED', 'Encountered failures: {errors}'],
   AGENT_TIMEOUT: ['DEADLINE_EXCEEDED', 'Timed out; expected state {wanted} but is {actual}'],

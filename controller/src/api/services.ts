@@ -11,7 +11,7 @@ import { FlavorApiService } from '@edgeplane/proto/edgeproto/flavor.js';
 import { NodeApiService } from '@edgeplane/proto/edgeproto/node.js';
 import { OperatorApiService } from '@edgeplane/proto/edgeproto/operator.js';
 import { CloudletRefsApiService } from '@edgeplane/proto/edgeproto/refs.js';
-import type { RpcServer, TlsMaterial } from '@edgeplane/rpc';
+import type { RpcServer } from '@edgeplane/rpc';
 import type { ControllerContext } from '../context.js';
 import { appApi } from './app.js';
 import { appInstApi } from './app-inst.js';
@@ -31,7 +31,6 @@ export function addApis(
   server: RpcServer,
   context: ControllerContext,
   nodes: ObjectTable<ObjectOf<'Node'>, KeyOf<'Node'>>,
-  tls: TlsMaterial | undefined,
 ): void {
   server.addService(DeveloperApiService, developerApi(context));
   server.addService(OperatorApiService, operatorApi(context));
@@ -44,5 +43,5 @@ export function addApis(
   server.addService(ClusterInstApiService, clusterInstApi(context));
   server.addService(AppInstApiService, appInstApi(context));
   server.addService(ControllerApiService, controllerApi(context));
-  server.addService(NodeApiService, nodeApi(context, nodes, tls));
+  server.addService(NodeApiService, nodeApi(context, nodes));
 }

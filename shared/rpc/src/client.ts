@@ -6,6 +6,7 @@ import type {
   ClientOptions,
   ClientReadableStream,
   ClientUnaryCall,
+  MethodDefinition,
   ServiceError,
 } from '@grpc/grpc-js';
 import { Metadata } from '@grpc/grpc-js';
@@ -61,7 +62,7 @@ type UnaryCall<Req, Res> = (
   request: Req,
   metadata: Metadata,
   options: Partial<CallOptions>,
-  callback: (error: ServiceError | null, response: Res) => void,
+  callback: (error: ServiceError | null, response?: Res) => void,
 ) => ClientUnaryCall;
 
 type StreamCall<Req, Res> = (
@@ -99,19 +100,8 @@ export function callUnary<C extends Client, M extends UnaryName<C>>(
   request: RequestOf<C[M]>,
   control: CallControl = {},
 ): Promise<ResponseOf<C[M]>> {
-  type Res = ResponseOf<C[M]>;
-  return new Promise<Res>((resolve, reject) => {
-    const invoke = client[method] as unknown as UnaryCall<RequestOf<C[M]>, Res>;
-    const metadata = control.metadata ?? new Metadata();
-    const call = invoke.call(client, request, metadata, callOptions(control), (error, response) => {
-      control.signal?.removeEventListener('abort', cancel);
-      if (error) reject(fromServiceError(error));
-      else resolve(response);
-    });
-    const cancel = () => call.cancel();
-    if (control.signal?.aborted) cancel();
-    else control.signal?.addEventListener('abort', cancel, { once: true });
-  });
+  const invoke = client[method] as unknown as UnaryCall<RequestOf<C[M]>, ResponseOf<C[M]>>;
+  return answerOf((...args) => invoke.apply(client, args), request, control);
 }
 
 /**
@@ -119,15 +109,74 @@ export function callUnary<C extends Client, M extends UnaryName<C>>(
  * asking for the next message holds the server back.
  * @throws EdgeplaneError out of the iteration, as {@link callUnary}.
  */
-export async function* callStream<C extends Client, M extends StreamName<C>>(
+export function callStream<C extends Client, M extends StreamName<C>>(
   client: C,
   method: M,
   request: RequestOf<C[M]>,
   control: CallControl = {},
 ): AsyncGenerator<ResponseOf<C[M]>, void, undefined> {
-  type Res = ResponseOf<C[M]>;
-  const invoke = client[method] as unknown as StreamCall<RequestOf<C[M]>, Res>;
-  const call = invoke.call(client, request, control.metadata ?? new Metadata(), callOptions(control));
+  const invoke = client[method] as unknown as StreamCall<RequestOf<C[M]>, ResponseOf<C[M]>>;
+  return messagesOf((...args) => invoke.apply(client, args), request, control);
+}
+
+/** {@link callUnary} for a method of a generated service definition; any client of the server will do. */
+export function callUnaryMethod<Req, Res>(
+  client: Client,
+  method: MethodDefinition<Req, Res>,
+  request: Req,
+  control: CallControl = {},
+): Promise<Res> {
+  const { path, requestSerialize, responseDeserialize } = method;
+  return answerOf<Req, Res>(
+    (...args) => client.makeUnaryRequest(path, requestSerialize, responseDeserialize, ...args),
+    request,
+    control,
+  );
+}
+
+/** {@link callStream} for a method of a generated service definition; any client of the server will do. */
+export function callStreamMethod<Req, Res>(
+  client: Client,
+  method: MethodDefinition<Req, Res>,
+  request: Req,
+  control: CallControl = {},
+): AsyncGenerator<Res, void, undefined> {
+  const { path, requestSerialize, responseDeserialize } = method;
+  return messagesOf<Req, Res>(
+    (message, metadata, options) =>
+      client.makeServerStreamRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        message,
+        metadata ?? new Metadata(),
+        options,
+      ),
+    request,
+    control,
+  );
+}
+
+function answerOf<Req, Res>(invoke: UnaryCall<Req, Res>, request: Req, control: CallControl): Promise<Res> {
+  return new Promise<Res>((resolve, reject) => {
+    const metadata = control.metadata ?? new Metadata();
+    const call = invoke(request, metadata, callOptions(control), (error, response) => {
+      control.signal?.removeEventListener('abort', cancel);
+      if (error) reject(fromServiceError(error));
+      else resolve(response as Res);
+    });
+    const cancel = () => call.cancel();
+    if (control.signal?.aborted) cancel();
+    else control.signal?.addEventListener('abort', cancel, { once: true });
+  });
+}
+
+async function* messagesOf<Req, Res>(
+  invoke: StreamCall<Req, Res>,
+  request: Req,
+  control: CallControl,
+): AsyncGenerator<Res, void, undefined> {
+  const call = invoke(request, control.metadata ?? new Metadata(), callOptions(control));
   // The cancel below may come back as an error event after the iteration has ended.
   call.on('error', () => undefined);
   const cancel = () => call.cancel();

@@ -1,0 +1,44 @@
+import type { CallControl } from '@edgeplane/rpc';
+import { callStreamMethod, callUnaryMethod } from '@edgeplane/rpc';
+import type { Client, MethodDefinition } from '@grpc/grpc-js';
+
+/**
+ * A question that controllers ask each other: a gRPC method that each of them serves, and what it answers here. Made by
+ * {@link unaryPeerCall} or {@link listPeerCall}, once, beside the handler of the method.
+ */
+export interface PeerCall<Req, Reply> {
+  /** Full method path, such as `/edgeproto.NodeApi/ShowNodeLocal`. */
+  readonly path: string;
+  /** Asks this controller itself. Should end when `signal` aborts; is not waited for beyond that. */
+  local(request: Req, signal: AbortSignal): Promise<Reply>;
+  /** Asks the controller that `client` is connected to. */
+  remote(client: Client, request: Req, control: CallControl): Promise<Reply>;
+}
+
+/** A question with one message as its answer. */
+export function unaryPeerCall<Req, Res>(
+  method: MethodDefinition<Req, Res>,
+  local: (request: Req, signal: AbortSignal) => Promise<Res>,
+): PeerCall<Req, Res> {
+  return {
+    path: method.path,
+    local,
+    remote: (client, request, control) => callUnaryMethod(client, method, request, control),
+  };
+}
+
+/** A question whose method streams its answer; the messages are gathered, all or none. */
+export function listPeerCall<Req, Res>(
+  method: MethodDefinition<Req, Res>,
+  local: (request: Req, signal: AbortSignal) => Promise<readonly Res[]>,
+): PeerCall<Req, readonly Res[]> {
+  return {
+    path: method.path,
+    local,
+    async remote(client, request, control) {
+      const messages: Res[] = [];
+      for await (const message of callStreamMethod(client, method, request, control)) messages.push(message);
+      return messages;
+    },
+  };
+}
