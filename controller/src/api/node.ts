@@ -19,8 +19,10 @@ export function nodeApi(
   context: ControllerContext,
   nodes: ObjectTable<Node, KeyOf<'Node'>>,
 ): ServiceHandlers<typeof NodeApiService> {
-  const showLocal = listPeerCall(NodeApiService.showNodeLocal, async (filter) =>
-    matching(OBJECTS.Node, nodes.values(), filter),
+  const showLocal = context.peers.serve(
+    listPeerCall(NodeApiService.showNodeLocal, async (filter) =>
+      matching(OBJECTS.Node, nodes.values(), filter),
+    ),
   );
   return {
     showNodeLocal: show(OBJECTS.Node, () => nodes.values()),

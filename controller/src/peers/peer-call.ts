@@ -15,6 +15,11 @@ export interface PeerCall<Req, Reply> {
   remote(client: Client, request: Req, control: CallControl): Promise<Reply>;
 }
 
+/** A question that this controller answers too: made by `Peers.serve`. */
+export interface ServedCall<Req, Reply> extends PeerCall<Req, Reply> {
+  readonly served: true;
+}
+
 /** A question with one message as its answer. */
 export function unaryPeerCall<Req, Res>(
   method: MethodDefinition<Req, Res>,

@@ -5,7 +5,7 @@ import type { CachedAt, ObjectCache } from '@edgeplane/store';
 import { controllerErrors } from '../errors.js';
 import { PeerConnections } from './connections.js';
 import { merge } from './merge.js';
-import type { PeerCall } from './peer-call.js';
+import type { PeerCall, ServedCall } from './peer-call.js';
 
 export interface PeersOptions {
   /** The registered controllers. */
@@ -34,6 +34,8 @@ export class Peers {
   readonly #connections: PeerConnections;
   /** Controllers that did not answer when last asked. */
   readonly #silent = new Set<string>();
+  /** Paths of the calls that this controller answers. */
+  readonly #served = new Set<string>();
   readonly #unsubscribe: () => void;
 
   constructor(options: PeersOptions) {
@@ -47,13 +49,20 @@ export class Peers {
     });
   }
 
+  /** Makes this controller one that answers `call`, and may ask it. Once per call, when the APIs are put together. */
+  serve<Req, Reply>(call: PeerCall<Req, Reply>): ServedCall<Req, Reply> {
+    if (this.#served.has(call.path)) throw new Error(`${call.path} is served already`);
+    this.#served.add(call.path);
+    return { ...call, served: true };
+  }
+
   /**
    * Asks every registered controller, and this one whether registered or not. Answers come as they arrive, exactly one
    * per controller, errors among them; the last comes no later than `deadlineMs` after the start, whatever a controller
    * does. Leaving the loop early ends what is in progress. Never throws.
    */
   askAll<Req, Reply>(
-    call: PeerCall<Req, Reply>,
+    call: ServedCall<Req, Reply>,
     request: Req,
     control: AskControl,
   ): AsyncIterable<PeerReply<Reply>> {
