@@ -20,6 +20,7 @@ import type { ControllerContext, Timeouts } from './context.js';
 import { Database } from './db/database.js';
 import { checkVersion } from './db/version-check.js';
 import { createTextFetcher, type TextFetcher } from './deploy/fetch-text.js';
+import { allowLocal, refuseLocal } from './deploy/local-addresses.js';
 import { controllerErrors } from './errors.js';
 import { type ControllerNotify, createNotify } from './notify/notify-server.js';
 import { Peers } from './peers/peers.js';
@@ -113,6 +114,7 @@ async function start(
   const background = new Background(logger, signal);
   running.parts.push({ stop: () => background.idle() });
 
+  const policy = config.allowLocalFetch ? allowLocal : refuseLocal;
   let ownAddress = config.externalApiAddr;
   const controllers = caches.controllers;
   const peers = new Peers({ controllers, ownAddress: () => ownAddress, tls, logger, clock });
@@ -127,7 +129,7 @@ async function start(
     registry,
     peers,
     background,
-    fetcher: overrides.fetcher ?? createTextFetcher(clock, signal),
+    fetcher: overrides.fetcher ?? createTextFetcher({ clock, signal, policy }),
     timeouts: overrides.timeouts ?? config.timeouts,
     rootDomain: config.rootDomain,
     imageRegistry: config.imageRegistry,

@@ -9,11 +9,12 @@ import { app, appKey, flavor, prepare } from './testing-data.js';
 const apps = suite<{ controller: TestController; server: Server; url: string }>('apps');
 
 apps.before(async (context) => {
-  context.controller = await TestController.start();
+  context.controller = await TestController.start({}, { allowLocalFetch: true });
   await prepare(context.controller);
   context.server = createServer((request, response) => {
     if (request.url === '/big') response.end('x'.repeat(1_000_000));
     else if (request.url === '/manifest') response.end('kind: Fetched');
+    else if (request.url === '/generate') response.end('kind: Generated');
     else response.writeHead(503).end();
   });
   await new Promise<void>((resolve) => context.server.listen(0, '127.0.0.1', resolve));
@@ -68,6 +69,125 @@ apps('manifests are fetched, within limits', async ({ controller, url }) => {
   assert.equal(await create('m3', '/big'), [
     `cannot get manifest from ${url}/big, the answer is larger than 524288 bytes`,
   ]);
+});
+
+apps('local addresses are not fetched from by default', async ({ url }) => {
+  const controller = await TestController.start();
+  await prepare(controller);
+  const why = '127.0.0.1 is local (loopback) and fetched from only with --allow-local-fetch';
+  for (const [change, text] of [
+    [{ deploymentManifest: `${url}/manifest` }, `cannot get manifest from ${url}/manifest, ${why}`],
+    [{ config: `${url}/config` }, `cannot get config from ${url}/config, ${why}`],
+    [{ configs: [{ kind: 'x', config: `${url}/c` }] }, `cannot get config from ${url}/c, ${why}`],
+    [{ deploymentGenerator: `${url}/generate` }, `post ${url}/generate failed, ${why}`],
+  ] as const) {
+    assert.equal(await controller.run('create', 'App', app('local', change)), [text]);
+  }
+  await controller.stop();
+});
+
+apps('a manifest of one’s own is never lost to a generator', async ({ controller, url }) => {
+  const pair = async (name: string) => {
+    const { deploymentManifest, deploymentGenerator } = await stored(controller, name);
+    return [deploymentManifest, deploymentGenerator];
+  };
+  const both = { deploymentManifest: 'kind: Own', deploymentGenerator: `${url}/generate` };
+  assert.equal(await controller.run('create', 'App', app('g1', both)), ['OK']);
+  assert.equal(await pair('g1'), ['kind: Own', '']);
+  const generator = { fields: ['17'], deploymentGenerator: `${url}/generate` };
+  assert.equal(await controller.run('update', 'App', app('g1', generator)), ['OK']);
+  assert.equal(await pair('g1'), ['kind: Generated', `${url}/generate`]);
+  assert.equal(await controller.run('update', 'App', app('g1', { ...both, fields: ['16'] })), ['OK']);
+  assert.equal(await pair('g1'), ['kind: Own', '']);
+  assert.equal(await controller.run('update', 'App', app('g1', { ...both, fields: ['16', '17'] })), ['OK']);
+  assert.equal(await pair('g1'), ['kind: Own', '']);
+  // Taken away, the manifest is made by default again.
+  assert.equal(await controller.run('update', 'App', app('g1', { fields: ['16'] })), ['OK']);
+  assert.is((await pair('g1'))[1], 'kubernetes-basic');
+});
+
+/** Updates of App `web`, each with what a create of the same is refused with. */
+const REFUSED: readonly (readonly [string[], object, string])[] = [
+  [['7'], { accessPorts: 'tcp' }, 'Invalid Access Ports format, expected proto:port but was tcp'],
+  [['7'], { accessPorts: 'tcp:0' }, 'Port 0 out of range'],
+  [['5'], { imageType: 44 }, 'invalid ImageType'],
+  [['20'], { delOpt: 9 }, 'invalid DelOpt'],
+  [['12'], { authPublicKey: 'x' }, 'failed to parse public key: ssh: no key found\n'],
+  [['15'], { deployment: 'foo' }, 'invalid deployment, must be one of [kubernetes vm helm docker]'],
+  [['15'], { deployment: 'vm' }, 'deployment is not valid for image type'],
+  [['5', '15', '4', '16', '17'], { imageType: 2 }, 'imagepath is required for imagetype IMAGE_TYPE_QCOW'],
+  [['5', '15', '16', '17'], { imageType: 0 }, 'unknown image type IMAGE_TYPE_UNKNOWN'],
+  [
+    ['4', '5', '15', '16', '17'],
+    { imageType: 2, imagePath: 'x', deployment: 'vm', deploymentManifest: 'x' },
+    "invalid deploymentment manifest only cloud-init script support, must start with '#cloud-config'",
+  ],
+  [
+    ['4', '5', '13', '15', '16', '17'],
+    { imageType: 2, imagePath: 'x', deployment: 'vm', deploymentManifest: '#cloud-config', command: 'x' },
+    'invalid deploymentment manifest both deploymentmanifest and command cannot be used together for VM based deployment',
+  ],
+  [['17'], { deploymentGenerator: 'magic' }, 'invalid deployment generator magic'],
+  [
+    ['16'],
+    { deploymentManifest: '---' },
+    'invalid deployment manifest, it has no YAML document with content',
+  ],
+  [['8'], { config: '- a' }, 'cannot unmarshal json/yaml config str, err expected a mapping, config `- a`'],
+  [['9.1'], { defaultFlavor: { name: '' } }, 'Specified flavor not found'],
+  [['9.1'], { defaultFlavor: { name: 'nosuch' } }, 'Specified flavor not found'],
+  [['18'], { androidPackageName: 'com.taken' }, 'AndroidPackageName: com.taken in use by another app'],
+];
+
+apps(
+  'an update is refused for all that a create is refused for, and changes nothing',
+  async ({ controller }) => {
+    const owner = app('owner', { androidPackageName: 'com.taken' });
+    assert.equal(await controller.run('create', 'App', owner), ['OK']);
+    const next = { ...owner, key: { ...appKey('owner'), version: '2.0' } };
+    assert.equal(await controller.run('create', 'App', next), ['OK'], 'versions of an App share its package');
+    assert.equal(await controller.run('create', 'App', app('strict')), ['OK']);
+    const before = await stored(controller, 'strict');
+    for (const [fields, change, text] of REFUSED) {
+      const rest = { imagePath: '', ...change };
+      assert.equal(await controller.run('update', 'App', app('strict', { ...rest, fields })), [text]);
+      assert.equal(await controller.run('create', 'App', app('other', rest)), [text]);
+    }
+    assert.equal(await stored(controller, 'strict'), before);
+    assert.equal(await controller.run('update', 'App', app('nosuch', { fields: ['13'] })), ['Key not found']);
+  },
+);
+
+apps('a fetch holds up no transaction; what changed meanwhile is kept', async () => {
+  let meanwhile = async () => {};
+  let fetches = 0;
+  const fetcher = {
+    get: async () => {
+      fetches++;
+      await meanwhile();
+      return 'kind: Fetched';
+    },
+    post: () => Promise.reject(new Error('not asked')),
+  };
+  const controller = await TestController.start({ fetcher });
+  try {
+    await prepare(controller);
+    meanwhile = async () => {
+      meanwhile = async () => {};
+      const other = app('web', { fields: ['13'], command: 'meanwhile' });
+      assert.equal(await controller.run('update', 'App', other), ['OK']);
+    };
+    const update = app('web', { fields: ['16'], deploymentManifest: 'https://h/m' });
+    assert.equal(await controller.run('update', 'App', update), ['OK']);
+    const after = await stored(controller);
+    assert.equal([after.deploymentManifest, after.command, fetches], ['kind: Fetched', 'meanwhile', 2]);
+    meanwhile = async () => {
+      assert.equal(await controller.run('delete', 'App', app('web')), ['OK']);
+    };
+    assert.equal(await controller.run('update', 'App', update), ['Key not found']);
+  } finally {
+    await controller.stop();
+  }
 });
 
 apps('concurrent updates of different fields are both kept', async ({ controller }) => {

@@ -17,6 +17,8 @@ export interface ControllerConfig {
   readonly tls: string;
   readonly rootDomain: string;
   readonly imageRegistry: string;
+  /** Whether URLs in Apps may lead to loopback and link-local addresses. */
+  readonly allowLocalFetch: boolean;
   readonly timeouts: Timeouts;
   readonly skipVersionCheck: boolean;
   readonly autoUpgrade: boolean;
@@ -54,6 +56,7 @@ export function parseConfig(
     tls: values.tls,
     rootDomain: values.rootDomain,
     imageRegistry: values.imageRegistry,
+    allowLocalFetch: values.allowLocalFetch,
     timeouts: values.shortTimeouts
       ? SHORT_TIMEOUTS
       : { create: values.createTimeout, update: values.updateTimeout, delete: values.deleteTimeout },

@@ -54,6 +54,11 @@ export const CONTROLLER_FLAGS = {
     default: 'registry.edge.internal',
     about: 'registry of the images of Apps that name no image path',
   },
+  allowLocalFetch: {
+    type: 'boolean',
+    default: 'false',
+    about: 'fetch manifests and configs from loopback and link-local addresses too, and ask generators there',
+  },
   createTimeout: { type: 'duration', default: '30m', about: 'how long a create waits for the agent' },
   updateTimeout: { type: 'duration', default: '20m', about: 'how long an update waits for the agent' },
   deleteTimeout: { type: 'duration', default: '20m', about: 'how long a delete waits for the agent' },

@@ -5,8 +5,9 @@ import type { ServiceHandlers } from '@edgeplane/rpc';
 import { storeErrors } from '@edgeplane/store';
 import type { ControllerContext } from '../context.js';
 import type { Tx } from '../db/tx.js';
-import { checkApp, checkVmManifest } from '../deploy/app-checks.js';
+import { checkApp } from '../deploy/app-checks.js';
 import { fillInApp } from '../deploy/app-fill-in.js';
+import type { Given } from '../deploy/app-manifest.js';
 import { controllerErrors } from '../errors.js';
 import { deleteApp } from '../operations/delete-app.js';
 import { applyUpdate, forCreate, mutation, showCache } from './handlers.js';
@@ -15,6 +16,8 @@ const TYPE = OBJECTS.App;
 /** Field ids. */
 const MANIFEST = '16';
 const GENERATOR = '17';
+/** Each lost one is an update of the same App that somebody else got through. */
+const MAX_ATTEMPTS = 64;
 
 /** Apps (controller spec section 11). */
 export function appApi(context: ControllerContext): ServiceHandlers<typeof AppApiService> {
@@ -27,7 +30,11 @@ export function appApi(context: ControllerContext): ServiceHandlers<typeof AppAp
 }
 
 async function create(context: ControllerContext, request: App): Promise<void> {
-  const app = await complete(context, forCreate(TYPE, request));
+  const given = {
+    manifest: request.deploymentManifest !== '',
+    generator: request.deploymentGenerator !== '',
+  };
+  const app = await complete(context, forCreate(TYPE, request), given);
   await context.db.create(TYPE, app, (tx) => requireFlavor(tx, app));
 }
 
@@ -36,15 +43,17 @@ async function create(context: ControllerContext, request: App): Promise<void> {
  * over when the App was changed meanwhile. AppInsts are not touched.
  */
 async function update(context: ControllerContext, request: App): Promise<void> {
-  const { db, fetcher, imageRegistry } = context;
   const key = TYPE.key(request);
-  for (let stored = await read(context, key); ; ) {
-    const merged = checkApp(withOwnManifest(applyUpdate(TYPE, stored, request), request));
-    const filled = await fillInApp(merged, { fetcher, imageRegistry });
-    checkVmManifest(filled);
-    refuseAndroidConflict(context, filled);
+  const mask = TYPE.mask(request.fields);
+  const given = {
+    manifest: mask.covers(MANIFEST) && request.deploymentManifest !== '',
+    generator: mask.covers(GENERATOR) && request.deploymentGenerator !== '',
+  };
+  let stored = await read(context, key);
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const filled = await complete(context, applyUpdate(TYPE, stored, request), given);
     const before = TYPE.toStored(stored);
-    const { value: changed } = await db.commit(async (tx) => {
+    const { value: changed } = await context.db.commit(async (tx) => {
       const now = await tx.get(TYPE, key);
       if (!now) throw fail(storeErrors.KEY_NOT_FOUND);
       if (TYPE.toStored(now) !== before) return now;
@@ -55,22 +64,15 @@ async function update(context: ControllerContext, request: App): Promise<void> {
     if (!changed) return;
     stored = changed;
   }
+  throw fail(storeErrors.TXN_CONFLICT, { attempts: MAX_ATTEMPTS });
 }
 
-/** Checks, completes and checks again what was completed. */
-async function complete(context: ControllerContext, request: App): Promise<App> {
+/** Checks an App, completes it, and checks what came of it; the same for new Apps and changed ones. */
+async function complete(context: ControllerContext, app: App, given: Given): Promise<App> {
   const { fetcher, imageRegistry } = context;
-  const app = await fillInApp(checkApp(request), { fetcher, imageRegistry });
-  checkVmManifest(app);
-  refuseAndroidConflict(context, app);
-  return app;
-}
-
-/** A manifest given in an update counts, even where an earlier one was generated. */
-function withOwnManifest(merged: App, request: App): App {
-  const mask = TYPE.mask(request.fields);
-  const own = mask.covers(MANIFEST) && !mask.covers(GENERATOR) && request.deploymentManifest !== '';
-  return own ? { ...merged, deploymentGenerator: '' } : merged;
+  const filled = await fillInApp(checkApp(app), given, { fetcher, imageRegistry });
+  refuseAndroidConflict(context, filled);
+  return filled;
 }
 
 async function read({ db }: ControllerContext, key: Parameters<typeof TYPE.keyJson>[0]): Promise<App> {

@@ -4,6 +4,7 @@ import { type App, ImageType } from '@edgeplane/proto/edgeproto/app.js';
 import { controllerErrors } from '../errors.js';
 import { DEPLOYMENT_TYPES } from '../names.js';
 import { parseAccessPorts } from './access-ports.js';
+import { checkManifest } from './manifest.js';
 import { checkPublicKey } from './public-key.js';
 
 const VALID_PAIRS: readonly (readonly [ImageType, string])[] = [
@@ -43,9 +44,16 @@ function defaultDeployment(imageType: ImageType): string {
   }
 }
 
-/** Checks the manifest of a vm App, which is a cloud-init document (step 6). */
-export function checkVmManifest(app: App): void {
-  if (app.deployment !== 'vm' || app.deploymentManifest === '') return;
+/**
+ * Checks a manifest as what its deployment takes it for: a cloud-init document (controller spec section 11.1, step 6) or
+ * Kubernetes objects.
+ * @throws EdgeplaneError APP_VM_COMMAND, APP_VM_MANIFEST, MANIFEST_SYNTAX, MANIFEST_EMPTY
+ */
+export function checkManifestOf(app: App): void {
+  const { deployment, deploymentManifest: manifest } = app;
+  if (manifest === '') return;
+  if (deployment === 'kubernetes') checkManifest(manifest);
+  if (deployment !== 'vm') return;
   if (app.command !== '') throw fail(controllerErrors.APP_VM_COMMAND);
-  if (!app.deploymentManifest.startsWith('#cloud-config')) throw fail(controllerErrors.APP_VM_MANIFEST);
+  if (!manifest.startsWith('#cloud-config')) throw fail(controllerErrors.APP_VM_MANIFEST);
 }

@@ -1,6 +1,6 @@
 import { LProto } from '@edgeplane/proto/dme/appcommon.js';
 import type { AppKey } from '@edgeplane/proto/edgeproto/app.js';
-import { stringify } from 'yaml';
+import { Scalar, stringify } from 'yaml';
 import { parseAccessPorts, protoName } from './access-ports.js';
 import { dnsName, kubernetesName } from './sanitize.js';
 
@@ -91,6 +91,12 @@ function transport(proto: LProto): 'TCP' | 'UDP' {
   return proto === LProto.L_PROTO_UDP ? 'UDP' : 'TCP';
 }
 
-function words(command: string): string[] {
-  return command.split(' ').filter((word) => word !== '');
+/** The words between single blanks, as they are: nothing is unquoted, and two blanks have an empty word between them. */
+function words(command: string): Scalar[] {
+  if (command === '') return [];
+  return command.split(' ').map((word) => {
+    const scalar = new Scalar(word);
+    scalar.type = Scalar.QUOTE_DOUBLE;
+    return scalar;
+  });
 }

@@ -1,6 +1,6 @@
 import { LProto } from '@edgeplane/proto/dme/appcommon.js';
-import { parseAllDocuments } from 'yaml';
 import { protoName } from './access-ports.js';
+import { asNode, type ManifestNode, manifestObjects, nodeAt, nodesAt } from './manifest.js';
 
 interface ServicePort {
   readonly service: string;
@@ -10,11 +10,13 @@ interface ServicePort {
 
 /**
  * Finds the Kubernetes Service that serves a port of an App (controller spec section 14.3); its name with a dot is the
- * prefix of the port's FQDN. HTTP ports are reached by path and have none. Documents that are no Service, or cannot be
- * read, are passed over.
+ * prefix of the port's FQDN. Services of every type count, the first of the manifests first. HTTP ports are reached by
+ * path and have none. Objects of other kinds, and documents that cannot be read, are passed over.
  */
-export function servicePrefixes(manifest: string): (proto: LProto, internalPort: number) => string {
-  const ports = servicePorts(manifest);
+export function servicePrefixes(
+  manifests: readonly string[],
+): (proto: LProto, internalPort: number) => string {
+  const ports = servicePorts(manifests.flatMap(manifestObjects));
   return (proto, internalPort) => {
     if (proto === LProto.L_PROTO_HTTP) return '';
     const found = ports.find((p) => p.protocol === protoName(proto) && p.target === internalPort);
@@ -22,36 +24,32 @@ export function servicePrefixes(manifest: string): (proto: LProto, internalPort:
   };
 }
 
-function servicePorts(manifest: string): ServicePort[] {
-  const documents = parseAllDocuments(manifest);
-  if (!Array.isArray(documents)) return [];
-  return documents.flatMap((document) => {
-    if (document.errors.length > 0) return [];
-    const object = asRecord(safely(() => document.toJS({ maxAliasCount: 100 })));
-    const service = asRecord(object['metadata'])['name'];
-    const ports = asRecord(object['spec'])['ports'];
-    if (object['kind'] !== 'Service' || typeof service !== 'string' || !Array.isArray(ports)) return [];
-    return ports.map((entry) => {
-      const port = asRecord(entry);
-      const protocol = typeof port['protocol'] === 'string' ? port['protocol'] : 'TCP';
+function servicePorts(objects: readonly ManifestNode[]): ServicePort[] {
+  const named = namedPorts(objects);
+  return objects.flatMap((object) => {
+    const service = nodeAt(object, 'metadata')['name'];
+    if (object['kind'] !== 'Service' || typeof service !== 'string') return [];
+    return nodesAt(nodeAt(object, 'spec'), 'ports').map((port) => {
+      // Kubernetes' own defaults.
+      const protocol = protocolOf(port);
       const target = port['targetPort'] ?? port['port'];
-      return {
-        service,
-        protocol: protocol.toLowerCase(),
-        target: typeof target === 'number' ? target : Number.NaN,
-      };
+      const number = typeof target === 'string' ? named.get(`${protocol} ${target}`) : target;
+      return { service, protocol, target: typeof number === 'number' ? number : Number.NaN };
     });
   });
 }
 
-function asRecord(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+/** Ports that containers give a name, by protocol and name: a Service may refer to them so. */
+function namedPorts(objects: readonly ManifestNode[]): ReadonlyMap<string, unknown> {
+  const ports = objects
+    .map((object) => nodeAt(object, 'spec'))
+    .flatMap((spec) => [spec, nodeAt(spec, 'template', 'spec')])
+    .flatMap((pod) => nodesAt(pod, 'containers'))
+    .flatMap((container) => nodesAt(asNode(container), 'ports'));
+  return new Map(ports.map((port) => [`${protocolOf(port)} ${port['name']}`, port['containerPort']]));
 }
 
-function safely(read: () => unknown): unknown {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
+function protocolOf(port: ManifestNode): string {
+  const { protocol } = port;
+  return typeof protocol === 'string' ? protocol.toLowerCase() : 'tcp';
 }

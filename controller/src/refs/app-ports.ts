@@ -2,6 +2,7 @@ import { type AppPort, LProto } from '@edgeplane/proto/dme/appcommon.js';
 import type { App } from '@edgeplane/proto/edgeproto/app.js';
 import type { AppInstKey } from '@edgeplane/proto/edgeproto/app_inst.js';
 import { type AccessPort, parseAccessPorts } from '../deploy/access-ports.js';
+import { configTexts } from '../deploy/app-configs.js';
 import { appFqdn, dedicatedFqdn, httpPath, sharedFqdn } from '../deploy/fqdn.js';
 import { servicePrefixes } from '../deploy/service-prefixes.js';
 import { HTTP_PORT, type PortUse, protocolBit, reservePort } from './ports.js';
@@ -69,7 +70,7 @@ function accessPorts(app: App): AccessPort[] {
 
 function withPrefixes(ports: AppPort[], app: App): AppPort[] {
   if (app.deployment !== 'kubernetes' || ports.length === 0) return ports;
-  const prefixOf = servicePrefixes(app.deploymentManifest);
+  const prefixOf = servicePrefixes([app.deploymentManifest, ...configTexts(app.configs, 'k8s-manifest')]);
   return ports.map((p) => ({ ...p, fqdnPrefix: prefixOf(p.proto, p.internalPort) }));
 }
 

@@ -96,6 +96,23 @@ test('variables go into every container of a manifest, and replace those of the 
   assert.equal(initContainers?.[0]?.env, added);
 });
 
+test('the Kubernetes manifests among the configs are added, with the variables', () => {
+  const pod = (name: string) =>
+    `kind: Pod\nmetadata: { name: ${name} }\nspec: { containers: [{ image: ${name} }] }\n`;
+  const configs = [
+    { kind: 'k8s-manifest', config: `${pod('more')}---\n${pod('most')}` },
+    ...env('- { name: A, value: x }'),
+    { kind: 'k8s-manifest', config: '' },
+  ];
+  const kube = request({ deployment: 'kubernetes', deploymentManifest: pod('own'), configs });
+  const plan = planContainers(kube, CLUSTER, SETTINGS);
+  assert.equal(plan.images, ['own', 'more', 'most']);
+  assert.is(plan.type, 'kube');
+  if (plan.type !== 'kube') return;
+  assert.is(parseAllDocuments(plan.yaml).length, 3);
+  assert.is(plan.yaml.split('value: x').length - 1, 3);
+});
+
 test('images are renamed to what local storage calls them', () => {
   const changed = changeManifest(MANIFEST, { env: [], images: new Map([['reg/a:1', 'sha256:abc']]) });
   assert.equal(manifestImages(changed), ['sha256:abc', 'reg/b:1', 'init:1']);

@@ -36,7 +36,7 @@ export function networkName(clusterName: string, clusterKeyJson: string): string
 
 /**
  * The containers of an AppInst of deployment `docker` or `kubernetes`. The flavor bounds memory (MB) and CPUs; the
- * environment of the App's configs goes into every container.
+ * environment of the App's configs goes into every container, and their Kubernetes manifests are added to the App's.
  * @throws EdgeplaneError naming what of the App or flavor cannot be.
  */
 export function planContainers(
@@ -62,7 +62,11 @@ export function planContainers(
   };
   const env = readEnvVars(app.configs);
   if (app.deployment === 'kubernetes') {
-    const yaml = changeManifest(app.deploymentManifest, { env, images: new Map() });
+    const more = app.configs.filter(({ kind }) => kind === 'k8s-manifest').map(({ config }) => config);
+    const changed = [app.deploymentManifest, ...more].map((text) =>
+      changeManifest(text, { env, images: new Map() }),
+    );
+    const yaml = changed.filter((text) => text !== '').join('---\n');
     return { ...base, type: 'kube', yaml, images: manifestImages(yaml) };
   }
   const values = env.map(({ name, value, valueFrom }) => {

@@ -78,9 +78,13 @@ export interface AppKey {
 
 /** One customisation handed to the deployment. */
 export interface ConfigFile {
-  /** What it is for, such as envVarsYaml or hemlCustomizationYaml. */
+  /**
+   * What it is for. envVarsYaml: a list of Kubernetes EnvVar, for every container. k8s-manifest: Kubernetes objects that
+   * are deployed along with the manifest. helm-values or hemlCustomizationYaml: values of a chart. deploygen-config: what
+   * a remote generator is told. Other kinds are carried.
+   */
   kind: string;
-  /** The text itself. */
+  /** The text itself, or a URL it is fetched from once. */
   config: string;
 }
 
@@ -122,9 +126,15 @@ export interface App {
   annotations: string;
   /** One of kubernetes, vm, helm, docker; derived from image_type when empty. */
   deployment: string;
-  /** Manifest text, or a URL it is fetched from once; for vm a cloud-init document. */
+  /**
+   * Manifest text, or a URL it is fetched from once; for vm a cloud-init document. One that is given always counts, also
+   * over a generator.
+   */
   deploymentManifest: string;
-  /** Name or URL of the generator of the manifest. */
+  /**
+   * Name or URL of the generator that made the manifest, and makes it again when the App changes; empty when the manifest
+   * was given.
+   */
   deploymentGenerator: string;
   /** Android package of the client; one App name may own it. */
   androidPackageName: string;

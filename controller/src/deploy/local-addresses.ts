@@ -1,0 +1,68 @@
+import { type LookupAddress, lookup as systemLookup } from 'node:dns';
+import { BlockList, isIP, type LookupFunction } from 'node:net';
+
+/** Addresses that only this machine, its link or its cloud's host answers, by what they are. */
+const LOCAL: readonly (readonly [kind: string, ...(readonly [network: string, bits: number][])])[] = [
+  ['loopback', ['127.0.0.0', 8], ['::1', 128]],
+  ['unspecified', ['0.0.0.0', 8], ['::', 96]],
+  ['link-local', ['169.254.0.0', 16], ['fe80::', 10]],
+  // Where clouds tell a machine its credentials, outside of the link-local range.
+  ['cloud metadata', ['fd00:ec2::254', 128], ['100.100.100.200', 32], ['192.0.0.192', 32]],
+];
+
+const LISTS = LOCAL.map(([kind, ...networks]) => {
+  const list = new BlockList();
+  for (const [network, bits] of networks) {
+    list.addSubnet(network, bits, network.includes(':') ? 'ipv6' : 'ipv4');
+  }
+  return { kind, list };
+});
+
+/** Says what an address is that must not be fetched from; undefined for the others. */
+export type AddressPolicy = (address: string) => string | undefined;
+
+/** Refuses local addresses. An IPv4 address inside an IPv6 one counts as itself. */
+export const refuseLocal: AddressPolicy = (address) => {
+  const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+  return LISTS.find(({ list }) => list.check(address, family))?.kind;
+};
+
+/** Refuses none. */
+export const allowLocal: AddressPolicy = () => undefined;
+
+/** @throws Error when `address`, which is that of `host`, must not be fetched from */
+export function checkAddress(policy: AddressPolicy, host: string, address: string): void {
+  const kind = policy(address);
+  if (kind === undefined) return;
+  const what = host === address ? host : `${host} at ${address}`;
+  throw new Error(`${what} is local (${kind}) and fetched from only with --allow-local-fetch`);
+}
+
+/**
+ * Resolves host names to addresses that a policy allows. It is the lookup of the connection itself, so that what was
+ * checked is what is connected to, whatever the name server says next.
+ */
+export function guardedLookup(
+  policy: AddressPolicy,
+  lookup: LookupFunction = systemLookup as LookupFunction,
+): LookupFunction {
+  return (host, options, callback) => {
+    lookup(host, { ...options, all: true }, (error, found) => {
+      if (error) return callback(error, '', 0);
+      const all = found as LookupAddress[];
+      const [first, ...others] = all.filter(({ address }) => policy(address) === undefined);
+      if (!first) return callback(refusal(policy, host, all), '', 0);
+      if (options.all) callback(null, [first, ...others]);
+      else callback(null, first.address, first.family);
+    });
+  };
+}
+
+function refusal(policy: AddressPolicy, host: string, [found]: readonly LookupAddress[]): Error {
+  try {
+    if (found) checkAddress(policy, host, found.address);
+  } catch (error) {
+    return error as Error;
+  }
+  return new Error(`${host} has no address`);
+}
