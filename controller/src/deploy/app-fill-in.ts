@@ -34,6 +34,8 @@ function defaultImagePath(app: App, registry: string): string {
   if (app.imageType === ImageType.IMAGE_TYPE_QCOW) throw fail(controllerErrors.APP_IMAGE_PATH);
   const developer = dockerName(app.key?.developerKey?.name ?? '');
   const path = `${registry}/${developer}/images/${dockerName(app.key?.name ?? '')}`;
-  if (app.imageType === ImageType.IMAGE_TYPE_DOCKER) return `${path}:${dockerName(app.key?.version ?? '')}`;
-  return app.deployment === 'helm' ? path : 'qcow path not determined yet';
+  // What is left are charts, which name no version.
+  return app.imageType === ImageType.IMAGE_TYPE_DOCKER
+    ? `${path}:${dockerName(app.key?.version ?? '')}`
+    : path;
 }

@@ -99,6 +99,25 @@ test('without ports and command there is only a Deployment', () => {
   ]);
 });
 
+test('protocols are the same in any case', () => {
+  const manifest = (accessPorts: string) =>
+    generateManifest({ key: key('a'), imagePath: 'i', command: '', accessPorts });
+  assert.is(manifest('TCP:80,Http:443,UDP:9'), manifest('tcp:80,http:443,udp:9'));
+});
+
+test('two blanks in a command have an empty word between them', () => {
+  const manifest = generateManifest({
+    key: key('a'),
+    imagePath: 'i',
+    command: 'run  "a b"',
+    accessPorts: '',
+  });
+  assert.match(
+    manifest,
+    '        command:\n        - "run"\n        - ""\n        - "\\"a"\n        - "b\\""\n',
+  );
+});
+
 test('no text changes the structure', () => {
   fc.assert(
     fc.property(fc.string(), fc.string({ unit: 'binary' }), (imagePath, command) => {
