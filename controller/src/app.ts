@@ -12,6 +12,8 @@ import {
 } from '@edgeplane/base';
 import { loadTls, RpcServer, type TlsMaterial } from '@edgeplane/rpc';
 import { CacheSync, openStore, type Store } from '@edgeplane/store';
+import { accessGuard, accessResources } from './access/guard.js';
+import { loadPolicy } from './access/policy-file.js';
 import { addApis } from './api/services.js';
 import { Background } from './background.js';
 import { registerCaches } from './caches.js';
@@ -94,6 +96,7 @@ async function start(
   const { region } = config;
   const { signal } = running.stopping;
   const tls: TlsMaterial | undefined = config.tls === '' ? undefined : loadTls(config.tls);
+  const grants = config.accessPolicy === '' ? undefined : loadPolicy(config.accessPolicy, accessResources());
   logger.info({ region, store: overrides.store?.kind ?? config.store }, 'Start up');
 
   const store = overrides.store ?? (await openStore(config.store, { logger }));
@@ -141,7 +144,8 @@ async function start(
 
   const notify: ControllerNotify = createNotify(context, clock, tls);
   running.parts.push(notify.server);
-  const api = new RpcServer({ logger, name: 'api', tls, clock });
+  const authorize = grants && accessGuard(grants, tls);
+  const api = new RpcServer({ logger, name: 'api', tls, clock, authorize });
   running.parts.push({ stop: () => api.stop() });
   addApis(api, context, notify.nodes.table);
 

@@ -15,6 +15,8 @@ export interface ControllerConfig {
   readonly notifyAddr: string;
   /** Certificate file; empty means plain text. */
   readonly tls: string;
+  /** File; empty means that whoever can connect may do everything. */
+  readonly accessPolicy: string;
   readonly rootDomain: string;
   readonly imageRegistry: string;
   /** Whether URLs in Apps may lead to loopback and link-local addresses. */
@@ -47,6 +49,7 @@ export function parseConfig(
   for (const name of ['createTimeout', 'updateTimeout', 'deleteTimeout'] as const) {
     if (!(values[name] > 0)) throw invalid(`--${kebab(name)}`, 'must be more than 0', String(values[name]));
   }
+  if (values.accessPolicy !== '' && values.tls === '') throw fail(controllerErrors.ACCESS_POLICY_NEEDS_TLS);
   const config: ControllerConfig = {
     store: storeSpec(values.store, given.has('etcdUrls') ? values.etcdUrls : undefined, cwd),
     region: values.region,
@@ -54,6 +57,7 @@ export function parseConfig(
     externalApiAddr: values.externalApiAddr,
     notifyAddr: values.notifyAddr,
     tls: values.tls,
+    accessPolicy: values.accessPolicy,
     rootDomain: values.rootDomain,
     imageRegistry: values.imageRegistry,
     allowLocalFetch: values.allowLocalFetch,

@@ -11,6 +11,13 @@ export const controllerErrors = defineErrors({
     'flag --local-etcd is not supported: use --store lmdb:<dir> for a store without a server, or --store etcd:<urls>',
   ],
   INVALID_SETTING: ['INVALID_ARGUMENT', 'flag {flag}: {rule}, but got "{value}"'],
+  ACCESS_POLICY_UNREADABLE: ['INVALID_ARGUMENT', 'cannot read access policy {file}: {reason}'],
+  ACCESS_POLICY_INVALID: ['INVALID_ARGUMENT', 'access policy {file}: {place} {rule}, but got {value}'],
+  ACCESS_POLICY_NEEDS_TLS: [
+    'INVALID_ARGUMENT',
+    'flag --access-policy: needs --tls, because callers are known by their certificates',
+  ],
+  ACCESS_DENIED: ['PERMISSION_DENIED', '{who} has no grant for {action} on {resource}{org}'],
   VERSION_MISMATCH: [
     'FAILED_PRECONDITION',
     "Running version doesn't match the version of etcd, data mode upgrade required: this controller's data is of version {current} ({currentHash}), {advice}",

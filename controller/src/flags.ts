@@ -44,6 +44,12 @@ export const CONTROLLER_FLAGS = {
     default: '',
     about: 'certificate file <dir>/<name>.crt, with <name>.key and mex-ca.crt beside it; empty is plain text',
   },
+  accessPolicy: {
+    type: 'string',
+    default: '',
+    about:
+      'file that says which certificates may do what (docs/access.md); empty: every certificate of the CA may do everything',
+  },
   rootDomain: {
     type: 'string',
     default: 'edge.internal',

@@ -15,11 +15,19 @@ export interface HandlerEnvironment {
   readonly logger: Logger;
   /** Undefined for services that are not audited. */
   readonly audit: AuditLog | undefined;
+  /** Passed before every handler. */
+  readonly authorize: Authorize | undefined;
   /** Calls in progress, aborted when the server stops by force. */
   readonly active: Set<AbortController>;
   /** Remembers work in progress until it ends. */
   track(work: Promise<void>): void;
 }
+
+/**
+ * Refuses a call that its caller must not make, by throwing an EdgeplaneError; `request` is undefined where there is not
+ * one request.
+ */
+export type Authorize = (context: RpcContext, request: unknown) => void;
 
 const BIND = Symbol('edgeplane.rpc.bind');
 
@@ -124,6 +132,7 @@ async function run<T>(
   const audited = environment.audit && isAudited(context.path) ? environment.audit : undefined;
   const ended = audited?.start(environment.logger, context.path, context.peer, user, request);
   try {
+    environment.authorize?.(context, request);
     const value = await work(context);
     ended?.();
     return { ok: true, value };

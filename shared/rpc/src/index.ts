@@ -16,6 +16,7 @@ export {
 export { type PeerIdentity, peerIdentity, type RpcContext } from './context.js';
 export { rpcErrors } from './errors.js';
 export {
+  type Authorize,
   type BidiStreamFunction,
   bidiStream,
   type Send,
@@ -34,4 +35,10 @@ export {
 export { coreDescriptorSet } from './reflection.js';
 export { RpcServer, type RpcServerOptions, type ServiceHandlers, type ServiceOptions } from './server.js';
 export { fromServiceError, toServiceError, type WireError } from './service-error.js';
-export { clientCredentials, loadTls, serverCredentials, type TlsMaterial } from './tls.js';
+export {
+  certificateFingerprint,
+  clientCredentials,
+  loadTls,
+  serverCredentials,
+  type TlsMaterial,
+} from './tls.js';

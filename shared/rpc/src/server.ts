@@ -11,7 +11,7 @@ import {
 import { formatAddress, parseAddress } from './address.js';
 import { AuditLog } from './audit.js';
 import { rpcErrors } from './errors.js';
-import { bindHandler, type HandlerEnvironment } from './handler.js';
+import { type Authorize, bindHandler, type HandlerEnvironment } from './handler.js';
 import { Health } from './health.js';
 import { channelOptions, type TransportOptions } from './options.js';
 import { addReflection, coreDescriptorSet } from './reflection.js';
@@ -26,6 +26,8 @@ export interface RpcServerOptions extends TransportOptions {
   readonly tls?: TlsMaterial | undefined;
   /** Where audit ids come from; one per server by default. */
   readonly audit?: AuditLog;
+  /** Refuses calls, after their start is audited; default none. Health and reflection are open. */
+  readonly authorize?: Authorize | undefined;
   /** FileDescriptorSets for reflection; default the core APIs. */
   readonly descriptorSets?: readonly Uint8Array[];
   readonly clock?: Clock;
@@ -96,6 +98,7 @@ export class RpcServer {
     const environment: HandlerEnvironment = {
       logger: this.#logger,
       audit: options.audit === false ? undefined : this.#audit,
+      authorize: this.#options.authorize,
       active: this.#active,
       track: (work) => this.#track(work),
     };

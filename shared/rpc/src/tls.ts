@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fail, messageOf } from '@edgeplane/base';
@@ -33,6 +34,11 @@ function read(what: string, path: string): Buffer {
   } catch (error) {
     throw fail(rpcErrors.TLS_FILE_UNREADABLE, { what, path, reason: messageOf(error) }, { cause: error });
   }
+}
+
+/** SHA-256 of the certificate, as in `PeerIdentity`. */
+export function certificateFingerprint({ cert }: TlsMaterial): string {
+  return new X509Certificate(cert).fingerprint256;
 }
 
 /** Mutual TLS: a client without a certificate of the CA is refused. Plaintext without `tls`. */
