@@ -3,7 +3,7 @@ import { stm } from '@edgeplane/store';
 import { controllerErrors } from '../errors.js';
 import { newest, type UpgradeOptions, upgradeStoredData } from '../upgrade/upgrade-stored-data.js';
 import { parseStoredVersion, type VersionChain } from '../upgrade/versions.js';
-import { versionKey } from './store-keys.js';
+import { regionPrefix, versionKey } from './store-keys.js';
 
 export interface VersionCheckOptions extends UpgradeOptions {
   /** Upgrade data of an older version instead of refusing it. */
@@ -23,12 +23,19 @@ export async function checkVersion(options: VersionCheckOptions): Promise<void> 
     if (!entry?.value) tx.put(key, chain.current.hash);
     return entry?.value;
   });
+  if (!stored) await warnOfData(options);
   if (!stored || stored === chain.current.hash) return;
   if (!options.autoUpgrade) {
     const advice = adviceOn(stored, chain);
     throw fail(controllerErrors.VERSION_MISMATCH, { advice, ...newest(chain) });
   }
   await upgradeStoredData(options);
+}
+
+/** A store that is not new, but has no version, may be one that was restored in part. */
+async function warnOfData({ store, region, logger }: VersionCheckOptions): Promise<void> {
+  const { entries } = await store.list(regionPrefix(region));
+  if (entries.length > 1) logger.warn({ region }, 'Stored data has no version: taken for current');
 }
 
 /** What the stored data is, and what can be done about it. */

@@ -3,7 +3,7 @@ import type { ConfigFile } from '@edgeplane/proto/edgeproto/app.js';
 import { parse } from 'yaml';
 import { controllerErrors } from '../errors.js';
 import { isUrl, shownUrl, type TextFetcher } from './fetch-text.js';
-import { asNode, checkManifest } from './manifest.js';
+import { asNode, checkManifest, firstLine } from './manifest.js';
 
 /** Kinds of configuration files whose content is checked; others are carried for whoever knows them. */
 const CHECKS: ReadonlyMap<string, (text: string) => void> = new Map([
@@ -34,7 +34,7 @@ export async function resolveConfig(config: string, fetcher: TextFetcher): Promi
   try {
     parsed = parse(text, { maxAliasCount: 100 });
   } catch (error) {
-    throw bad(messageOf(error));
+    throw bad(firstLine(error));
   }
   if (parsed === null) return text;
   if (typeof parsed !== 'object' || Array.isArray(parsed)) throw bad('expected a mapping');
@@ -111,6 +111,6 @@ function readYaml(text: string, schema: 'core' | 'failsafe'): unknown {
   try {
     return parse(text, { schema, maxAliasCount: 100 });
   } catch (error) {
-    throw new Error(`must be YAML: ${messageOf(error).split('\n')[0]}`);
+    throw new Error(`must be YAML: ${firstLine(error)}`);
   }
 }

@@ -58,7 +58,10 @@ test('configurations, inline and fetched', async () => {
     await refusal({ config: '- a' }),
     /^cannot unmarshal json\/yaml config str, err .*, config `- a`$/,
   );
-  assert.match(await refusal({ config: 'a: [' }), /^cannot unmarshal json\/yaml config str, err /);
+  assert.match(
+    await refusal({ config: 'a: [' }),
+    /^cannot unmarshal json\/yaml config str, err .* at line 1, column 5, config `a: \[`$/,
+  );
 });
 
 test('manifests: generated, own, fetched', async () => {

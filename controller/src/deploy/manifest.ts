@@ -22,7 +22,8 @@ function readDocuments(text: string): Document[] {
   });
 }
 
-function firstLine(error: unknown): string {
+/** The first line of a YAML error: the others quote the text. */
+export function firstLine(error: unknown): string {
   const [line = ''] = String(error instanceof Error ? error.message : error).split('\n');
   return line.replace(/:$/, '');
 }

@@ -41,12 +41,16 @@ function failed(upgrade: Upgrade, key: string, reason: string) {
   return fail(controllerErrors.UPGRADE_FAILED, { name: upgrade.name, key, reason });
 }
 
-/** Keys that several entries are converted to; the last of them stays. */
-export function sharedTargets(conversions: readonly Conversion[]): string[] {
-  const seen = new Set<string>();
+/** Keys at which entries meet: several are converted to them, or one is where another is. The last of them stays. */
+export function sharedTargets(entries: readonly Entry[], conversions: readonly Conversion[]): string[] {
+  const taken = new Set(entries.map(({ key }) => key));
   const shared = new Set<string>();
-  for (const change of conversions.flatMap(({ changes }) => changes)) {
-    if (change.type === 'put' && seen.size === seen.add(change.key).size) shared.add(change.key);
+  for (const { source, changes } of conversions) {
+    for (const { type, key } of changes) {
+      if (type !== 'put' || key === source.key) continue;
+      if (taken.has(key)) shared.add(key);
+      taken.add(key);
+    }
   }
   return [...shared];
 }

@@ -87,7 +87,7 @@ class StepRun {
     if (!upgrade) return this.#setVersion(to.hash);
     const { entries } = await store.list(upgrade.prefix(region));
     const conversions = convertAll(upgrade, entries, region);
-    for (const key of sharedTargets(conversions)) {
+    for (const key of sharedTargets(entries, conversions)) {
       logger.warn({ upgrade: upgrade.name, key }, 'Several entries become one: the last stays');
     }
     const counts = { entries: entries.length, converted: conversions.length };
