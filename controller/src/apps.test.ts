@@ -1,6 +1,8 @@
 /** Apps over gRPC: what an update changes, what it regenerates, and what it fetches. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { deferred } from '@edgeplane/base';
+import { MemoryStore } from '@edgeplane/store';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TestController } from './testing.js';
@@ -187,6 +189,35 @@ apps('a fetch holds up no transaction; what changed meanwhile is kept', async ()
     assert.equal(await controller.run('update', 'App', update), ['Key not found']);
   } finally {
     await controller.stop();
+  }
+});
+
+apps('of Apps that want a package at the same time, on several controllers, one gets it', async () => {
+  const store = new MemoryStore();
+  const names = ['p1', 'p2', 'p3', 'p4', 'p5', 'p6'];
+  // All are at the same point when the last one is there.
+  const all = deferred<string>();
+  let arrived = 0;
+  const get = () => {
+    if (++arrived === names.length) all.resolve('kind: Fetched');
+    return all.promise;
+  };
+  const fetcher = { get, post: get };
+  const controllers = await Promise.all(
+    [1, 2, 3].map(() => TestController.start({ store: store.connect(), fetcher })),
+  );
+  try {
+    const [first] = controllers;
+    if (!first) throw new Error('no controller');
+    await prepare(first);
+    const wanted = { androidPackageName: 'com.wanted', deploymentManifest: 'http://h/m' };
+    const outcomes = await Promise.all(
+      names.map((name, i) => controllers[i % 3]?.run('create', 'App', app(name, wanted))),
+    );
+    assert.is(outcomes.filter((outcome) => outcome?.join() === 'OK').length, 1, outcomes.join('; '));
+  } finally {
+    await Promise.all(controllers.map((controller) => controller.stop()));
+    await store.close();
   }
 });
 

@@ -35,7 +35,10 @@ async function create(context: ControllerContext, request: App): Promise<void> {
     generator: request.deploymentGenerator !== '',
   };
   const app = await complete(context, forCreate(TYPE, request), given);
-  await context.db.create(TYPE, app, (tx) => requireFlavor(tx, app));
+  await context.db.create(TYPE, app, async (tx) => {
+    await requireFlavor(tx, app);
+    await claimAndroidPackage(context, tx, app);
+  });
 }
 
 /**
@@ -58,6 +61,7 @@ async function update(context: ControllerContext, request: App): Promise<void> {
       if (!now) throw fail(storeErrors.KEY_NOT_FOUND);
       if (TYPE.toStored(now) !== before) return now;
       await requireFlavor(tx, filled);
+      await claimAndroidPackage(context, tx, filled);
       tx.put(TYPE, filled);
       return undefined;
     });
@@ -86,6 +90,13 @@ async function requireFlavor(tx: Tx, app: App): Promise<void> {
   if (flavor.name === '' || !(await tx.refer(OBJECTS.Flavor, flavor))) {
     throw fail(controllerErrors.APP_FLAVOR_MISSING);
   }
+}
+
+/** Of two Apps that want a package at the same time, on whatever controllers, the later one sees the earlier. */
+async function claimAndroidPackage(context: ControllerContext, tx: Tx, app: App): Promise<void> {
+  if (app.androidPackageName === '') return;
+  await context.sync.reached(await tx.claim('android', app.androidPackageName));
+  refuseAndroidConflict(context, app);
 }
 
 /** A package belongs to one App; its versions share it. */

@@ -16,7 +16,7 @@ export function versionKey(region: number): string {
 }
 
 /**
- * Changes whenever something begins to refer to an object; see guard.ts. Outside the region's prefix, so that no other
+ * Changes whenever something begins to refer to an object, or claims a name. Outside the region's prefix, so that no other
  * reader of the region meets it.
  */
 export function guardKey(region: number, type: string, keyJson: string): string {

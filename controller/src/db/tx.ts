@@ -56,4 +56,15 @@ export class Tx {
   deleteGuard<T, K>(type: ObjectType<T, K>, key: K): void {
     this.#tx.delete(guardKey(this.#region, type.name, type.keyJson(key)));
   }
+
+  /**
+   * Orders the transactions that claim a name: the later of two is run again, and is given the revision that has the
+   * earlier one's changes. 0 when nobody has claimed it before.
+   */
+  async claim(kind: string, name: string): Promise<number> {
+    const key = guardKey(this.#region, kind, name);
+    const entry = await this.#tx.get(key);
+    this.#tx.put(key, '1');
+    return entry?.revision ?? 0;
+  }
 }
