@@ -2,8 +2,8 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 
 export type { Logger } from 'pino';
 
-/** Members whose values never reach a log line, at the top level and one level down. */
-const SECRET_MEMBERS = [
+/** Members whose values never reach a log line, down to {@link DEEPEST} levels below the top. */
+const SECRET_MEMBERS: ReadonlySet<string> = new Set([
   'password',
   'passhash',
   'token',
@@ -16,7 +16,8 @@ const SECRET_MEMBERS = [
   'cf_key',
   'openRcVars',
   'authorization',
-];
+]);
+const DEEPEST = 2;
 
 export interface LoggerOptions {
   readonly name: string;
@@ -34,11 +35,44 @@ export function createLogger(options: LoggerOptions): Logger {
       level: options.level ?? 'info',
       base: { pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
-      redact: { paths: SECRET_MEMBERS.flatMap((m) => [m, `*.${m}`, `*.*.${m}`]), censor: '[hidden]' },
-      formatters: { level: (label) => ({ level: label }) },
+      // Also of child loggers, whose own members the formatter does not see.
+      redact: { paths: [...SECRET_MEMBERS], censor: '[hidden]' },
+      formatters: {
+        level: (label) => ({ level: label }),
+        log: (members) => hidden(members, DEEPEST),
+      },
     },
-    options.destination ?? pino.destination({ dest: 2, sync: true }),
+    // Not in step with the reader of the lines: a slow one must not hold up the process. What waits is written at exit.
+    options.destination ?? pino.destination({ dest: 2, sync: false }),
   );
+}
+
+/**
+ * The members of a log line without the values of secret ones; the same object when there are none. (Done here, because
+ * pino's own redaction of wildcards takes longer than the rest of a line.)
+ */
+function hidden<T extends object>(members: T, depth: number): T {
+  const changed = Object.entries(members).flatMap(([name, value]) => {
+    const shown = shownValue(name, value, depth);
+    return shown === value ? [] : [[name, shown] as const];
+  });
+  if (changed.length === 0) return members;
+  return Object.assign(
+    Array.isArray(members) ? [...members] : { ...members },
+    Object.fromEntries(changed),
+  ) as T;
+}
+
+function shownValue(name: string, value: unknown, depth: number): unknown {
+  if (SECRET_MEMBERS.has(name)) return '[hidden]';
+  return depth > 0 && isPlain(value) ? hidden(value, depth - 1) : value;
+}
+
+/** An object that is logged member by member; errors have a serializer. */
+function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null || Array.isArray(value);
 }
 
 /** A logger that says nothing. */
