@@ -48,25 +48,49 @@ export function peerIdentity(call: Pick<AnyServerCall, 'getAuthContext'>): PeerI
 }
 
 /**
- * The context of a call. Its abort controller joins `active` until `release`, so that a server can abort all calls in
- * progress. (AbortSignal.any over one server-wide signal would keep a trace of every call ever made.)
+ * The context of a call. Its abort controller is made when somebody asks for the signal, which most unary handlers never
+ * do. (AbortSignal.any over one server-wide signal would keep a trace of every call ever made.)
  */
-export function callContext(
-  call: AnyServerCall,
-  active: Set<AbortController>,
-): { readonly context: RpcContext; release(): void } {
-  const abort = new AbortController();
-  active.add(abort);
-  if (call.cancelled) abort.abort(new Error('the client is gone'));
-  else call.on('cancelled', () => abort.abort(new Error('the client is gone')));
-  return {
-    context: {
-      signal: abort.signal,
-      peer: call.getPeer(),
-      metadata: call.metadata,
-      path: call.getPath(),
-      identity: peerIdentity(call),
-    },
-    release: () => void active.delete(abort),
-  };
+export class CallContext implements RpcContext {
+  readonly #call: AnyServerCall;
+  #controller: AbortController | undefined;
+  #reason: string | undefined;
+
+  constructor(call: AnyServerCall) {
+    this.#call = call;
+    // grpc-js says this at the end of every call, also of those that went well.
+    const gone = () => this.abort('the client is gone');
+    if (call.cancelled) gone();
+    else call.on('cancelled', gone);
+  }
+
+  /** Aborts the signal, now or when it is made. */
+  abort(reason: string): void {
+    this.#reason ??= reason;
+    this.#controller?.abort(new Error(this.#reason));
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(new Error(this.#reason));
+    }
+    return this.#controller.signal;
+  }
+
+  get peer(): string {
+    return this.#call.getPeer();
+  }
+
+  get metadata(): Metadata {
+    return this.#call.metadata;
+  }
+
+  get path(): string {
+    return this.#call.getPath();
+  }
+
+  get identity(): PeerIdentity | undefined {
+    return peerIdentity(this.#call);
+  }
 }

@@ -7,7 +7,7 @@ import type {
   ServerWritableStream,
 } from '@grpc/grpc-js';
 import { type AuditLog, isAudited } from './audit.js';
-import { type AnyServerCall, callContext, type RpcContext } from './context.js';
+import { type AnyServerCall, CallContext, type RpcContext } from './context.js';
 import { fromServiceError, toServiceError } from './service-error.js';
 
 /** What the server gives to each of its handlers. */
@@ -18,7 +18,7 @@ export interface HandlerEnvironment {
   /** Passed before every handler. */
   readonly authorize: Authorize | undefined;
   /** Calls in progress, aborted when the server stops by force. */
-  readonly active: Set<AbortController>;
+  readonly active: Set<CallContext>;
   /** Remembers work in progress until it ends. */
   track(work: Promise<void>): void;
 }
@@ -127,7 +127,8 @@ async function run<T>(
   request: unknown,
   work: (context: RpcContext) => Promise<T>,
 ): Promise<Outcome<T>> {
-  const { context, release } = callContext(call, environment.active);
+  const context = new CallContext(call);
+  environment.active.add(context);
   const user = context.identity?.commonName ?? 'notyet';
   const audited = environment.audit && isAudited(context.path) ? environment.audit : undefined;
   const ended = audited?.start(environment.logger, context.path, context.peer, user, request);
@@ -148,7 +149,7 @@ async function run<T>(
     }
     return { ok: false, error };
   } finally {
-    release();
+    environment.active.delete(context);
   }
 }
 

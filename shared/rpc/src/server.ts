@@ -10,6 +10,7 @@ import {
 } from '@grpc/grpc-js';
 import { formatAddress, parseAddress } from './address.js';
 import { AuditLog } from './audit.js';
+import type { CallContext } from './context.js';
 import { rpcErrors } from './errors.js';
 import { type Authorize, bindHandler, type HandlerEnvironment } from './handler.js';
 import { Health } from './health.js';
@@ -74,7 +75,7 @@ export class RpcServer {
   readonly #health = new Health();
   readonly #services = new Set<string>();
   readonly #work = new Set<Promise<void>>();
-  readonly #active = new Set<AbortController>();
+  readonly #active = new Set<CallContext>();
   #listening = false;
   #stopped: Promise<void> | undefined;
 
@@ -151,7 +152,7 @@ export class RpcServer {
     const cancel = this.#clock.after(graceMs, () => {
       this.#logger.warn({ graceMs, calls: this.#work.size }, 'Breaking off calls that did not end in time');
       this.#server.forceShutdown();
-      for (const call of this.#active) call.abort(new Error('the server is stopping'));
+      for (const call of this.#active) call.abort('the server is stopping');
       force();
     });
     const closed = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
