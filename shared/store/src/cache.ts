@@ -14,7 +14,7 @@ import {
 import { storeErrors } from './errors.js';
 import { type CacheChange, type CacheType, ObjectCache } from './object-cache.js';
 import { RevisionWaiters } from './revision-waiters.js';
-import type { ListResult, Store, WatchBatch } from './store.js';
+import type { ListResult, Op, Store, WatchBatch } from './store.js';
 
 /** An entry that could not be turned into an object. Its last good value, if any, stays in the cache. */
 export interface BadEntry {
@@ -43,6 +43,9 @@ interface KeyChange {
 /** How long `reached` waits for the watch before it lists, milliseconds; then as long again and more each time. */
 const PROBE = { base: 500, max: 10_000 };
 
+/** Own revisions kept for later; beyond this the watch brings them. */
+const MAX_EARLY = 1024;
+
 /**
  * Keeps the caches of one region up to date (controller spec sections 7 and 8.7): lists, then watches; lists again on
  * COMPACTED and on any doubt, and takes over the difference. One watch feeds all caches and applies a whole revision before
@@ -60,7 +63,10 @@ export class CacheSync {
   readonly #bad = new Map<string, number>();
   readonly #waiters = new RevisionWaiters();
   readonly #stop = new AbortController();
+  /** Revisions of our own that came before those between. */
+  readonly #early = new Map<number, readonly Op[]>();
   #revision = 0;
+  #unlisten: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #probing: Promise<void> | undefined;
 
@@ -100,14 +106,26 @@ export class CacheSync {
     const listed = await this.#store.list(this.#prefix);
     this.#stop.signal.throwIfAborted();
     this.#reconcile(listed);
+    this.#unlisten = this.#store.onCommit?.((revision, ops) => this.#takeOwn(revision, ops));
     this.#running = this.#follow();
   }
 
   /** Ends the watch and waits for its end; the caches keep what they have, waiting calls of `reached` are rejected. */
   async stop(): Promise<void> {
+    this.#unlisten?.();
     this.#stop.abort(fail(storeErrors.STORE_CLOSED));
     this.#waiters.rejectAll(this.#stop.signal.reason);
     await Promise.all([this.#running, this.#probing]);
+  }
+
+  /**
+   * What the caches know of a store key as of {@link revision}: revision 0 means absent. Undefined when no cache holds such
+   * keys, or the newest value could not be decoded.
+   */
+  known(key: string): { readonly revision: number; readonly value?: unknown } | undefined {
+    const place = this.#place(key);
+    if (!place || this.#bad.has(key)) return undefined;
+    return place.cache.get(place.own) ?? { revision: 0 };
   }
 
   /**
@@ -193,6 +211,33 @@ export class CacheSync {
         event.type === 'put' ? { key: event.entry.key, entry: event.entry } : { key: event.key },
     );
     this.#apply(changes, batch.revision);
+    this.#takeEarly();
+  }
+
+  /**
+   * What this process wrote itself need not come back by the watch: it is applied as soon as it is the next revision, and
+   * the watch's own report of it is then old. Revisions of others in between come by the watch.
+   */
+  #takeOwn(revision: number, ops: readonly Op[]): void {
+    if (revision <= this.#revision || this.#early.size >= MAX_EARLY || this.#stop.signal.aborted) return;
+    this.#early.set(revision, ops);
+    if (revision === this.#revision + 1) this.#takeEarly();
+  }
+
+  /** Applies the revisions of our own that follow on what has been applied, and forgets those that are old. */
+  #takeEarly(): void {
+    for (let next = this.#revision + 1; ; next++) {
+      const ops = this.#early.get(next);
+      if (!ops) break;
+      const changes = ops.map(
+        (op): KeyChange =>
+          op.type === 'put'
+            ? { key: op.key, entry: { key: op.key, value: op.value, revision: next } }
+            : { key: op.key },
+      );
+      this.#apply(changes, next);
+    }
+    for (const revision of this.#early.keys()) if (revision <= this.#revision) this.#early.delete(revision);
   }
 
   #takeNewer(listed: ListResult): void {
@@ -215,7 +260,10 @@ export class CacheSync {
       }
     }
     for (const key of this.#bad.keys()) if (!present.has(key)) changes.push({ key });
+    // Another store than before: what was written to that one means nothing here.
+    if (listed.revision < this.#revision) this.#early.clear();
     this.#apply(changes, listed.revision);
+    this.#takeEarly();
   }
 
   #knownRevision(key: string): number | undefined {

@@ -13,26 +13,34 @@ export function checkRequest(request: TxnRequest): void {
   const { ops, compare = [] } = request;
   atMost(ops.length, TXN_LIMITS.ops, 'operations');
   atMost(compare.length, TXN_LIMITS.compares, 'compares');
-  let bytes = 0;
   const written = new Set<string>();
   for (const op of ops) {
-    bytes += checkKey(op.key);
+    checkKey(op.key);
     if (written.has(op.key)) refuse(`key ${JSON.stringify(op.key)} is written twice`);
     written.add(op.key);
     if (op.type !== 'put') continue;
     if (!wellFormed(op.value)) refuse(`the value of ${JSON.stringify(op.key)} is not valid Unicode`);
-    bytes += Buffer.byteLength(op.value);
   }
   for (const { key, revision } of compare) {
-    bytes += checkKey(key);
+    checkKey(key);
     if (!Number.isSafeInteger(revision) || revision < 0) {
       refuse(`revision ${revision} is not a non-negative integer`);
     }
   }
-  atMost(bytes, TXN_LIMITS.bytes, 'bytes');
+  atMost(requestBytes(request), TXN_LIMITS.bytes, 'bytes');
 }
 
-function checkKey(key: string): number {
+/** Bytes of all keys and values. */
+export function requestBytes({ ops, compare = [] }: TxnRequest): number {
+  let bytes = 0;
+  for (const op of ops) {
+    bytes += Buffer.byteLength(op.key) + (op.type === 'put' ? Buffer.byteLength(op.value) : 0);
+  }
+  for (const { key } of compare) bytes += Buffer.byteLength(key);
+  return bytes;
+}
+
+function checkKey(key: string): void {
   if (key === '') refuse('a key is empty');
   if (!wellFormed(key)) refuse(`key ${JSON.stringify(key)} is not valid Unicode`);
   const bytes = Buffer.byteLength(key);
@@ -41,7 +49,6 @@ function checkKey(key: string): number {
       `a key has ${bytes} bytes, more than ${TXN_LIMITS.keyBytes}: ${JSON.stringify(key.slice(0, 40))}...`,
     );
   }
-  return bytes;
 }
 
 /** Half a surrogate pair has no UTF-8 form and would come back as another text. */

@@ -16,6 +16,7 @@ import {
   type RangeResponse,
 } from './gen/etcd.js';
 import type {
+  CommitListener,
   Entry,
   GetResult,
   Lease,
@@ -25,6 +26,7 @@ import type {
   TxnResult,
   WatchBatch,
 } from './store.js';
+import { TxnGroups } from './txn-groups.js';
 
 export interface EtcdStoreOptions {
   /** For https urls; default: the system's certificate authorities. */
@@ -49,12 +51,15 @@ const PAGE = 1000;
  * applied the compare can never hold again (revisions are not reused), so of all repeats at most one takes effect. If a
  * repeat succeeds, exactly it was applied. If a repeat's compares do not hold, an earlier one may be the reason, and the
  * caller gets WRITE_UNCERTAIN rather than `succeeded: false`. All other writes fail with WRITE_UNCERTAIN at once.
+ * Of a group (see {@link TxnGroups}) this holds as of one transaction: one guarded member guards all.
  */
 export class EtcdStore implements Store {
   readonly kind = 'etcd';
   readonly #calls: EtcdCalls;
   readonly #logger: Logger;
   readonly #leases = new Map<string, { readonly id: bigint; readonly keepalive: EtcdKeepalive }>();
+  readonly #groups = new TxnGroups((request) => this.#commit(request));
+  readonly #commitListeners = new Set<CommitListener>();
   #closing: Promise<void> | undefined;
 
   constructor(urls: readonly string[], options: EtcdStoreOptions = {}) {
@@ -87,12 +92,27 @@ export class EtcdStore implements Store {
   async txn(request: TxnRequest): Promise<TxnResult> {
     this.#check();
     checkRequest(request);
+    return this.#groups.txn(request);
+  }
+
+  onCommit(listener: CommitListener): () => void {
+    this.#commitListeners.add(listener);
+    return () => void this.#commitListeners.delete(listener);
+  }
+
+  async #commit(request: TxnRequest): Promise<TxnResult> {
+    this.#check();
     const wire = toWireTxn(request, new Map([...this.#leases].map(([name, { id }]) => [name, id])));
     const { response, uncertain } = await this.#calls.call(KVService.txn, wire, policyFor(request));
     if (!response.succeeded && uncertain !== undefined) {
       throw fail(storeErrors.WRITE_UNCERTAIN, { store: this.#calls.name, reason: uncertain });
     }
-    return { succeeded: response.succeeded, revision: revisionOf(response) };
+    const result = { succeeded: response.succeeded, revision: revisionOf(response) };
+    // A put always writes; deletes alone may have written nothing, and the revision is then somebody else's.
+    if (result.succeeded && request.ops.some((op) => op.type === 'put')) {
+      for (const listener of this.#commitListeners) listener(result.revision, request.ops);
+    }
+    return result;
   }
 
   watch(prefix: string, after: number, signal: AbortSignal): AsyncIterable<WatchBatch> {

@@ -15,6 +15,7 @@ export {
 export { type OpenStoreOptions, openStore } from './open.js';
 export { type StmOptions, type StmResult, type StmTx, stm } from './stm.js';
 export type {
+  CommitListener,
   Compare,
   Entry,
   GetResult,

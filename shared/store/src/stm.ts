@@ -6,6 +6,11 @@ import type { Entry, Lease, Op, Store } from './store.js';
 export interface StmTx {
   /** Reads a key: an own write comes first, and is undefined after an own delete. An own put has revision 0. */
   get(key: string): Promise<Entry | undefined>;
+  /**
+   * Counts as a read that gave this revision, 0 for absent: for a value that is known from elsewhere and may be old. If it
+   * is, the function runs again.
+   */
+  rely(key: string, revision: number): void;
   put(key: string, value: string, lease?: Lease): void;
   delete(key: string): void;
 }
@@ -49,7 +54,8 @@ export async function stm<T>(
     const result = await runOnce(store, fn);
     if (result !== undefined) return result;
     if (attempt >= attempts) throw fail(storeErrors.TXN_CONFLICT, { attempts });
-    await sleep(clock, backoff.next(), signal);
+    // The first repeat at once: what was in the way has been written, or was only known late.
+    if (attempt > 1) await sleep(clock, backoff.next(), signal);
   }
 }
 
@@ -92,6 +98,10 @@ class Run implements StmTx {
     const read = this.#read(key);
     this.#reads.set(key, read);
     return read;
+  }
+
+  rely(key: string, revision: number): void {
+    if (!this.#reads.has(key) && !this.#revisions.has(key)) this.#revisions.set(key, revision);
   }
 
   put(key: string, value: string, lease?: Lease): void {

@@ -3,7 +3,8 @@
  * The conformance suite (`conformance.ts`) is the definition of every sentence here.
  *
  * Revisions are positive safe integers. A store has one global revision; every transaction that writes
- * advances it by one, and all writes of a transaction share it.
+ * advances it by one, and all writes of a transaction share it. Transactions under way at the same time that have nothing
+ * to do with each other (no key that one writes is compared, or written with another value, by the other) may share one.
  */
 export interface Store {
   readonly kind: 'memory' | 'lmdb' | 'etcd';
@@ -37,6 +38,12 @@ export interface Store {
    * at once on `revoke`, within about `ttlSeconds` when the process dies.
    */
   lease(ttlSeconds: number): Promise<Lease>;
+
+  /**
+   * Calls `listener` with what a revision wrote, all of it, for revisions that this client knows for certain to be its
+   * own; before the `txn` returns. Only stores whose watch takes a way of its own have it.
+   */
+  onCommit?(listener: CommitListener): () => void;
 
   /** Closes the store; open watches end, leases of this process end. */
   close(): Promise<void>;
@@ -81,6 +88,8 @@ export interface TxnResult {
   /** Revision of the writes, or the revision at which it was found that there is nothing to write. */
   readonly revision: number;
 }
+
+export type CommitListener = (revision: number, ops: readonly Op[]) => void;
 
 export type WatchEvent =
   | { readonly type: 'put'; readonly entry: Entry }
