@@ -58,13 +58,14 @@ export class Database {
     fn: (tx: Tx) => Promise<T>,
     say: CommitOptions['say'],
   ): Promise<Committed<T> & { readonly wrote: boolean }> {
-    const { store, region, clock, random, signal } = this.#options;
+    const { store, sync, region, clock, random, signal } = this.#options;
     let last: Tx | undefined;
     try {
       const result = await stm(
         store,
         (inner) => {
-          last = new Tx(inner, region);
+          // The first run believes the caches; if they were old, the store itself is asked.
+          last = new Tx(inner, region, last ? undefined : sync);
           return fn(last);
         },
         { clock, random, signal },

@@ -5,6 +5,7 @@ import { controllerErrors } from '../errors.js';
 import { DEPLOYMENT_TYPES } from '../names.js';
 import { parseAccessPorts } from './access-ports.js';
 import { checkManifest } from './manifest.js';
+import { KUBERNETES_BASIC } from './manifest-generator.js';
 import { checkPublicKey } from './public-key.js';
 
 const VALID_PAIRS: readonly (readonly [ImageType, string])[] = [
@@ -52,7 +53,8 @@ function defaultDeployment(imageType: ImageType): string {
 export function checkManifestOf(app: App): void {
   const { deployment, deploymentManifest: manifest } = app;
   if (manifest === '') return;
-  if (deployment === 'kubernetes') checkManifest(manifest);
+  // What our own generator has just made needs no reading.
+  if (deployment === 'kubernetes' && app.deploymentGenerator !== KUBERNETES_BASIC) checkManifest(manifest);
   if (deployment !== 'vm') return;
   if (app.command !== '') throw fail(controllerErrors.APP_VM_COMMAND);
   if (!manifest.startsWith('#cloud-config')) throw fail(controllerErrors.APP_VM_MANIFEST);

@@ -1,8 +1,9 @@
 import { LProto } from '@edgeplane/proto/dme/appcommon.js';
 import type { AppKey } from '@edgeplane/proto/edgeproto/app.js';
-import { Scalar, stringify } from 'yaml';
+import { Scalar } from 'yaml';
 import { parseAccessPorts, protoName } from './access-ports.js';
 import { dnsName, kubernetesName } from './sanitize.js';
+import { yamlText } from './yaml-text.js';
 
 /** Name under which the generator below is recorded in an App. */
 export const KUBERNETES_BASIC = 'kubernetes-basic';
@@ -20,7 +21,7 @@ export interface ManifestInput {
 
 /**
  * Kubernetes manifest of an App: a Service for its TCP and HTTP ports, one for its UDP ports, and a Deployment
- * (controller spec section 11.4). Values are written by a YAML library, so no text can change the structure.
+ * (controller spec section 11.4). No text can change the structure.
  * @throws EdgeplaneError PORTS_*
  */
 export function generateManifest(input: ManifestInput): string {
@@ -82,9 +83,7 @@ export function generateManifest(input: ManifestInput): string {
     ...service('udp', (proto) => proto === LProto.L_PROTO_UDP),
     deployment,
   ];
-  return documents
-    .map((document) => stringify(document, { indentSeq: false, lineWidth: 0, nullStr: '' }))
-    .join('---\n');
+  return documents.map(yamlText).join('---\n');
 }
 
 function transport(proto: LProto): 'TCP' | 'UDP' {
