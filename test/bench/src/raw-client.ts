@@ -1,36 +1,40 @@
 /** Callers that cost the machine as little as can be, so that what is measured is the server. */
+import type { IncomingHttpHeaders } from 'node:http';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
-import * as grpc from '@grpc/grpc-js';
 
 const CONNECTIONS = 4;
 /** Flag and length before each message. */
 const PREFIX = 5;
 
 export interface BareCaller {
-  /** Calls a unary method with an encoded message. */
-  unary(path: string, request: Uint8Array): Promise<Buffer>;
+  /** Calls a unary method with an encoded message; @throws Error when the status is not OK. */
+  unary(path: string, request: Uint8Array): Promise<void>;
   close(): void;
 }
 
-/** Unary calls without decoding, spread over several connections. */
+/** Unary calls with bare HTTP/2, spread over several connections; answers are not decoded. */
 export function bareCaller(address: string, connections = CONNECTIONS): BareCaller {
-  const clients = Array.from(
-    { length: connections },
-    () =>
-      new grpc.Client(address, grpc.credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1 }),
-  );
+  const sessions = Array.from({ length: connections }, () => connect(`http://${address}`));
   let next = 0;
-  const same = (bytes: Buffer) => bytes;
   return {
     unary: (path, request) =>
       new Promise((resolve, reject) => {
-        next = (next + 1) % clients.length;
-        clients[next]?.makeUnaryRequest(path, same, same, Buffer.from(request), (error, reply) =>
-          error || !reply ? reject(error ?? new Error('no reply')) : resolve(reply),
-        );
+        next = (next + 1) % sessions.length;
+        const session = sessions[next];
+        if (!session) throw new RangeError('no connection');
+        const stream = open(session, path, request, false);
+        const check = (headers: IncomingHttpHeaders) => {
+          const status = headers['grpc-status'];
+          if (status !== undefined && status !== '0') reject(new Error(`${path}: status ${status}`));
+        };
+        stream.on('response', check);
+        stream.on('trailers', check);
+        stream.on('error', reject);
+        stream.on('end', resolve);
+        stream.resume();
       }),
     close: () => {
-      for (const client of clients) client.close();
+      for (const session of sessions) session.destroy();
     },
   };
 }

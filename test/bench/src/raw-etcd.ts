@@ -17,7 +17,7 @@ export interface RawEtcd {
   close(): void;
 }
 
-/** Calls through one connection. */
+/** Calls through one connection, as the store makes them. */
 export function rawEtcd(url: string): RawEtcd {
   const client = new grpc.Client(new URL(url).host, grpc.credentials.createInsecure(), {
     'grpc.max_receive_message_length': -1,
