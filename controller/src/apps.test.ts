@@ -221,6 +221,25 @@ apps('of Apps that want a package at the same time, on several controllers, one 
   }
 });
 
+apps('instances stay as they are when their App changes', async ({ controller }) => {
+  assert.equal(await controller.run('create', 'App', app('running')), ['OK']);
+  const clusterInstKey = {
+    clusterKey: { name: 'c' },
+    cloudletKey: { operatorKey: { name: 'developer' }, name: 'default' },
+    developer: 'dev',
+  };
+  const inst = { key: { appKey: appKey('running'), clusterInstKey }, uri: 'somewhere.example' };
+  assert.is((await controller.run('create', 'AppInst', inst)).at(-1), 'OK');
+  const before = await controller.show('AppInst');
+  assert.equal(
+    before.flatMap(({ mappedPorts }) => mappedPorts.map((p) => p.internalPort)),
+    [80],
+  );
+  const update = app('running', { fields: ['7'], accessPorts: 'tcp:81' });
+  assert.equal(await controller.run('update', 'App', update), ['OK']);
+  assert.equal(await controller.show('AppInst'), before);
+});
+
 apps('concurrent updates of different fields are both kept', async ({ controller }) => {
   const outcomes = await Promise.all([
     controller.run('update', 'App', app('m1', { fields: ['13'], command: 'c' })),

@@ -105,6 +105,12 @@ test('protocols are the same in any case', () => {
   assert.is(manifest('TCP:80,Http:443,UDP:9'), manifest('tcp:80,http:443,udp:9'));
 });
 
+test('names that YAML 1.1 takes for something else are quoted', () => {
+  const manifest = generateManifest({ key: key('on'), imagePath: 'no', command: '', accessPorts: '' });
+  assert.match(manifest, '      run: "on"\n');
+  assert.match(manifest, '        image: "no"\n');
+});
+
 test('two blanks in a command have an empty word between them', () => {
   const manifest = generateManifest({
     key: key('a'),

@@ -2,13 +2,15 @@ import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { stringify } from 'yaml';
-import { type YamlValue, yamlText } from './yaml-text.js';
+import { LAYOUT, type YamlValue, yamlText } from './yaml-text.js';
 
 const word = fc.oneof(
   { weight: 6, arbitrary: fc.stringMatching(/^[a-zA-Z0-9][a-zA-Z0-9._/:-]{0,12}$/) },
   fc.constantFrom(
     'true',
     'No',
+    'on',
+    'OFF',
     'y',
     'NaN',
     'Infinity',
@@ -45,7 +47,7 @@ const { map } = fc.letrec<{ map: { [name: string]: YamlValue | undefined }; valu
 test('writes what the library writes', () => {
   fc.assert(
     fc.property(map, (value) => {
-      assert.is(yamlText(value), stringify(value, { indentSeq: false, lineWidth: 0, nullStr: '' }));
+      assert.is(yamlText(value), stringify(value, LAYOUT));
     }),
     { numRuns: 3000 },
   );

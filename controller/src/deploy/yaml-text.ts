@@ -9,9 +9,12 @@ export type YamlValue =
   | readonly YamlValue[]
   | { readonly [name: string]: YamlValue | undefined };
 
+/** As Kubernetes manifests are laid out. Their readers know YAML 1.1, in which `on` is a boolean unless it is quoted. */
+export const LAYOUT = { indentSeq: false, lineWidth: 0, nullStr: '', compat: 'yaml-1.1' } as const;
+
 /** Texts that every YAML reader takes as they stand, apart from {@link RESERVED} ones. */
 const PLAIN = /^[a-zA-Z](?:[\w./:-]*[a-zA-Z0-9])?$/;
-const RESERVED = /^(?:null|true|false|yes|no|on|off|y|n)$/i;
+const RESERVED = /^(?:null|true|false|yes|no|on|off|y|n|e-?\d+)$/i;
 
 /**
  * Block-style YAML: two spaces per level, lists not indented, nothing for null. What holds only plain texts, as manifests
@@ -20,9 +23,7 @@ const RESERVED = /^(?:null|true|false|yes|no|on|off|y|n)$/i;
  */
 export function yamlText(value: { readonly [name: string]: YamlValue | undefined }): string {
   const lines: string[] = [];
-  return mapLines(value, '', '', lines)
-    ? `${lines.join('\n')}\n`
-    : stringify(value, { indentSeq: false, lineWidth: 0, nullStr: '' });
+  return mapLines(value, '', '', lines) ? `${lines.join('\n')}\n` : stringify(value, LAYOUT);
 }
 
 /** Adds the lines of a mapping; false when it holds something that the library must write. */

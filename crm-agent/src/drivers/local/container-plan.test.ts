@@ -118,6 +118,12 @@ test('images are renamed to what local storage calls them', () => {
   assert.equal(manifestImages(changed), ['sha256:abc', 'reg/b:1', 'init:1']);
 });
 
+test('merged mappings are followed, as Kubernetes does', () => {
+  const merged = 'kind: Pod\nx: &x { image: "reg/m:1" }\nspec: { containers: [{ <<: *x, name: a }] }\n';
+  assert.equal(manifestImages(merged), ['reg/m:1']);
+  assert.not.match(changeManifest(merged, { env: [], images: new Map() }), '<<');
+});
+
 test('what is no YAML is said so', () => {
   assert.throws(() => manifestImages('a: [b'), /the deployment manifest is not YAML/);
 });

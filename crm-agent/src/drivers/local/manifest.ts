@@ -1,11 +1,11 @@
-import { parseAllDocuments, stringify } from 'yaml';
+import { readKubernetesYaml, writeKubernetesYaml } from '../../kubernetes-yaml.js';
 import type { EnvVar } from './env-vars.js';
 
 type Node = Record<string, unknown>;
 
 /** A manifest's objects; what is not a mapping is kept as it is. @throws with the parser's words. */
 function parseManifest(text: string): unknown[] {
-  return parseAllDocuments(text).map((document) => {
+  return readKubernetesYaml(text).map((document) => {
     const [error] = document.errors;
     if (error) throw new Error(`the deployment manifest is not YAML: ${error.message.split('\n')[0]}`);
     // Bounds what a manifest of nested aliases may unfold to.
@@ -43,7 +43,7 @@ export function changeManifest(text: string, { env, images }: ManifestChanges): 
   }
   return objects
     .filter((object) => object !== null)
-    .map((object) => stringify(object))
+    .map((object) => writeKubernetesYaml(object))
     .join('---\n');
 }
 

@@ -1,4 +1,4 @@
-import { stringify } from 'yaml';
+import { writeKubernetesYaml } from '../../kubernetes-yaml.js';
 import { parseQuantity, spreadBudget } from './budget.js';
 import { publishPorts } from './kube-ports.js';
 import { namesForVolumes, renameConfig, renameVolumes, secretAsConfigMap } from './kube-volumes.js';
@@ -61,7 +61,7 @@ export function planKube(spec: KubeSpec, context: KubeContext): KubePlan {
   const images = allContainers(pods).map((container) => imageOf(spec.name, container));
   const hash = specHash({ spec });
   for (const pod of pods) labelPod(spec, context, pod, hash);
-  const text = [...configs, ...pods].map((object) => stringify(object)).join('---\n');
+  const text = [...configs, ...pods].map((object) => writeKubernetesYaml(object)).join('---\n');
   return {
     yaml: text,
     hash,

@@ -1,5 +1,5 @@
 import { fail } from '@edgeplane/base';
-import { parseAllDocuments } from 'yaml';
+import { readKubernetesYaml } from '../../kubernetes-yaml.js';
 import { podmanErrors } from './errors.js';
 
 /** A YAML mapping as data. The manifest is the user's: nothing about its members is taken for granted. */
@@ -39,7 +39,7 @@ export const badManifest = (name: string, rule: string, value: string) =>
 /** Objects of a manifest, lists unfolded. */
 export function readManifest(name: string, yaml: string): Node[] {
   const objects: Node[] = [];
-  for (const document of parseAllDocuments(yaml)) {
+  for (const document of readKubernetesYaml(yaml)) {
     const [error] = document.errors;
     if (error) throw badManifest(name, 'must be YAML', error.message.split('\n')[0] ?? '');
     // A billion-laughs manifest stops at the library's alias limit and surfaces here.
