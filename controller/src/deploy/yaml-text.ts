@@ -43,7 +43,7 @@ function mapLines(map: object, first: string, rest: string, lines: string[]): bo
 function entryLines(head: string, value: YamlValue, indent: string, lines: string[]): boolean {
   if (value === null) lines.push(head);
   else if (typeof value === 'number') {
-    if (!Number.isSafeInteger(value)) return false;
+    if (!Number.isSafeInteger(value) || Object.is(value, -0)) return false;
     lines.push(`${head} ${value}`);
   } else if (typeof value === 'string') {
     if (!isPlain(value)) return false;
