@@ -147,7 +147,7 @@ async function start(
   const authorize = grants && accessGuard(grants, tls);
   const api = new RpcServer({ logger, name: 'api', tls, clock, authorize });
   running.parts.push({ stop: () => api.stop() });
-  addApis(api, context, notify.nodes.table);
+  addApis(api, context, notify);
 
   const apiAddress = await api.listen(config.apiAddr);
   ownAddress ||= apiAddress;

@@ -182,6 +182,34 @@ export const controllerErrors = defineErrors({
   APP_INST_UPDATE: ['UNIMPLEMENTED', 'Update app instance not supported yet'],
   APP_INST_BUSY: ['FAILED_PRECONDITION', 'AppInst busy, cannot delete'],
 
+  // Remote shells.
+  EXEC_NO_KEY: ['INVALID_ARGUMENT', 'app_inst_key: must name an AppInst, but is missing'],
+  EXEC_NO_OFFER: [
+    'INVALID_ARGUMENT',
+    'offer: must be a WebRTC session description as JSON, but is empty; edgectl makes one',
+  ],
+  EXEC_APP_INST_MISSING: ['NOT_FOUND', 'AppInst {key} not found'],
+  EXEC_APP_INST_NOT_READY: ['FAILED_PRECONDITION', 'AppInst {key} not ready, state is {state}'],
+  EXEC_TOO_MANY: [
+    'RESOURCE_EXHAUSTED',
+    '{max} offers already wait for the answers of agents at this controller',
+    'retryable',
+  ],
+  EXEC_NOT_HERE: ['UNAVAILABLE', 'no agent of Cloudlet {key} is connected to this controller', 'retryable'],
+  EXEC_AGENT_LOST: [
+    'UNAVAILABLE',
+    'the agent of Cloudlet {key} disconnected before it answered',
+    'retryable',
+  ],
+  EXEC_TIMEOUT: ['DEADLINE_EXCEEDED', 'ExecRequest timed out', 'retryable'],
+  EXEC_NO_AGENT: [
+    'UNAVAILABLE',
+    'no one answered the offer: no agent of Cloudlet {key} is connected, its state is {state}',
+    'retryable',
+  ],
+  EXEC_NO_ANSWER: ['DEADLINE_EXCEEDED', 'no one answered the offer', 'retryable'],
+  EXEC_REFUSED: ['FAILED_PRECONDITION', '{text}'],
+
   // Asking other controllers.
   PEER_SILENT: [
     'DEADLINE_EXCEEDED',

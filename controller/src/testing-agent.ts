@@ -1,8 +1,15 @@
 import { seededRandom, silentLogger, systemClock } from '@edgeplane/base';
-import { NotifyClient, ObjectTable, type Receiver, type SendSource } from '@edgeplane/notify';
+import {
+  type MessageReceiver,
+  NotifyClient,
+  ObjectTable,
+  type Receiver,
+  type SendSource,
+} from '@edgeplane/notify';
 import { OBJECTS } from '@edgeplane/objects';
 import { type CloudletKey, CloudletState } from '@edgeplane/proto/edgeproto/cloudlet.js';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
+import type { ExecRequest } from '@edgeplane/proto/edgeproto/exec.js';
 
 const S = TrackedState;
 
@@ -32,6 +39,9 @@ interface Instance {
   readonly state: TrackedState;
 }
 
+/** What becomes of an offer: the reply, or nothing. */
+export type ExecScript = (request: ExecRequest) => Partial<ExecRequest> | undefined;
+
 /**
  * An agent by script over the real notify client. It takes a step for each notice of the controller, so every state is
  * seen by the controller before the next one is reported.
@@ -45,6 +55,9 @@ export class ScriptedAgent {
   readonly clusterInfos = new ObjectTable(OBJECTS.ClusterInstInfo);
   readonly appInfos = new ObjectTable(OBJECTS.AppInstInfo);
   readonly nodes = new ObjectTable(OBJECTS.Node);
+  /** Every offer that came. */
+  readonly offers: ExecRequest[] = [];
+  exec: ExecScript = () => undefined;
   readonly #client: NotifyClient;
 
   constructor(notifyAddr: string, key: CloudletKey, options: { readonly vmPorts?: boolean } = {}) {
@@ -70,7 +83,7 @@ export class ScriptedAgent {
         this.#receiver(OBJECTS.ClusterInst, this.clusterInst, this.clusterInfos),
         this.#receiver(OBJECTS.AppInst, this.appInst, this.appInfos),
       ] as unknown as Receiver[],
-      messageReceivers: [],
+      messageReceivers: [this.#execReceiver()] as readonly unknown[] as readonly MessageReceiver[],
       logger: silentLogger,
       clock: systemClock,
       random: seededRandom(1),
@@ -85,6 +98,22 @@ export class ScriptedAgent {
 
   stop(): Promise<void> {
     return this.#client.stop();
+  }
+
+  /** Sends a reply of its own accord. */
+  sendExec(reply: ExecRequest): void {
+    this.#client.sendMessage('ExecRequest', reply);
+  }
+
+  #execReceiver(): MessageReceiver<ExecRequest> {
+    return {
+      typeName: 'ExecRequest',
+      onMessage: (request) => {
+        this.offers.push(request);
+        const reply = this.exec(request);
+        if (reply) this.sendExec({ ...request, ...reply });
+      },
+    };
   }
 
   #receiver<T extends Instance, K, I, IK>(

@@ -316,6 +316,8 @@ test('requests for a shell are answered with what is missing', async () => {
     offer: '',
     answer: '',
     err: '',
+    requestId: 'r',
+    plain: false,
     ...over,
   });
   await withAgent(

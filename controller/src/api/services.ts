@@ -1,5 +1,3 @@
-import type { ObjectTable } from '@edgeplane/notify';
-import type { KeyOf, ObjectOf } from '@edgeplane/objects';
 import { AppApiService } from '@edgeplane/proto/edgeproto/app.js';
 import { AppInstApiService } from '@edgeplane/proto/edgeproto/app_inst.js';
 import { CloudletApiService, CloudletInfoApiService } from '@edgeplane/proto/edgeproto/cloudlet.js';
@@ -7,12 +5,14 @@ import { ClusterApiService } from '@edgeplane/proto/edgeproto/cluster.js';
 import { ClusterInstApiService } from '@edgeplane/proto/edgeproto/clusterinst.js';
 import { ControllerApiService } from '@edgeplane/proto/edgeproto/controller.js';
 import { DeveloperApiService } from '@edgeplane/proto/edgeproto/developer.js';
+import { ExecApiService } from '@edgeplane/proto/edgeproto/exec.js';
 import { FlavorApiService } from '@edgeplane/proto/edgeproto/flavor.js';
 import { NodeApiService } from '@edgeplane/proto/edgeproto/node.js';
 import { OperatorApiService } from '@edgeplane/proto/edgeproto/operator.js';
 import { CloudletRefsApiService } from '@edgeplane/proto/edgeproto/refs.js';
 import type { RpcServer } from '@edgeplane/rpc';
 import type { ControllerContext } from '../context.js';
+import type { ControllerNotify } from '../notify/notify-server.js';
 import { appApi } from './app.js';
 import { appInstApi } from './app-inst.js';
 import { cloudletApi } from './cloudlet.js';
@@ -22,6 +22,7 @@ import { clusterApi } from './cluster.js';
 import { clusterInstApi } from './cluster-inst.js';
 import { controllerApi } from './controller.js';
 import { developerApi } from './developer.js';
+import { execApi } from './exec.js';
 import { flavorApi } from './flavor.js';
 import { nodeApi } from './node.js';
 import { operatorApi } from './operator.js';
@@ -30,7 +31,7 @@ import { operatorApi } from './operator.js';
 export function addApis(
   server: RpcServer,
   context: ControllerContext,
-  nodes: ObjectTable<ObjectOf<'Node'>, KeyOf<'Node'>>,
+  { nodes, exec }: ControllerNotify,
 ): void {
   server.addService(DeveloperApiService, developerApi(context));
   server.addService(OperatorApiService, operatorApi(context));
@@ -43,5 +44,6 @@ export function addApis(
   server.addService(ClusterInstApiService, clusterInstApi(context));
   server.addService(AppInstApiService, appInstApi(context));
   server.addService(ControllerApiService, controllerApi(context));
-  server.addService(NodeApiService, nodeApi(context, nodes));
+  server.addService(NodeApiService, nodeApi(context, nodes.table));
+  server.addService(ExecApiService, execApi(context, exec));
 }

@@ -1,8 +1,9 @@
 import type { Clock } from '@edgeplane/base';
-import { NotifyServer, type Receiver, type SendSource } from '@edgeplane/notify';
+import { type MessageReceiver, NotifyServer, type Receiver, type SendSource } from '@edgeplane/notify';
 import { OBJECTS } from '@edgeplane/objects';
 import type { TlsMaterial } from '@edgeplane/rpc';
 import type { ControllerContext } from '../context.js';
+import { ExecRelay } from '../exec/exec-relay.js';
 import { cacheSource } from './cache-source.js';
 import { CloudletInfoReceiver } from './cloudlet-info-receiver.js';
 import { appInstInfoReceiver, clusterInstInfoReceiver } from './instance-info-receivers.js';
@@ -12,6 +13,7 @@ import { persistent } from './persistent-receiver.js';
 export interface ControllerNotify {
   readonly server: NotifyServer;
   readonly nodes: NodeReceiver;
+  readonly exec: ExecRelay;
 }
 
 /** The controller's end of notify: what it sends from its caches, and what it does with what it gets. */
@@ -37,6 +39,12 @@ export function createNotify(
     persistent(context, clusterInstInfoReceiver(context)),
     nodes,
   ] as unknown as readonly Receiver[];
-  const server = new NotifyServer({ sources, receivers, messageReceivers: [], tls, logger, clock });
-  return { server, nodes };
+  const exec = new ExecRelay({
+    clock,
+    random: context.random,
+    send: (message, predicate) => server.sendMessage('ExecRequest', message, predicate),
+  });
+  const messageReceivers = [exec] as readonly unknown[] as readonly MessageReceiver[];
+  const server = new NotifyServer({ sources, receivers, messageReceivers, tls, logger, clock });
+  return { server, nodes, exec };
 }

@@ -21,6 +21,8 @@ export interface AskControl {
   readonly deadlineMs: number;
   /** Ends the asking; what has not been answered by then is an error. */
   readonly signal?: AbortSignal | undefined;
+  /** Leaves out the controllers, this one too, for which it is false. Default: all are asked. */
+  readonly among?: ((controller: string) => boolean) | undefined;
 }
 
 /** What one controller answered: a reply or an error. */
@@ -57,7 +59,7 @@ export class Peers {
   }
 
   /**
-   * Asks every registered controller, and this one whether registered or not. Answers come as they arrive, exactly one
+   * Asks every registered controller, and this one whether registered or not, but those that `among` leaves out. Answers come as they arrive, exactly one
    * per controller, errors among them; the last comes no later than `deadlineMs` after the start, whatever a controller
    * does. Leaving the loop early ends what is in progress. Never throws.
    */
@@ -67,12 +69,16 @@ export class Peers {
     control: AskControl,
   ): AsyncIterable<PeerReply<Reply>> {
     const own = this.#options.ownAddress();
-    const others = this.#options.controllers
-      .entries()
-      .filter(({ value }) => value.key !== undefined && value.key.addr !== '' && value.key.addr !== own);
+    const { among = () => true } = control;
+    const others = this.#options.controllers.entries().filter(({ value }) => {
+      const addr = value.key?.addr ?? '';
+      return addr !== '' && addr !== own && among(addr);
+    });
+    const askOwn = (signal: AbortSignal) =>
+      this.#answer(own, call, control, signal, async (ending) => call.local(request, ending));
     return merge(
       (signal) => [
-        this.#answer(own, call, control, signal, async (ending) => call.local(request, ending)),
+        ...(among(own) ? [askOwn(signal)] : []),
         ...others.map((entry) => this.#askOther(entry, call, request, control, signal)),
       ],
       control.signal,

@@ -16,6 +16,9 @@ const SECRET_MEMBERS: ReadonlySet<string> = new Set([
   'cf_key',
   'openRcVars',
   'authorization',
+  // Session descriptions of remote shells: whoever has one could take the other end's place.
+  'offer',
+  'answer',
 ]);
 const DEEPEST = 2;
 

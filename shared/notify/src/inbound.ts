@@ -66,6 +66,8 @@ export class Inbound {
   async disconnect(): Promise<void> {
     for (const { receiver } of this.#keyed.values())
       await this.#guard(receiver.type.fullName, () => receiver.onDisconnect?.(this.#options.peer));
+    for (const [name, receiver] of this.#messages)
+      await this.#guard(name, () => receiver.onDisconnect?.(this.#options.peer));
   }
 
   async #message(name: string, receiver: MessageReceiver, notice: Notice): Promise<void> {

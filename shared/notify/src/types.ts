@@ -55,6 +55,8 @@ export interface MessageReceiver<M = unknown> {
   /** Short or full name: `Metric` or `edgeproto.Metric`. */
   readonly typeName: string;
   onMessage(message: M, peer: PeerInfo): void | Promise<void>;
+  /** The session is over: what was asked of the peer will not be answered. */
+  onDisconnect?(peer: PeerInfo): void | Promise<void>;
 }
 
 /** Bounds of a session. */

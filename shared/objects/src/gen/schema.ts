@@ -490,6 +490,8 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 4, name: 'offer', prop: 'offer', kind: 'scalar', type: 'string', backend: true, hidetag: 'nocmp' },
       { no: 5, name: 'answer', prop: 'answer', kind: 'scalar', type: 'string', backend: true, hidetag: 'nocmp' },
       { no: 6, name: 'err', prop: 'err', kind: 'scalar', type: 'string' },
+      { no: 100, name: 'request_id', prop: 'requestId', kind: 'scalar', type: 'string', backend: true, hidetag: 'nocmp' },
+      { no: 101, name: 'plain', prop: 'plain', kind: 'scalar', type: 'bool' },
     ],
   },
   'edgeproto.FlavorKey': {

@@ -42,10 +42,23 @@ export interface ExecRequest {
   answer: string;
   /** Why there is no answer. */
   err: string;
+  /** Set by the controller that sends the request to agents; a reply repeats it. Older agents do not. */
+  requestId: string;
+  /** Pipes in place of a terminal: what goes in and comes out is the command's own bytes. Older agents give a terminal. */
+  plain: boolean;
 }
 
 function createBaseExecRequest(): ExecRequest {
-  return { appInstKey: undefined, command: "", containerId: "", offer: "", answer: "", err: "" };
+  return {
+    appInstKey: undefined,
+    command: "",
+    containerId: "",
+    offer: "",
+    answer: "",
+    err: "",
+    requestId: "",
+    plain: false,
+  };
 }
 
 export const ExecRequest: MessageFns<ExecRequest> = {
@@ -67,6 +80,12 @@ export const ExecRequest: MessageFns<ExecRequest> = {
     }
     if (message.err !== "") {
       writer.uint32(50).string(message.err);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(802).string(message.requestId);
+    }
+    if (message.plain !== false) {
+      writer.uint32(808).bool(message.plain);
     }
     return writer;
   },
@@ -132,6 +151,22 @@ export const ExecRequest: MessageFns<ExecRequest> = {
             message.err = reader.string();
             continue;
           }
+          case 100: {
+            if (tag !== 802) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 101: {
+            if (tag !== 808) {
+              break;
+            }
+
+            message.plain = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -157,6 +192,8 @@ export const ExecRequest: MessageFns<ExecRequest> = {
     message.offer = object.offer ?? "";
     message.answer = object.answer ?? "";
     message.err = object.err ?? "";
+    message.requestId = object.requestId ?? "";
+    message.plain = object.plain ?? false;
     return message;
   },
 };
