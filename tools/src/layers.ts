@@ -12,6 +12,7 @@ export const LAYERS: Readonly<Record<string, number>> = {
   '@edgeplane/lifecycle': 1,
   '@edgeplane/store': 2,
   '@edgeplane/rpc': 2,
+  '@edgeplane/bus': 2,
   '@edgeplane/notify': 3,
   '@edgeplane/controller': 4,
   '@edgeplane/crm-agent': 4,

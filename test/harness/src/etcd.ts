@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { createServer } from 'node:net';
 import { messageOf } from '@edgeplane/base';
 import { eventually } from './eventually.js';
+import { freePort } from './free-port.js';
 
 export interface EtcdOptions {
   /** Where its data is; must exist. */
@@ -89,17 +89,4 @@ async function launchReady(args: readonly string[], url: string) {
   await healthy;
   if (failure !== undefined) throw new Error(failure);
   return { child, ended };
-}
-
-/** A port that nothing listens on now. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }

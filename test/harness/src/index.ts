@@ -1,6 +1,8 @@
 export { type Etcd, type EtcdOptions, startEtcd } from './etcd.js';
 export { eventually } from './eventually.js';
+export { freePort } from './free-port.js';
 export { type HostSnapshot, hostSnapshot, newSince } from './host-snapshot.js';
+export { type Nats, type NatsOptions, startNats } from './nats.js';
 export {
   cloudletKeyArg,
   type ProgramName,
