@@ -42,7 +42,12 @@ function register<T, K>(sync: CacheSync, type: ObjectType<T, K>, indexes: Indexe
 function referenceIndexes<T, K>(type: ObjectType<T, K>): Indexes<T> {
   const indexes = type.referencedTypes.map((name) => {
     const index = (object: T) => type.references(object, name);
-    return [name.charAt(0).toLowerCase() + name.slice(1), index] as const;
+    return [referenceIndex(name), index] as const;
   });
   return Object.fromEntries(indexes);
+}
+
+/** Name of the index of references to a type. */
+export function referenceIndex(typeName: string): string {
+  return typeName.charAt(0).toLowerCase() + typeName.slice(1);
 }

@@ -8,7 +8,8 @@ import { controllerErrors } from '../errors.js';
 import { newCall, type Say } from '../operations/call.js';
 import { createAppInst } from '../operations/create-app-inst.js';
 import { deleteAppInst } from '../operations/delete-app-inst.js';
-import { forCreate, showCache, streamedMutation } from './handlers.js';
+import { forCreate, streamedMutation } from './handlers.js';
+import { showCache } from './show.js';
 
 const TYPE = OBJECTS.AppInst;
 /** Field id of cloudlet_loc. */

@@ -10,7 +10,8 @@ import { fillInApp } from '../deploy/app-fill-in.js';
 import type { Given } from '../deploy/app-manifest.js';
 import { controllerErrors } from '../errors.js';
 import { deleteApp } from '../operations/delete-app.js';
-import { applyUpdate, forCreate, mutation, showCache } from './handlers.js';
+import { applyUpdate, forCreate, mutation } from './handlers.js';
+import { showCache } from './show.js';
 
 const TYPE = OBJECTS.App;
 /** Field ids. */

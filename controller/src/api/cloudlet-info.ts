@@ -4,7 +4,8 @@ import type { CloudletInfo, CloudletInfoApiService } from '@edgeplane/proto/edge
 import type { ServiceHandlers } from '@edgeplane/rpc';
 import { storeErrors } from '@edgeplane/store';
 import type { ControllerContext } from '../context.js';
-import { applyUpdate, forCreate, mutation, showCache } from './handlers.js';
+import { applyUpdate, forCreate, mutation } from './handlers.js';
+import { showCache } from './show.js';
 
 const TYPE = OBJECTS.CloudletInfo;
 

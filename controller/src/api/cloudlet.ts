@@ -10,7 +10,8 @@ import type { Call, Say } from '../operations/call.js';
 import { isAutoDelete } from '../operations/delete-app.js';
 import { deleteAppInst } from '../operations/delete-app-inst.js';
 import { deleteClusterInst } from '../operations/delete-cluster-inst.js';
-import { applyUpdate, forCreate, showCache, streamedMutation } from './handlers.js';
+import { applyUpdate, forCreate, streamedMutation } from './handlers.js';
+import { showCache } from './show.js';
 
 const TYPE = OBJECTS.Cloudlet;
 /** Field ids. */

@@ -7,7 +7,8 @@ import { newCall, type Say } from '../operations/call.js';
 import { createClusterInst } from '../operations/create-cluster-inst.js';
 import { deleteClusterInst } from '../operations/delete-cluster-inst.js';
 import { updateClusterInst } from '../operations/update-cluster-inst.js';
-import { forCreate, showCache, streamedMutation } from './handlers.js';
+import { forCreate, streamedMutation } from './handlers.js';
+import { showCache } from './show.js';
 
 const TYPE = OBJECTS.ClusterInst;
 

@@ -5,7 +5,8 @@ import type { ServiceHandlers } from '@edgeplane/rpc';
 import type { ControllerContext } from '../context.js';
 import { controllerErrors } from '../errors.js';
 import { isAutoClusterName } from '../names.js';
-import { forCreate, mutation, showCache } from './handlers.js';
+import { forCreate, mutation } from './handlers.js';
+import { showCache } from './show.js';
 
 const TYPE = OBJECTS.Cluster;
 

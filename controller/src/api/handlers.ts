@@ -1,7 +1,6 @@
 import { type ObjectType, validateEnums } from '@edgeplane/objects';
 import type { Result } from '@edgeplane/proto/edgeproto/result.js';
 import { serverStream, unary } from '@edgeplane/rpc';
-import type { ObjectCache } from '@edgeplane/store';
 import type { Say } from '../operations/call.js';
 
 const DONE: Result = { message: '', code: 0 };
@@ -33,30 +32,6 @@ export function streamedMutation<T, K>(
       await sent;
     }
   });
-}
-
-/** Streams the objects that match, in order of their keys, from a snapshot (controller spec section 8.4). */
-export function show<T, K>(type: ObjectType<T, K>, objects: () => Iterable<T>) {
-  return serverStream<T, T>(async (request, send, context) => {
-    for (const object of matching(type, objects(), type.normalize(request))) {
-      if (context.signal.aborted) return;
-      await send(object);
-    }
-  });
-}
-
-/** The same over a cache. */
-export function showCache<T, K>(type: ObjectType<T, K>, cache: ObjectCache<T>) {
-  return show(type, () => cache.values());
-}
-
-/** Objects that a filter matches, sorted by key JSON. */
-export function matching<T, K>(type: ObjectType<T, K>, objects: Iterable<T>, filter: T): T[] {
-  return [...objects]
-    .filter((object) => type.matches(filter, object))
-    .map((object) => ({ object, key: type.keyJsonOf(object) }))
-    .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
-    .map(({ object }) => object);
 }
 
 /** A request to create, without the mask that some clients send along. @throws EdgeplaneError `invalid <Field>` */

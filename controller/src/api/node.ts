@@ -4,7 +4,7 @@ import { NodeApiService } from '@edgeplane/proto/edgeproto/node.js';
 import { type ServiceHandlers, serverStream } from '@edgeplane/rpc';
 import type { ControllerContext } from '../context.js';
 import { listPeerCall } from '../peers/peer-call.js';
-import { matching, show } from './handlers.js';
+import { matching, show } from './show.js';
 
 type Node = ObjectOf<'Node'>;
 

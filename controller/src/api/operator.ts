@@ -5,7 +5,8 @@ import type { ServiceHandlers } from '@edgeplane/rpc';
 import type { ControllerContext } from '../context.js';
 import { controllerErrors } from '../errors.js';
 import { DEFAULT_OPERATOR } from '../names.js';
-import { applyUpdate, forCreate, mutation, showCache } from './handlers.js';
+import { applyUpdate, forCreate, mutation } from './handlers.js';
+import { showCache } from './show.js';
 
 const TYPE = OBJECTS.Operator;
 

@@ -2,28 +2,48 @@ import { isFieldsMember } from './field-ids.js';
 import { type AnyMessage, isZero, messageSchema } from './message.js';
 import type { FieldSchema, MessageSchema } from './schema-types.js';
 
+/** A part of a filter that an object must satisfy. */
+type Condition = (object: unknown) => boolean;
+
 /**
  * Whether an object matches a Show filter (controller spec section 8.4): every member that is set in the filter equals
  * the object's. Zero values are not set. Locations, timestamps and runtime information are never compared; lists of
  * messages that are not keys compare by length.
  */
 export function matchesFilter(schema: MessageSchema, filter: unknown, object: unknown): boolean {
-  return schema.fields.every((field) => {
-    if (isFieldsMember(field) || field.oneof) return true;
-    return fieldMatches(field, (filter as AnyMessage)[field.prop], (object as AnyMessage)[field.prop]);
-  });
+  return conditionsOf(schema, filter).every((holds) => holds(object));
 }
 
-function fieldMatches(field: FieldSchema, want: unknown, have: unknown): boolean {
-  if (isZero(field, want)) return true;
-  if (field.repeated) return listMatches(field, want as unknown[], (have as unknown[] | undefined) ?? []);
-  if (field.kind === 'map')
-    return mapEquals(want as Record<string, unknown>, (have as Record<string, unknown> | undefined) ?? {});
-  if (field.kind === 'message') {
-    const schema = messageSchema(field.type);
-    return isComparable(schema) ? matchesFilter(schema, want, have ?? {}) : true;
-  }
-  return want === have;
+/** The same for many objects and one filter; undefined when it matches all. */
+export function filterTest(
+  schema: MessageSchema,
+  filter: unknown,
+): ((object: unknown) => boolean) | undefined {
+  const conditions = conditionsOf(schema, filter);
+  return conditions.length === 0 ? undefined : (object) => conditions.every((holds) => holds(object));
+}
+
+/** One condition for each member that is set and compared. */
+function conditionsOf(schema: MessageSchema, filter: unknown): Condition[] {
+  return schema.fields.flatMap((field): Condition[] => {
+    const { prop } = field;
+    const want = (filter as AnyMessage)[prop];
+    if (isFieldsMember(field) || field.oneof || isZero(field, want)) return [];
+    const have = (object: unknown) => (object as AnyMessage)[prop];
+    if (field.repeated) {
+      return [
+        (object) => listMatches(field, want as unknown[], (have(object) as unknown[] | undefined) ?? []),
+      ];
+    }
+    if (field.kind === 'map') {
+      const map = want as Record<string, unknown>;
+      return [(object) => mapEquals(map, (have(object) as Record<string, unknown> | undefined) ?? {})];
+    }
+    if (field.kind !== 'message') return [(object) => have(object) === want];
+    const inner = messageSchema(field.type);
+    if (!isComparable(inner)) return [];
+    return conditionsOf(inner, want).map((holds) => (object: unknown) => holds(have(object) ?? {}));
+  });
 }
 
 function listMatches(field: FieldSchema, want: readonly unknown[], have: readonly unknown[]): boolean {

@@ -109,3 +109,12 @@ export function isZero(field: FieldSchema, value: unknown): boolean {
   if (field.type === 'bytes') return (value as Uint8Array).length === 0;
   return value === 0 || value === 0n || value === '' || value === false;
 }
+
+/** Whether every scalar of a message, and of the messages in it, is set. */
+export function isWhole(schema: MessageSchema, message: unknown): boolean {
+  return schema.fields.every((field) => {
+    const value = (message as AnyMessage)[field.prop];
+    if (isZero(field, value)) return false;
+    return field.kind !== 'message' || field.repeated || isWhole(messageSchema(field.type), value);
+  });
+}

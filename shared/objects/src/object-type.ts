@@ -2,9 +2,9 @@ import { EdgeplaneError, fail } from '@edgeplane/base';
 import { copyFields } from './copy-fields.js';
 import { objectErrors } from './errors.js';
 import { type FieldMask, fieldMask, isFieldsMember, leafIds } from './field-ids.js';
-import { matchesFilter } from './filter.js';
+import { filterTest, matchesFilter } from './filter.js';
 import { CODECS, KEY_NAMES, type KeyTypes, type MessageTypes } from './gen/codecs.js';
-import { type AnyMessage, emptyMessage, messageSchema, normalize } from './message.js';
+import { type AnyMessage, emptyMessage, isWhole, messageSchema, normalize } from './message.js';
 import { type DecodeOptions, decodeStored, encodeStored } from './message-json.js';
 import { referencedTypes, referencesTo } from './references.js';
 import type { MessageSchema, ObjectSchema } from './schema-types.js';
@@ -39,6 +39,8 @@ export interface ObjectType<T, K> {
   /** @throws EdgeplaneError when the text is not a key of this type. */
   parseKeyJson(text: string): K;
   keyJsonOf(object: T): string;
+  /** Whether every member of a key is set, so that as a filter it matches no other key. */
+  isWholeKey(key: K): boolean;
 
   /** Stored JSON; `fields` is never part of it. */
   toStored(object: T): string;
@@ -51,6 +53,8 @@ export interface ObjectType<T, K> {
   mask(ids: readonly string[]): FieldMask;
   copyFields(target: T, source: T, mask: FieldMask): T;
   matches(filter: T, object: T): boolean;
+  /** As `matches`, for one filter and many objects; undefined when it matches all. */
+  filterTest(filter: T): ((object: unknown) => boolean) | undefined;
   /** Refuses unknown enum numbers. */
   validateEnums(object: T): void;
   /** The cloudlet key the object belongs to, as its key JSON; undefined when it belongs to none. */
@@ -61,6 +65,8 @@ export interface ObjectType<T, K> {
   readonly referencedTypes: readonly string[];
   /** Key JSON of every object of type `type` that the object refers to, each once. */
   references(object: T, type: string): readonly string[];
+  /** Those whose key is set in every member: as part of a filter they match no other key. */
+  wholeReferences(filter: T, type: string): readonly string[];
 }
 
 export type ObjectName = keyof KeyTypes & keyof MessageTypes;
@@ -107,6 +113,7 @@ function makeObjectType<N extends ObjectName>(name: N): ObjectType<ObjectOf<N>, 
     keyJson,
     parseKeyJson: (text) => decodeStored(keySchema, text) as unknown as K,
     keyJsonOf: (object) => keyJson(key(object)),
+    isWholeKey: (value) => isWhole(keySchema, value),
     toStored: (object) => encodeStored(schema, hasFields ? { ...object, fields: [] } : object),
     fromStored: (text, decodeOptions) => {
       const object = decodeStored(schema, text, decodeOptions);
@@ -130,11 +137,13 @@ function makeObjectType<N extends ObjectName>(name: N): ObjectType<ObjectOf<N>, 
     mask: (ids) => fieldMask(schema, ids),
     copyFields: (target, source, mask) => copyFields(schema, target, source, mask),
     matches: (filter, object) => matchesFilter(schema, filter, object),
+    filterTest: (filter) => filterTest(schema, filter),
     validateEnums: (object) => validateEnums(schema, object),
     cloudletKeyJson,
     cloudletKeyJsonOfKey: (value) => cloudletKeyJson(withKey(value)),
     referencedTypes: referencedTypes(schema),
     references: (object, type) => referencesTo(schema, object, type),
+    wholeReferences: (filter, type) => referencesTo(schema, filter, type, isWhole),
   };
 }
 

@@ -34,15 +34,22 @@ export function referencedTypes(schema: MessageSchema): readonly string[] {
   return [...new Set(referencePaths(schema).map(({ type }) => type))];
 }
 
-/** Key JSON of every object of type `type` that a message refers to, each once. */
-export function referencesTo(schema: MessageSchema, message: unknown, type: string): readonly string[] {
+type KeyTest = (keySchema: MessageSchema, key: unknown) => boolean;
+
+/** Key JSON of every object of type `type` that a message refers to, each once; with `only`, of those that pass it. */
+export function referencesTo(
+  schema: MessageSchema,
+  message: unknown,
+  type: string,
+  only: KeyTest = () => true,
+): readonly string[] {
   const keys = referencePaths(schema)
     .filter((reference) => reference.type === type)
-    .flatMap(({ path }) => keysAlong(message as AnyMessage, path));
+    .flatMap(({ path }) => keysAlong(message as AnyMessage, path, only));
   return [...new Set(keys)];
 }
 
-function keysAlong(message: AnyMessage, path: readonly FieldSchema[]): string[] {
+function keysAlong(message: AnyMessage, path: readonly FieldSchema[], only: KeyTest): string[] {
   const [field, ...rest] = path;
   if (!field) return [];
   const schema = messageSchema(field.type);
@@ -55,6 +62,6 @@ function keysAlong(message: AnyMessage, path: readonly FieldSchema[]): string[] 
       : field.nonnull
         ? [emptyMessage(schema)]
         : [];
-  if (rest.length > 0) return values.flatMap((v) => keysAlong(v, rest));
-  return values.map((v) => encodeStored(schema, normalize(schema, v)));
+  if (rest.length > 0) return values.flatMap((v) => keysAlong(v, rest, only));
+  return values.filter((v) => only(schema, v)).map((v) => encodeStored(schema, normalize(schema, v)));
 }

@@ -68,13 +68,20 @@ export function unary<Req, Res>(fn: UnaryFunction<Req, Res>): handleUnaryCall<Re
 export function serverStream<Req, Res>(
   fn: ServerStreamFunction<Req, Res>,
 ): handleServerStreamingCall<Req, Res> {
+  return callStreamer<Req, Res>((call, context) =>
+    fn(call.request, (message) => write(call, message, context.signal), context),
+  );
+}
+
+/** The same for what works with the call itself. */
+export function callStreamer<Req, Res>(
+  fn: (call: ServerWritableStream<Req, Res>, context: RpcContext) => Promise<void>,
+): handleServerStreamingCall<Req, Res> {
   const bind =
     (environment: HandlerEnvironment): handleServerStreamingCall<Req, Res> =>
     (call) => {
       environment.track(
-        run(environment, call, call.request, (context) =>
-          fn(call.request, (message) => write(call, message, context.signal), context),
-        ).then((outcome) => {
+        run(environment, call, call.request, (context) => fn(call, context)).then((outcome) => {
           if (outcome.ok) call.end();
           else call.emit('error', toServiceError(outcome.error));
         }),
@@ -153,20 +160,28 @@ async function run<T>(
   }
 }
 
-function write<Req, Res>(
-  call: ServerWritableStream<Req, Res>,
-  message: Res,
-  signal: AbortSignal,
-): Promise<void> {
-  if (signal.aborted || call.cancelled || call.destroyed) return Promise.resolve();
-  if (call.write(message)) return Promise.resolve();
+/** Where messages, or parts of the stream they make, are written. */
+interface Sink<T> {
+  readonly cancelled?: boolean;
+  readonly destroyed: boolean;
+  write(data: T): boolean;
+  once(event: 'drain' | 'close', listener: () => void): unknown;
+  removeListener(event: 'drain' | 'close', listener: () => void): unknown;
+}
+
+/** Writes, and waits until there is room for more; at once when nobody reads any longer. */
+export function write<T>(sink: Sink<T>, data: T, signal: AbortSignal): Promise<void> {
+  if (signal.aborted || sink.cancelled || sink.destroyed) return Promise.resolve();
+  if (sink.write(data)) return Promise.resolve();
   return new Promise((resolve) => {
     const done = () => {
-      call.removeListener('drain', done);
+      sink.removeListener('drain', done);
+      sink.removeListener('close', done);
       signal.removeEventListener('abort', done);
       resolve();
     };
-    call.once('drain', done);
+    sink.once('drain', done);
+    sink.once('close', done);
     signal.addEventListener('abort', done, { once: true });
   });
 }

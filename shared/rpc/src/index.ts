@@ -14,6 +14,7 @@ export {
   type UnaryName,
 } from './client.js';
 export { type PeerIdentity, peerIdentity, type RpcContext } from './context.js';
+export { type EncodedMessage, type EncodedStreamFunction, encodedStream, frameOf } from './encoded-stream.js';
 export { rpcErrors } from './errors.js';
 export {
   type Authorize,

@@ -77,7 +77,7 @@ test('an own write is in the caches when its transaction returns, and is told on
   const { store, sync, texts, told, stop } = await caching();
   const { revision } = await store.txn({ ops: [put('r/Text/a', '1'), put('r/Text/b', '1'), put('x', '')] });
   assert.is(sync.revision, revision);
-  assert.equal(texts.get('a'), { value: '1', revision });
+  assert.equal(texts.get('a'), { key: 'a', value: '1', revision });
   await sync.reached(revision);
   store.release();
   await settle();
@@ -104,7 +104,7 @@ test('an own write waits for what others wrote before it', async () => {
 test('what is known of a key: its revision, 0 when absent, nothing without a cache', async () => {
   const { store, sync, stop } = await caching();
   const { revision } = await store.txn({ ops: [put('r/Text/a', '1'), put('r/Other/a', '1')] });
-  assert.equal(sync.known('r/Text/a'), { revision, value: '1' });
+  assert.equal(sync.known('r/Text/a'), { key: 'a', revision, value: '1' });
   assert.equal(sync.known('r/Text/b'), { revision: 0 });
   assert.is(sync.known('r/Other/a'), undefined);
   assert.is(sync.known('s/Text/a'), undefined);

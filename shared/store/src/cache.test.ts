@@ -56,7 +56,7 @@ test('lists, then follows', async () => {
   assert.equal(apps.keys().sort(), ['a', 'b']);
   const { revision } = await store.txn({ ops: [app('a', 'y'), del('r/1/App/b'), app('é/"', 'y', 20)] });
   await sync.reached(revision);
-  assert.equal(apps.get('a'), { value: { owner: 'y', size: 1 }, revision });
+  assert.equal(apps.get('a'), { key: 'a', value: { owner: 'y', size: 1 }, revision });
   assert.is(apps.get('b'), undefined);
   assert.equal(apps.byIndex('owner', 'x'), []);
   assert.equal(

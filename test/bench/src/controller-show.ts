@@ -8,7 +8,7 @@ import { appInstRows, fill, INSTANCES_PER_APP, storedAppInst, storedAppKey } fro
 
 const TYPE = OBJECTS.AppInst;
 const PATH = AppInstApiService.showAppInst.path;
-const ROUNDS = 7;
+const ROUNDS = 25;
 const SMALL_ROUNDS = 200;
 
 const EVERYTHING = TYPE.toWire(TYPE.empty());

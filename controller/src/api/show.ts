@@ -1,0 +1,66 @@
+import type { ObjectType } from '@edgeplane/objects';
+import { type EncodedMessage, encodedStream, frameOf, serverStream } from '@edgeplane/rpc';
+import type { CachedAt, ObjectCache } from '@edgeplane/store';
+import { referenceIndex } from '../caches.js';
+
+/** Streams the objects that match, in order of their keys, from a snapshot (controller spec section 8.4). */
+export function show<T, K>(type: ObjectType<T, K>, objects: () => Iterable<T>) {
+  return serverStream<T, T>(async (request, send, context) => {
+    for (const object of matching(type, objects(), type.normalize(request))) {
+      if (context.signal.aborted) return;
+      await send(object);
+    }
+  });
+}
+
+/** Objects that a filter matches, sorted by key JSON. */
+export function matching<T, K>(type: ObjectType<T, K>, objects: Iterable<T>, filter: T): T[] {
+  return [...objects]
+    .filter((object) => type.matches(filter, object))
+    .map((object) => ({ object, key: type.keyJsonOf(object) }))
+    .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+    .map(({ object }) => object);
+}
+
+/**
+ * The same over a cache, where it costs what is shown, not what is stored: a whole key or a whole reference in the filter
+ * is looked up, order is kept, and an object is encoded once for all who are shown it.
+ */
+export function showCache<T extends object, K>(type: ObjectType<T, K>, cache: ObjectCache<T>) {
+  const encoded = new WeakMap<T, EncodedMessage<T>>();
+  const encode = (message: T): EncodedMessage<T> => {
+    let known = encoded.get(message);
+    if (!known) {
+      known = { message, frame: frameOf(type.toWire(message)) };
+      encoded.set(message, known);
+    }
+    return known;
+  };
+  return encodedStream<T, T>(function* (request) {
+    const filter = type.normalize(request);
+    const matches = type.filterTest(filter);
+    for (const { value } of matches ? candidates(type, cache, filter) : cache.sorted())
+      yield !matches || matches(value) ? encode(value) : undefined;
+  });
+}
+
+/** The objects that may match a filter, in order of their keys: all that do are among them. */
+export function candidates<T, K>(
+  type: ObjectType<T, K>,
+  cache: ObjectCache<T>,
+  filter: T,
+): readonly CachedAt<T>[] {
+  const key = type.key(filter);
+  if (type.isWholeKey(key)) {
+    const object = cache.get(type.keyJson(key));
+    return object ? [object] : [];
+  }
+  let fewest: CachedAt<T>[] | undefined;
+  for (const referred of type.referencedTypes) {
+    for (const reference of type.wholeReferences(filter, referred)) {
+      const found = cache.byIndex(referenceIndex(referred), reference);
+      if (!fewest || found.length < fewest.length) fewest = found;
+    }
+  }
+  return fewest?.sort((a, b) => (a.key < b.key ? -1 : 1)) ?? cache.sorted();
+}
