@@ -10,6 +10,7 @@ import { OBJECTS } from '@edgeplane/objects';
 import { type CloudletKey, CloudletState } from '@edgeplane/proto/edgeproto/cloudlet.js';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 import type { ExecRequest } from '@edgeplane/proto/edgeproto/exec.js';
+import type { Metric } from '@edgeplane/proto/edgeproto/metric.js';
 
 const S = TrackedState;
 
@@ -94,6 +95,11 @@ export class ScriptedAgent {
   async ready(): Promise<this> {
     await this.#client.when('synced');
     return this;
+  }
+
+  /** Sends a Metric notice; whether the controller takes such. */
+  measured(metric: Metric): boolean {
+    return this.#client.sendMessage('Metric', metric);
   }
 
   stop(): Promise<void> {

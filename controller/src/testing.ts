@@ -1,9 +1,17 @@
 import { OBJECTS, type ObjectName, type ObjectOf } from '@edgeplane/objects';
 import { AppApiClient } from '@edgeplane/proto/edgeproto/app.js';
-import { AppInstApiClient } from '@edgeplane/proto/edgeproto/app_inst.js';
-import { CloudletApiClient, CloudletInfoApiClient } from '@edgeplane/proto/edgeproto/cloudlet.js';
+import {
+  AppInstApiClient,
+  AppInstInfoApiClient,
+  AppInstMetricsApiClient,
+} from '@edgeplane/proto/edgeproto/app_inst.js';
+import {
+  CloudletApiClient,
+  CloudletInfoApiClient,
+  CloudletMetricsApiClient,
+} from '@edgeplane/proto/edgeproto/cloudlet.js';
 import { ClusterApiClient } from '@edgeplane/proto/edgeproto/cluster.js';
-import { ClusterInstApiClient } from '@edgeplane/proto/edgeproto/clusterinst.js';
+import { ClusterInstApiClient, ClusterInstInfoApiClient } from '@edgeplane/proto/edgeproto/clusterinst.js';
 import { ControllerApiClient } from '@edgeplane/proto/edgeproto/controller.js';
 import { DeveloperApiClient } from '@edgeplane/proto/edgeproto/developer.js';
 import { FlavorApiClient } from '@edgeplane/proto/edgeproto/flavor.js';
@@ -162,11 +170,15 @@ export class TestController {
 const CLIENTS: Partial<Record<ObjectName, unknown>> & Api = {
   App: AppApiClient,
   AppInst: AppInstApiClient,
+  AppInstInfo: AppInstInfoApiClient,
+  AppInstMetrics: AppInstMetricsApiClient,
   Cloudlet: CloudletApiClient,
   CloudletInfo: CloudletInfoApiClient,
+  CloudletMetrics: CloudletMetricsApiClient,
   CloudletRefs: CloudletRefsApiClient,
   Cluster: ClusterApiClient,
   ClusterInst: ClusterInstApiClient,
+  ClusterInstInfo: ClusterInstInfoApiClient,
   Controller: ControllerApiClient,
   Developer: DeveloperApiClient,
   Flavor: FlavorApiClient,

@@ -1,8 +1,8 @@
 import { AppApiService } from '@edgeplane/proto/edgeproto/app.js';
-import { AppInstApiService } from '@edgeplane/proto/edgeproto/app_inst.js';
+import { AppInstApiService, AppInstInfoApiService } from '@edgeplane/proto/edgeproto/app_inst.js';
 import { CloudletApiService, CloudletInfoApiService } from '@edgeplane/proto/edgeproto/cloudlet.js';
 import { ClusterApiService } from '@edgeplane/proto/edgeproto/cluster.js';
-import { ClusterInstApiService } from '@edgeplane/proto/edgeproto/clusterinst.js';
+import { ClusterInstApiService, ClusterInstInfoApiService } from '@edgeplane/proto/edgeproto/clusterinst.js';
 import { ControllerApiService } from '@edgeplane/proto/edgeproto/controller.js';
 import { DeveloperApiService } from '@edgeplane/proto/edgeproto/developer.js';
 import { ExecApiService } from '@edgeplane/proto/edgeproto/exec.js';
@@ -15,11 +15,13 @@ import type { ControllerContext } from '../context.js';
 import type { ControllerNotify } from '../notify/notify-server.js';
 import { appApi } from './app.js';
 import { appInstApi } from './app-inst.js';
+import { appInstInfoApi } from './app-inst-info.js';
 import { cloudletApi } from './cloudlet.js';
 import { cloudletInfoApi } from './cloudlet-info.js';
 import { cloudletRefsApi } from './cloudlet-refs.js';
 import { clusterApi } from './cluster.js';
 import { clusterInstApi } from './cluster-inst.js';
+import { clusterInstInfoApi } from './cluster-inst-info.js';
 import { controllerApi } from './controller.js';
 import { developerApi } from './developer.js';
 import { execApi } from './exec.js';
@@ -31,7 +33,7 @@ import { operatorApi } from './operator.js';
 export function addApis(
   server: RpcServer,
   context: ControllerContext,
-  { nodes, exec }: ControllerNotify,
+  { live, exec }: ControllerNotify,
 ): void {
   server.addService(DeveloperApiService, developerApi(context));
   server.addService(OperatorApiService, operatorApi(context));
@@ -44,6 +46,8 @@ export function addApis(
   server.addService(ClusterInstApiService, clusterInstApi(context));
   server.addService(AppInstApiService, appInstApi(context));
   server.addService(ControllerApiService, controllerApi(context));
-  server.addService(NodeApiService, nodeApi(context, nodes.table));
   server.addService(ExecApiService, execApi(context, exec));
+  server.addService(NodeApiService, nodeApi(context, live));
+  server.addService(AppInstInfoApiService, appInstInfoApi(context, live));
+  server.addService(ClusterInstInfoApiService, clusterInstInfoApi(context, live));
 }

@@ -1,18 +1,31 @@
 import type { Clock } from '@edgeplane/base';
-import { type MessageReceiver, NotifyServer, type Receiver, type SendSource } from '@edgeplane/notify';
-import { OBJECTS } from '@edgeplane/objects';
+import {
+  type MessageReceiver,
+  NotifyServer,
+  type ObjectTable,
+  type Receiver,
+  type SendSource,
+} from '@edgeplane/notify';
+import { type KeyOf, OBJECTS, type ObjectOf } from '@edgeplane/objects';
 import type { TlsMaterial } from '@edgeplane/rpc';
 import type { ControllerContext } from '../context.js';
 import { ExecRelay } from '../exec/exec-relay.js';
 import { cacheSource } from './cache-source.js';
 import { CloudletInfoReceiver } from './cloudlet-info-receiver.js';
+import { ConnectedObjects, inTurn } from './connected-objects.js';
 import { appInstInfoReceiver, clusterInstInfoReceiver } from './instance-info-receivers.js';
-import { NodeReceiver } from './node-receiver.js';
 import { persistent } from './persistent-receiver.js';
+
+/** What the peers connected to this controller say of themselves. */
+export interface LiveTables {
+  readonly nodes: ObjectTable<ObjectOf<'Node'>, KeyOf<'Node'>>;
+  readonly appInstInfos: ObjectTable<ObjectOf<'AppInstInfo'>, KeyOf<'AppInstInfo'>>;
+  readonly clusterInstInfos: ObjectTable<ObjectOf<'ClusterInstInfo'>, KeyOf<'ClusterInstInfo'>>;
+}
 
 export interface ControllerNotify {
   readonly server: NotifyServer;
-  readonly nodes: NodeReceiver;
+  readonly live: LiveTables;
   readonly exec: ExecRelay;
 }
 
@@ -23,7 +36,9 @@ export function createNotify(
   tls: TlsMaterial | undefined,
 ): ControllerNotify {
   const { caches, logger } = context;
-  const nodes = new NodeReceiver();
+  const nodes = new ConnectedObjects(OBJECTS.Node);
+  const appInstInfos = new ConnectedObjects(OBJECTS.AppInstInfo);
+  const clusterInstInfos = new ConnectedObjects(OBJECTS.ClusterInstInfo);
   // Sources and receivers of different types share one list; each is only ever given objects of its own type.
   const sources = [
     cacheSource(OBJECTS.Flavor, caches.flavors),
@@ -35,8 +50,8 @@ export function createNotify(
   ] as unknown as readonly SendSource[];
   const receivers = [
     persistent(context, new CloudletInfoReceiver(context)),
-    persistent(context, appInstInfoReceiver(context)),
-    persistent(context, clusterInstInfoReceiver(context)),
+    inTurn(appInstInfos, persistent(context, appInstInfoReceiver(context))),
+    inTurn(clusterInstInfos, persistent(context, clusterInstInfoReceiver(context))),
     nodes,
   ] as unknown as readonly Receiver[];
   const exec = new ExecRelay({
@@ -46,5 +61,10 @@ export function createNotify(
   });
   const messageReceivers = [exec] as readonly unknown[] as readonly MessageReceiver[];
   const server = new NotifyServer({ sources, receivers, messageReceivers, tls, logger, clock });
-  return { server, nodes, exec };
+  const live = {
+    nodes: nodes.table,
+    appInstInfos: appInstInfos.table,
+    clusterInstInfos: clusterInstInfos.table,
+  };
+  return { server, live, exec };
 }

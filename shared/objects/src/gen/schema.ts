@@ -293,9 +293,22 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
     ],
   },
   'edgeproto.AppInstMetrics': {
-    name: 'edgeproto.AppInstMetrics',
+    name: 'edgeproto.AppInstMetrics', object: { stored: false, leased: false, cached: false, show: true, message: false, waits: false, notify: 'none', cloudlet: 'key.cluster_inst_key.cloudlet_key', flush: 'none' },
     fields: [
       { no: 5, name: 'something', prop: 'something', kind: 'scalar', type: 'uint64' },
+      { no: 100, name: 'key', prop: 'key', kind: 'message', type: 'edgeproto.AppInstKey', nonnull: true },
+      { no: 101, name: 'timestamp', prop: 'timestamp', kind: 'message', type: 'distributed_match_engine.Timestamp', nonnull: true },
+      { no: 102, name: 'age_ms', prop: 'ageMs', kind: 'scalar', type: 'uint64' },
+      { no: 103, name: 'cpu_percent', prop: 'cpuPercent', kind: 'scalar', type: 'double' },
+      { no: 104, name: 'cpu_nanos', prop: 'cpuNanos', kind: 'scalar', type: 'uint64' },
+      { no: 105, name: 'mem_bytes', prop: 'memBytes', kind: 'scalar', type: 'uint64' },
+      { no: 106, name: 'mem_limit_bytes', prop: 'memLimitBytes', kind: 'scalar', type: 'uint64' },
+      { no: 107, name: 'disk_bytes', prop: 'diskBytes', kind: 'scalar', type: 'uint64' },
+      { no: 108, name: 'disk_read_bytes', prop: 'diskReadBytes', kind: 'scalar', type: 'uint64' },
+      { no: 109, name: 'disk_write_bytes', prop: 'diskWriteBytes', kind: 'scalar', type: 'uint64' },
+      { no: 110, name: 'net_in_bytes', prop: 'netInBytes', kind: 'scalar', type: 'uint64' },
+      { no: 111, name: 'net_out_bytes', prop: 'netOutBytes', kind: 'scalar', type: 'uint64' },
+      { no: 112, name: 'not_measured', prop: 'notMeasured', kind: 'scalar', type: 'string', repeated: true },
     ],
   },
   'edgeproto.CloudletKey': {
@@ -394,9 +407,24 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
     ],
   },
   'edgeproto.CloudletMetrics': {
-    name: 'edgeproto.CloudletMetrics',
+    name: 'edgeproto.CloudletMetrics', object: { stored: false, leased: false, cached: false, show: true, message: false, waits: false, notify: 'none', cloudlet: 'key', flush: 'none' },
     fields: [
       { no: 5, name: 'foo', prop: 'foo', kind: 'scalar', type: 'uint64' },
+      { no: 100, name: 'key', prop: 'key', kind: 'message', type: 'edgeproto.CloudletKey', nonnull: true },
+      { no: 101, name: 'timestamp', prop: 'timestamp', kind: 'message', type: 'distributed_match_engine.Timestamp', nonnull: true },
+      { no: 102, name: 'age_ms', prop: 'ageMs', kind: 'scalar', type: 'uint64' },
+      { no: 103, name: 'cpu_percent', prop: 'cpuPercent', kind: 'scalar', type: 'double' },
+      { no: 104, name: 'cpu_cores', prop: 'cpuCores', kind: 'scalar', type: 'uint64' },
+      { no: 105, name: 'mem_bytes', prop: 'memBytes', kind: 'scalar', type: 'uint64' },
+      { no: 106, name: 'mem_total_bytes', prop: 'memTotalBytes', kind: 'scalar', type: 'uint64' },
+      { no: 107, name: 'disk_bytes', prop: 'diskBytes', kind: 'scalar', type: 'uint64' },
+      { no: 108, name: 'disk_total_bytes', prop: 'diskTotalBytes', kind: 'scalar', type: 'uint64' },
+      { no: 109, name: 'net_in_bytes', prop: 'netInBytes', kind: 'scalar', type: 'uint64' },
+      { no: 110, name: 'net_out_bytes', prop: 'netOutBytes', kind: 'scalar', type: 'uint64' },
+      { no: 111, name: 'inst_count', prop: 'instCount', kind: 'scalar', type: 'uint64' },
+      { no: 112, name: 'inst_cpu_percent', prop: 'instCpuPercent', kind: 'scalar', type: 'double' },
+      { no: 113, name: 'inst_mem_bytes', prop: 'instMemBytes', kind: 'scalar', type: 'uint64' },
+      { no: 114, name: 'inst_disk_bytes', prop: 'instDiskBytes', kind: 'scalar', type: 'uint64' },
     ],
   },
   'edgeproto.ClusterKey': {
@@ -700,13 +728,15 @@ export const SERVICES: Readonly<Record<string, ServiceSchema>> = {
   'edgeproto.AppInstInfoApi': {
     name: 'edgeproto.AppInstInfoApi',
     methods: [
-      { name: 'ShowAppInstInfo', request: 'edgeproto.AppInstInfo', response: 'edgeproto.AppInstInfo', requestStream: false, responseStream: true, http: [{ verb: 'post', path: '/show/appinstinfo' }] },
+      { name: 'ShowAppInstInfo', request: 'edgeproto.AppInstInfo', response: 'edgeproto.AppInstInfo', requestStream: false, responseStream: true, http: [{ verb: 'post', path: '/show/appinstinfo' }], access: { resource: 'ResourceAppInsts', action: 'ActionView', org: 'key.app_key.developer_key.name', open: false } },
+      { name: 'ShowAppInstInfoLocal', request: 'edgeproto.AppInstInfo', response: 'edgeproto.AppInstInfo', requestStream: false, responseStream: true, access: { resource: 'ResourceAppInsts', action: 'ActionView', org: 'key.app_key.developer_key.name', open: false } },
     ],
   },
   'edgeproto.AppInstMetricsApi': {
     name: 'edgeproto.AppInstMetricsApi',
     methods: [
-      { name: 'ShowAppInstMetrics', request: 'edgeproto.AppInstMetrics', response: 'edgeproto.AppInstMetrics', requestStream: false, responseStream: true, http: [{ verb: 'post', path: '/show/appinstmetrics' }] },
+      { name: 'ShowAppInstMetrics', request: 'edgeproto.AppInstMetrics', response: 'edgeproto.AppInstMetrics', requestStream: false, responseStream: true, http: [{ verb: 'post', path: '/show/appinstmetrics' }], access: { resource: 'ResourceAppInsts', action: 'ActionView', org: 'key.app_key.developer_key.name', open: false } },
+      { name: 'ShowAppInstMetricsLocal', request: 'edgeproto.AppInstMetrics', response: 'edgeproto.AppInstMetrics', requestStream: false, responseStream: true, access: { resource: 'ResourceAppInsts', action: 'ActionView', org: 'key.app_key.developer_key.name', open: false } },
     ],
   },
   'edgeproto.CloudletApi': {
@@ -729,7 +759,8 @@ export const SERVICES: Readonly<Record<string, ServiceSchema>> = {
   'edgeproto.CloudletMetricsApi': {
     name: 'edgeproto.CloudletMetricsApi',
     methods: [
-      { name: 'ShowCloudletMetrics', request: 'edgeproto.CloudletMetrics', response: 'edgeproto.CloudletMetrics', requestStream: false, responseStream: true, http: [{ verb: 'post', path: '/show/cloudletmetrics' }] },
+      { name: 'ShowCloudletMetrics', request: 'edgeproto.CloudletMetrics', response: 'edgeproto.CloudletMetrics', requestStream: false, responseStream: true, http: [{ verb: 'post', path: '/show/cloudletmetrics' }], access: { resource: 'ResourceCloudlets', action: 'ActionView', org: 'key.operator_key.name', open: false } },
+      { name: 'ShowCloudletMetricsLocal', request: 'edgeproto.CloudletMetrics', response: 'edgeproto.CloudletMetrics', requestStream: false, responseStream: true, access: { resource: 'ResourceCloudlets', action: 'ActionView', org: 'key.operator_key.name', open: false } },
     ],
   },
   'edgeproto.ClusterApi': {
@@ -753,7 +784,8 @@ export const SERVICES: Readonly<Record<string, ServiceSchema>> = {
   'edgeproto.ClusterInstInfoApi': {
     name: 'edgeproto.ClusterInstInfoApi',
     methods: [
-      { name: 'ShowClusterInstInfo', request: 'edgeproto.ClusterInstInfo', response: 'edgeproto.ClusterInstInfo', requestStream: false, responseStream: true, http: [{ verb: 'post', path: '/show/clusterinstinfo' }] },
+      { name: 'ShowClusterInstInfo', request: 'edgeproto.ClusterInstInfo', response: 'edgeproto.ClusterInstInfo', requestStream: false, responseStream: true, http: [{ verb: 'post', path: '/show/clusterinstinfo' }], access: { resource: 'ResourceClusterInsts', action: 'ActionView', org: 'key.developer', open: false } },
+      { name: 'ShowClusterInstInfoLocal', request: 'edgeproto.ClusterInstInfo', response: 'edgeproto.ClusterInstInfo', requestStream: false, responseStream: true, access: { resource: 'ResourceClusterInsts', action: 'ActionView', org: 'key.developer', open: false } },
     ],
   },
   'edgeproto.ControllerApi': {

@@ -105,10 +105,40 @@ export interface AppInstInfo {
   runtimeInfo: AppInstRuntime | undefined;
 }
 
-/** Measurements of one AppInst. */
+/** The latest measurements of one AppInst. Counters are totals since its containers or machine started. */
 export interface AppInstMetrics {
-  /** Carried for older peers; measurements are in fields of our own. */
+  /** Carried for older peers; measurements are in the fields from 100 up, which are ours. */
   something: bigint;
+  /** Identifies the instance. */
+  key:
+    | AppInstKey
+    | undefined;
+  /** When it was measured, by the agent's clock. */
+  timestamp:
+    | Timestamp
+    | undefined;
+  /** Time since the controller received it, milliseconds. */
+  ageMs: bigint;
+  /** CPU use since the measurement before, percent of one core. */
+  cpuPercent: number;
+  /** CPU time used, nanoseconds; a counter. */
+  cpuNanos: bigint;
+  /** RAM in use, bytes. */
+  memBytes: bigint;
+  /** RAM it may use, bytes. */
+  memLimitBytes: bigint;
+  /** Room that its own data takes on the site's disk, bytes. */
+  diskBytes: bigint;
+  /** Read from disk, bytes; a counter. */
+  diskReadBytes: bigint;
+  /** Written to disk, bytes; a counter. */
+  diskWriteBytes: bigint;
+  /** Received from the network, bytes; a counter. */
+  netInBytes: bigint;
+  /** Sent to the network, bytes; a counter. */
+  netOutBytes: bigint;
+  /** Names of the members above that could not be measured, and are 0 for that reason. */
+  notMeasured: string[];
 }
 
 function createBaseAppInstKey(): AppInstKey {
@@ -579,7 +609,22 @@ export const AppInstInfo: MessageFns<AppInstInfo> = {
 };
 
 function createBaseAppInstMetrics(): AppInstMetrics {
-  return { something: 0n };
+  return {
+    something: 0n,
+    key: undefined,
+    timestamp: undefined,
+    ageMs: 0n,
+    cpuPercent: 0,
+    cpuNanos: 0n,
+    memBytes: 0n,
+    memLimitBytes: 0n,
+    diskBytes: 0n,
+    diskReadBytes: 0n,
+    diskWriteBytes: 0n,
+    netInBytes: 0n,
+    netOutBytes: 0n,
+    notMeasured: [],
+  };
 }
 
 export const AppInstMetrics: MessageFns<AppInstMetrics> = {
@@ -589,6 +634,72 @@ export const AppInstMetrics: MessageFns<AppInstMetrics> = {
         throw new globalThis.Error("value provided for field message.something of type uint64 too large");
       }
       writer.uint32(40).uint64(message.something);
+    }
+    if (message.key !== undefined) {
+      AppInstKey.encode(message.key, writer.uint32(802).fork()).join();
+    }
+    if (message.timestamp !== undefined) {
+      Timestamp.encode(message.timestamp, writer.uint32(810).fork()).join();
+    }
+    if (message.ageMs !== 0n) {
+      if (BigInt.asUintN(64, message.ageMs) !== message.ageMs) {
+        throw new globalThis.Error("value provided for field message.ageMs of type uint64 too large");
+      }
+      writer.uint32(816).uint64(message.ageMs);
+    }
+    if (message.cpuPercent !== 0) {
+      writer.uint32(825).double(message.cpuPercent);
+    }
+    if (message.cpuNanos !== 0n) {
+      if (BigInt.asUintN(64, message.cpuNanos) !== message.cpuNanos) {
+        throw new globalThis.Error("value provided for field message.cpuNanos of type uint64 too large");
+      }
+      writer.uint32(832).uint64(message.cpuNanos);
+    }
+    if (message.memBytes !== 0n) {
+      if (BigInt.asUintN(64, message.memBytes) !== message.memBytes) {
+        throw new globalThis.Error("value provided for field message.memBytes of type uint64 too large");
+      }
+      writer.uint32(840).uint64(message.memBytes);
+    }
+    if (message.memLimitBytes !== 0n) {
+      if (BigInt.asUintN(64, message.memLimitBytes) !== message.memLimitBytes) {
+        throw new globalThis.Error("value provided for field message.memLimitBytes of type uint64 too large");
+      }
+      writer.uint32(848).uint64(message.memLimitBytes);
+    }
+    if (message.diskBytes !== 0n) {
+      if (BigInt.asUintN(64, message.diskBytes) !== message.diskBytes) {
+        throw new globalThis.Error("value provided for field message.diskBytes of type uint64 too large");
+      }
+      writer.uint32(856).uint64(message.diskBytes);
+    }
+    if (message.diskReadBytes !== 0n) {
+      if (BigInt.asUintN(64, message.diskReadBytes) !== message.diskReadBytes) {
+        throw new globalThis.Error("value provided for field message.diskReadBytes of type uint64 too large");
+      }
+      writer.uint32(864).uint64(message.diskReadBytes);
+    }
+    if (message.diskWriteBytes !== 0n) {
+      if (BigInt.asUintN(64, message.diskWriteBytes) !== message.diskWriteBytes) {
+        throw new globalThis.Error("value provided for field message.diskWriteBytes of type uint64 too large");
+      }
+      writer.uint32(872).uint64(message.diskWriteBytes);
+    }
+    if (message.netInBytes !== 0n) {
+      if (BigInt.asUintN(64, message.netInBytes) !== message.netInBytes) {
+        throw new globalThis.Error("value provided for field message.netInBytes of type uint64 too large");
+      }
+      writer.uint32(880).uint64(message.netInBytes);
+    }
+    if (message.netOutBytes !== 0n) {
+      if (BigInt.asUintN(64, message.netOutBytes) !== message.netOutBytes) {
+        throw new globalThis.Error("value provided for field message.netOutBytes of type uint64 too large");
+      }
+      writer.uint32(888).uint64(message.netOutBytes);
+    }
+    for (const v of message.notMeasured) {
+      writer.uint32(898).string(v!);
     }
     return writer;
   },
@@ -614,6 +725,110 @@ export const AppInstMetrics: MessageFns<AppInstMetrics> = {
             message.something = reader.uint64() as bigint;
             continue;
           }
+          case 100: {
+            if (tag !== 802) {
+              break;
+            }
+
+            message.key = AppInstKey.decode(reader, reader.uint32());
+            continue;
+          }
+          case 101: {
+            if (tag !== 810) {
+              break;
+            }
+
+            message.timestamp = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 102: {
+            if (tag !== 816) {
+              break;
+            }
+
+            message.ageMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 103: {
+            if (tag !== 825) {
+              break;
+            }
+
+            message.cpuPercent = reader.double();
+            continue;
+          }
+          case 104: {
+            if (tag !== 832) {
+              break;
+            }
+
+            message.cpuNanos = reader.uint64() as bigint;
+            continue;
+          }
+          case 105: {
+            if (tag !== 840) {
+              break;
+            }
+
+            message.memBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 106: {
+            if (tag !== 848) {
+              break;
+            }
+
+            message.memLimitBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 107: {
+            if (tag !== 856) {
+              break;
+            }
+
+            message.diskBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 108: {
+            if (tag !== 864) {
+              break;
+            }
+
+            message.diskReadBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 109: {
+            if (tag !== 872) {
+              break;
+            }
+
+            message.diskWriteBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 110: {
+            if (tag !== 880) {
+              break;
+            }
+
+            message.netInBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 111: {
+            if (tag !== 888) {
+              break;
+            }
+
+            message.netOutBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 112: {
+            if (tag !== 898) {
+              break;
+            }
+
+            message.notMeasured.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -632,6 +847,31 @@ export const AppInstMetrics: MessageFns<AppInstMetrics> = {
   fromPartial<I extends Exact<DeepPartial<AppInstMetrics>, I>>(object: I): AppInstMetrics {
     const message = createBaseAppInstMetrics();
     message.something = (object.something !== undefined && object.something !== null) ? BigInt(object.something) : 0n;
+    message.key = (object.key !== undefined && object.key !== null) ? AppInstKey.fromPartial(object.key) : undefined;
+    message.timestamp = (object.timestamp !== undefined && object.timestamp !== null)
+      ? Timestamp.fromPartial(object.timestamp)
+      : undefined;
+    message.ageMs = (object.ageMs !== undefined && object.ageMs !== null) ? BigInt(object.ageMs) : 0n;
+    message.cpuPercent = object.cpuPercent ?? 0;
+    message.cpuNanos = (object.cpuNanos !== undefined && object.cpuNanos !== null) ? BigInt(object.cpuNanos) : 0n;
+    message.memBytes = (object.memBytes !== undefined && object.memBytes !== null) ? BigInt(object.memBytes) : 0n;
+    message.memLimitBytes = (object.memLimitBytes !== undefined && object.memLimitBytes !== null)
+      ? BigInt(object.memLimitBytes)
+      : 0n;
+    message.diskBytes = (object.diskBytes !== undefined && object.diskBytes !== null) ? BigInt(object.diskBytes) : 0n;
+    message.diskReadBytes = (object.diskReadBytes !== undefined && object.diskReadBytes !== null)
+      ? BigInt(object.diskReadBytes)
+      : 0n;
+    message.diskWriteBytes = (object.diskWriteBytes !== undefined && object.diskWriteBytes !== null)
+      ? BigInt(object.diskWriteBytes)
+      : 0n;
+    message.netInBytes = (object.netInBytes !== undefined && object.netInBytes !== null)
+      ? BigInt(object.netInBytes)
+      : 0n;
+    message.netOutBytes = (object.netOutBytes !== undefined && object.netOutBytes !== null)
+      ? BigInt(object.netOutBytes)
+      : 0n;
+    message.notMeasured = object.notMeasured?.map((e) => e) || [];
     return message;
   },
 };
@@ -716,9 +956,22 @@ export const AppInstApiClient = makeGenericClientConstructor(AppInstApiService, 
 /** Shows what agents report of AppInsts. */
 export type AppInstInfoApiService = typeof AppInstInfoApiService;
 export const AppInstInfoApiService = {
-  /** Streams every AppInstInfo that matches the members set in the request. */
+  /**
+   * Streams every AppInstInfo that matches the members set in the request.
+   * They come from all controllers: each knows what the agents connected to it report.
+   */
   showAppInstInfo: {
     path: "/edgeproto.AppInstInfoApi/ShowAppInstInfo" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: AppInstInfo): Buffer => Buffer.from(AppInstInfo.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AppInstInfo => AppInstInfo.decode(value),
+    responseSerialize: (value: AppInstInfo): Buffer => Buffer.from(AppInstInfo.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AppInstInfo => AppInstInfo.decode(value),
+  },
+  /** The same from this controller alone. */
+  showAppInstInfoLocal: {
+    path: "/edgeproto.AppInstInfoApi/ShowAppInstInfoLocal" as const,
     requestStream: false as const,
     responseStream: true as const,
     requestSerialize: (value: AppInstInfo): Buffer => Buffer.from(AppInstInfo.encode(value).finish()),
@@ -729,14 +982,29 @@ export const AppInstInfoApiService = {
 } as const;
 
 export interface AppInstInfoApiServer extends UntypedServiceImplementation {
-  /** Streams every AppInstInfo that matches the members set in the request. */
+  /**
+   * Streams every AppInstInfo that matches the members set in the request.
+   * They come from all controllers: each knows what the agents connected to it report.
+   */
   showAppInstInfo: handleServerStreamingCall<AppInstInfo, AppInstInfo>;
+  /** The same from this controller alone. */
+  showAppInstInfoLocal: handleServerStreamingCall<AppInstInfo, AppInstInfo>;
 }
 
 export interface AppInstInfoApiClient extends Client {
-  /** Streams every AppInstInfo that matches the members set in the request. */
+  /**
+   * Streams every AppInstInfo that matches the members set in the request.
+   * They come from all controllers: each knows what the agents connected to it report.
+   */
   showAppInstInfo(request: AppInstInfo, options?: Partial<CallOptions>): ClientReadableStream<AppInstInfo>;
   showAppInstInfo(
+    request: AppInstInfo,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<AppInstInfo>;
+  /** The same from this controller alone. */
+  showAppInstInfoLocal(request: AppInstInfo, options?: Partial<CallOptions>): ClientReadableStream<AppInstInfo>;
+  showAppInstInfoLocal(
     request: AppInstInfo,
     metadata?: Metadata,
     options?: Partial<CallOptions>,
@@ -755,9 +1023,19 @@ export const AppInstInfoApiClient = makeGenericClientConstructor(
 /** Shows measurements of AppInsts. */
 export type AppInstMetricsApiService = typeof AppInstMetricsApiService;
 export const AppInstMetricsApiService = {
-  /** Streams every AppInstMetrics that matches the members set in the request. */
+  /** Streams every AppInstMetrics that matches the members set in the request, from all controllers. */
   showAppInstMetrics: {
     path: "/edgeproto.AppInstMetricsApi/ShowAppInstMetrics" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: AppInstMetrics): Buffer => Buffer.from(AppInstMetrics.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AppInstMetrics => AppInstMetrics.decode(value),
+    responseSerialize: (value: AppInstMetrics): Buffer => Buffer.from(AppInstMetrics.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AppInstMetrics => AppInstMetrics.decode(value),
+  },
+  /** The same from this controller alone. */
+  showAppInstMetricsLocal: {
+    path: "/edgeproto.AppInstMetricsApi/ShowAppInstMetricsLocal" as const,
     requestStream: false as const,
     responseStream: true as const,
     requestSerialize: (value: AppInstMetrics): Buffer => Buffer.from(AppInstMetrics.encode(value).finish()),
@@ -768,14 +1046,26 @@ export const AppInstMetricsApiService = {
 } as const;
 
 export interface AppInstMetricsApiServer extends UntypedServiceImplementation {
-  /** Streams every AppInstMetrics that matches the members set in the request. */
+  /** Streams every AppInstMetrics that matches the members set in the request, from all controllers. */
   showAppInstMetrics: handleServerStreamingCall<AppInstMetrics, AppInstMetrics>;
+  /** The same from this controller alone. */
+  showAppInstMetricsLocal: handleServerStreamingCall<AppInstMetrics, AppInstMetrics>;
 }
 
 export interface AppInstMetricsApiClient extends Client {
-  /** Streams every AppInstMetrics that matches the members set in the request. */
+  /** Streams every AppInstMetrics that matches the members set in the request, from all controllers. */
   showAppInstMetrics(request: AppInstMetrics, options?: Partial<CallOptions>): ClientReadableStream<AppInstMetrics>;
   showAppInstMetrics(
+    request: AppInstMetrics,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<AppInstMetrics>;
+  /** The same from this controller alone. */
+  showAppInstMetricsLocal(
+    request: AppInstMetrics,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<AppInstMetrics>;
+  showAppInstMetricsLocal(
     request: AppInstMetrics,
     metadata?: Metadata,
     options?: Partial<CallOptions>,

@@ -20,7 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Loc } from "../dme/loc.js";
+import { Loc, Timestamp } from "../dme/loc.js";
 import { IpSupport } from "./common.js";
 import { OperatorKey } from "./operator.js";
 import { Result } from "./result.js";
@@ -211,10 +211,44 @@ export interface CloudletInfo {
   publishesVmPorts: boolean;
 }
 
-/** Measurements of one Cloudlet. */
+/** The latest measurements of one Cloudlet: of its agent's host, and of what its instances use together. */
 export interface CloudletMetrics {
-  /** Carried for older peers; measurements are in fields of our own. */
+  /** Carried for older peers; measurements are in the fields from 100 up, which are ours. */
   foo: bigint;
+  /** Identifies the Cloudlet. */
+  key:
+    | CloudletKey
+    | undefined;
+  /** When it was measured, by the agent's clock. */
+  timestamp:
+    | Timestamp
+    | undefined;
+  /** Time since the controller received it, milliseconds. */
+  ageMs: bigint;
+  /** CPU use of the host since the measurement before, percent of one core. */
+  cpuPercent: number;
+  /** Cores of the host. */
+  cpuCores: bigint;
+  /** RAM of the host that is not available, bytes. */
+  memBytes: bigint;
+  /** RAM of the host, bytes. */
+  memTotalBytes: bigint;
+  /** Used of the file system that workloads are kept on, bytes. */
+  diskBytes: bigint;
+  /** Size of that file system, bytes. */
+  diskTotalBytes: bigint;
+  /** Received by the host's network interfaces except loopback, bytes; a counter since its start. */
+  netInBytes: bigint;
+  /** Sent by them, bytes; a counter since its start. */
+  netOutBytes: bigint;
+  /** Instances that were measured. */
+  instCount: bigint;
+  /** CPU use of all of them, percent of one core. */
+  instCpuPercent: number;
+  /** RAM in use by all of them, bytes. */
+  instMemBytes: bigint;
+  /** Room that their own data takes on disk, bytes. */
+  instDiskBytes: bigint;
 }
 
 function createBaseCloudletKey(): CloudletKey {
@@ -1357,7 +1391,24 @@ export const CloudletInfo: MessageFns<CloudletInfo> = {
 };
 
 function createBaseCloudletMetrics(): CloudletMetrics {
-  return { foo: 0n };
+  return {
+    foo: 0n,
+    key: undefined,
+    timestamp: undefined,
+    ageMs: 0n,
+    cpuPercent: 0,
+    cpuCores: 0n,
+    memBytes: 0n,
+    memTotalBytes: 0n,
+    diskBytes: 0n,
+    diskTotalBytes: 0n,
+    netInBytes: 0n,
+    netOutBytes: 0n,
+    instCount: 0n,
+    instCpuPercent: 0,
+    instMemBytes: 0n,
+    instDiskBytes: 0n,
+  };
 }
 
 export const CloudletMetrics: MessageFns<CloudletMetrics> = {
@@ -1367,6 +1418,84 @@ export const CloudletMetrics: MessageFns<CloudletMetrics> = {
         throw new globalThis.Error("value provided for field message.foo of type uint64 too large");
       }
       writer.uint32(40).uint64(message.foo);
+    }
+    if (message.key !== undefined) {
+      CloudletKey.encode(message.key, writer.uint32(802).fork()).join();
+    }
+    if (message.timestamp !== undefined) {
+      Timestamp.encode(message.timestamp, writer.uint32(810).fork()).join();
+    }
+    if (message.ageMs !== 0n) {
+      if (BigInt.asUintN(64, message.ageMs) !== message.ageMs) {
+        throw new globalThis.Error("value provided for field message.ageMs of type uint64 too large");
+      }
+      writer.uint32(816).uint64(message.ageMs);
+    }
+    if (message.cpuPercent !== 0) {
+      writer.uint32(825).double(message.cpuPercent);
+    }
+    if (message.cpuCores !== 0n) {
+      if (BigInt.asUintN(64, message.cpuCores) !== message.cpuCores) {
+        throw new globalThis.Error("value provided for field message.cpuCores of type uint64 too large");
+      }
+      writer.uint32(832).uint64(message.cpuCores);
+    }
+    if (message.memBytes !== 0n) {
+      if (BigInt.asUintN(64, message.memBytes) !== message.memBytes) {
+        throw new globalThis.Error("value provided for field message.memBytes of type uint64 too large");
+      }
+      writer.uint32(840).uint64(message.memBytes);
+    }
+    if (message.memTotalBytes !== 0n) {
+      if (BigInt.asUintN(64, message.memTotalBytes) !== message.memTotalBytes) {
+        throw new globalThis.Error("value provided for field message.memTotalBytes of type uint64 too large");
+      }
+      writer.uint32(848).uint64(message.memTotalBytes);
+    }
+    if (message.diskBytes !== 0n) {
+      if (BigInt.asUintN(64, message.diskBytes) !== message.diskBytes) {
+        throw new globalThis.Error("value provided for field message.diskBytes of type uint64 too large");
+      }
+      writer.uint32(856).uint64(message.diskBytes);
+    }
+    if (message.diskTotalBytes !== 0n) {
+      if (BigInt.asUintN(64, message.diskTotalBytes) !== message.diskTotalBytes) {
+        throw new globalThis.Error("value provided for field message.diskTotalBytes of type uint64 too large");
+      }
+      writer.uint32(864).uint64(message.diskTotalBytes);
+    }
+    if (message.netInBytes !== 0n) {
+      if (BigInt.asUintN(64, message.netInBytes) !== message.netInBytes) {
+        throw new globalThis.Error("value provided for field message.netInBytes of type uint64 too large");
+      }
+      writer.uint32(872).uint64(message.netInBytes);
+    }
+    if (message.netOutBytes !== 0n) {
+      if (BigInt.asUintN(64, message.netOutBytes) !== message.netOutBytes) {
+        throw new globalThis.Error("value provided for field message.netOutBytes of type uint64 too large");
+      }
+      writer.uint32(880).uint64(message.netOutBytes);
+    }
+    if (message.instCount !== 0n) {
+      if (BigInt.asUintN(64, message.instCount) !== message.instCount) {
+        throw new globalThis.Error("value provided for field message.instCount of type uint64 too large");
+      }
+      writer.uint32(888).uint64(message.instCount);
+    }
+    if (message.instCpuPercent !== 0) {
+      writer.uint32(897).double(message.instCpuPercent);
+    }
+    if (message.instMemBytes !== 0n) {
+      if (BigInt.asUintN(64, message.instMemBytes) !== message.instMemBytes) {
+        throw new globalThis.Error("value provided for field message.instMemBytes of type uint64 too large");
+      }
+      writer.uint32(904).uint64(message.instMemBytes);
+    }
+    if (message.instDiskBytes !== 0n) {
+      if (BigInt.asUintN(64, message.instDiskBytes) !== message.instDiskBytes) {
+        throw new globalThis.Error("value provided for field message.instDiskBytes of type uint64 too large");
+      }
+      writer.uint32(912).uint64(message.instDiskBytes);
     }
     return writer;
   },
@@ -1392,6 +1521,126 @@ export const CloudletMetrics: MessageFns<CloudletMetrics> = {
             message.foo = reader.uint64() as bigint;
             continue;
           }
+          case 100: {
+            if (tag !== 802) {
+              break;
+            }
+
+            message.key = CloudletKey.decode(reader, reader.uint32());
+            continue;
+          }
+          case 101: {
+            if (tag !== 810) {
+              break;
+            }
+
+            message.timestamp = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 102: {
+            if (tag !== 816) {
+              break;
+            }
+
+            message.ageMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 103: {
+            if (tag !== 825) {
+              break;
+            }
+
+            message.cpuPercent = reader.double();
+            continue;
+          }
+          case 104: {
+            if (tag !== 832) {
+              break;
+            }
+
+            message.cpuCores = reader.uint64() as bigint;
+            continue;
+          }
+          case 105: {
+            if (tag !== 840) {
+              break;
+            }
+
+            message.memBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 106: {
+            if (tag !== 848) {
+              break;
+            }
+
+            message.memTotalBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 107: {
+            if (tag !== 856) {
+              break;
+            }
+
+            message.diskBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 108: {
+            if (tag !== 864) {
+              break;
+            }
+
+            message.diskTotalBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 109: {
+            if (tag !== 872) {
+              break;
+            }
+
+            message.netInBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 110: {
+            if (tag !== 880) {
+              break;
+            }
+
+            message.netOutBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 111: {
+            if (tag !== 888) {
+              break;
+            }
+
+            message.instCount = reader.uint64() as bigint;
+            continue;
+          }
+          case 112: {
+            if (tag !== 897) {
+              break;
+            }
+
+            message.instCpuPercent = reader.double();
+            continue;
+          }
+          case 113: {
+            if (tag !== 904) {
+              break;
+            }
+
+            message.instMemBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 114: {
+            if (tag !== 912) {
+              break;
+            }
+
+            message.instDiskBytes = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1410,6 +1659,35 @@ export const CloudletMetrics: MessageFns<CloudletMetrics> = {
   fromPartial<I extends Exact<DeepPartial<CloudletMetrics>, I>>(object: I): CloudletMetrics {
     const message = createBaseCloudletMetrics();
     message.foo = (object.foo !== undefined && object.foo !== null) ? BigInt(object.foo) : 0n;
+    message.key = (object.key !== undefined && object.key !== null) ? CloudletKey.fromPartial(object.key) : undefined;
+    message.timestamp = (object.timestamp !== undefined && object.timestamp !== null)
+      ? Timestamp.fromPartial(object.timestamp)
+      : undefined;
+    message.ageMs = (object.ageMs !== undefined && object.ageMs !== null) ? BigInt(object.ageMs) : 0n;
+    message.cpuPercent = object.cpuPercent ?? 0;
+    message.cpuCores = (object.cpuCores !== undefined && object.cpuCores !== null) ? BigInt(object.cpuCores) : 0n;
+    message.memBytes = (object.memBytes !== undefined && object.memBytes !== null) ? BigInt(object.memBytes) : 0n;
+    message.memTotalBytes = (object.memTotalBytes !== undefined && object.memTotalBytes !== null)
+      ? BigInt(object.memTotalBytes)
+      : 0n;
+    message.diskBytes = (object.diskBytes !== undefined && object.diskBytes !== null) ? BigInt(object.diskBytes) : 0n;
+    message.diskTotalBytes = (object.diskTotalBytes !== undefined && object.diskTotalBytes !== null)
+      ? BigInt(object.diskTotalBytes)
+      : 0n;
+    message.netInBytes = (object.netInBytes !== undefined && object.netInBytes !== null)
+      ? BigInt(object.netInBytes)
+      : 0n;
+    message.netOutBytes = (object.netOutBytes !== undefined && object.netOutBytes !== null)
+      ? BigInt(object.netOutBytes)
+      : 0n;
+    message.instCount = (object.instCount !== undefined && object.instCount !== null) ? BigInt(object.instCount) : 0n;
+    message.instCpuPercent = object.instCpuPercent ?? 0;
+    message.instMemBytes = (object.instMemBytes !== undefined && object.instMemBytes !== null)
+      ? BigInt(object.instMemBytes)
+      : 0n;
+    message.instDiskBytes = (object.instDiskBytes !== undefined && object.instDiskBytes !== null)
+      ? BigInt(object.instDiskBytes)
+      : 0n;
     return message;
   },
 };
@@ -1592,9 +1870,19 @@ export const CloudletInfoApiClient = makeGenericClientConstructor(
 /** Shows measurements of Cloudlets. */
 export type CloudletMetricsApiService = typeof CloudletMetricsApiService;
 export const CloudletMetricsApiService = {
-  /** Streams every CloudletMetrics that matches the members set in the request. */
+  /** Streams every CloudletMetrics that matches the members set in the request, from all controllers. */
   showCloudletMetrics: {
     path: "/edgeproto.CloudletMetricsApi/ShowCloudletMetrics" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: CloudletMetrics): Buffer => Buffer.from(CloudletMetrics.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CloudletMetrics => CloudletMetrics.decode(value),
+    responseSerialize: (value: CloudletMetrics): Buffer => Buffer.from(CloudletMetrics.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CloudletMetrics => CloudletMetrics.decode(value),
+  },
+  /** The same from this controller alone. */
+  showCloudletMetricsLocal: {
+    path: "/edgeproto.CloudletMetricsApi/ShowCloudletMetricsLocal" as const,
     requestStream: false as const,
     responseStream: true as const,
     requestSerialize: (value: CloudletMetrics): Buffer => Buffer.from(CloudletMetrics.encode(value).finish()),
@@ -1605,14 +1893,26 @@ export const CloudletMetricsApiService = {
 } as const;
 
 export interface CloudletMetricsApiServer extends UntypedServiceImplementation {
-  /** Streams every CloudletMetrics that matches the members set in the request. */
+  /** Streams every CloudletMetrics that matches the members set in the request, from all controllers. */
   showCloudletMetrics: handleServerStreamingCall<CloudletMetrics, CloudletMetrics>;
+  /** The same from this controller alone. */
+  showCloudletMetricsLocal: handleServerStreamingCall<CloudletMetrics, CloudletMetrics>;
 }
 
 export interface CloudletMetricsApiClient extends Client {
-  /** Streams every CloudletMetrics that matches the members set in the request. */
+  /** Streams every CloudletMetrics that matches the members set in the request, from all controllers. */
   showCloudletMetrics(request: CloudletMetrics, options?: Partial<CallOptions>): ClientReadableStream<CloudletMetrics>;
   showCloudletMetrics(
+    request: CloudletMetrics,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<CloudletMetrics>;
+  /** The same from this controller alone. */
+  showCloudletMetricsLocal(
+    request: CloudletMetrics,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<CloudletMetrics>;
+  showCloudletMetricsLocal(
     request: CloudletMetrics,
     metadata?: Metadata,
     options?: Partial<CallOptions>,

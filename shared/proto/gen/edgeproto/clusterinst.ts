@@ -615,9 +615,22 @@ export const ClusterInstApiClient = makeGenericClientConstructor(
 /** Shows what agents report of ClusterInsts. */
 export type ClusterInstInfoApiService = typeof ClusterInstInfoApiService;
 export const ClusterInstInfoApiService = {
-  /** Streams every ClusterInstInfo that matches the members set in the request. */
+  /**
+   * Streams every ClusterInstInfo that matches the members set in the request.
+   * They come from all controllers: each knows what the agents connected to it report.
+   */
   showClusterInstInfo: {
     path: "/edgeproto.ClusterInstInfoApi/ShowClusterInstInfo" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ClusterInstInfo): Buffer => Buffer.from(ClusterInstInfo.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ClusterInstInfo => ClusterInstInfo.decode(value),
+    responseSerialize: (value: ClusterInstInfo): Buffer => Buffer.from(ClusterInstInfo.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ClusterInstInfo => ClusterInstInfo.decode(value),
+  },
+  /** The same from this controller alone. */
+  showClusterInstInfoLocal: {
+    path: "/edgeproto.ClusterInstInfoApi/ShowClusterInstInfoLocal" as const,
     requestStream: false as const,
     responseStream: true as const,
     requestSerialize: (value: ClusterInstInfo): Buffer => Buffer.from(ClusterInstInfo.encode(value).finish()),
@@ -628,14 +641,32 @@ export const ClusterInstInfoApiService = {
 } as const;
 
 export interface ClusterInstInfoApiServer extends UntypedServiceImplementation {
-  /** Streams every ClusterInstInfo that matches the members set in the request. */
+  /**
+   * Streams every ClusterInstInfo that matches the members set in the request.
+   * They come from all controllers: each knows what the agents connected to it report.
+   */
   showClusterInstInfo: handleServerStreamingCall<ClusterInstInfo, ClusterInstInfo>;
+  /** The same from this controller alone. */
+  showClusterInstInfoLocal: handleServerStreamingCall<ClusterInstInfo, ClusterInstInfo>;
 }
 
 export interface ClusterInstInfoApiClient extends Client {
-  /** Streams every ClusterInstInfo that matches the members set in the request. */
+  /**
+   * Streams every ClusterInstInfo that matches the members set in the request.
+   * They come from all controllers: each knows what the agents connected to it report.
+   */
   showClusterInstInfo(request: ClusterInstInfo, options?: Partial<CallOptions>): ClientReadableStream<ClusterInstInfo>;
   showClusterInstInfo(
+    request: ClusterInstInfo,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ClusterInstInfo>;
+  /** The same from this controller alone. */
+  showClusterInstInfoLocal(
+    request: ClusterInstInfo,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ClusterInstInfo>;
+  showClusterInstInfoLocal(
     request: ClusterInstInfo,
     metadata?: Metadata,
     options?: Partial<CallOptions>,

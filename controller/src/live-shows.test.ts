@@ -1,0 +1,69 @@
+/** Shows of what each controller knows only of the agents connected to it, merged over controllers. */
+import { OBJECTS } from '@edgeplane/objects';
+import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
+import { MemoryStore } from '@edgeplane/store';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { TestController } from './testing.js';
+import { appKey, SITE } from './testing-data.js';
+
+interface Context {
+  store: MemoryStore;
+  one: TestController;
+  other: TestController;
+}
+
+const tests = suite<Context>('live shows');
+
+tests.before.each(async (context) => {
+  context.store = new MemoryStore();
+  context.one = await TestController.start({ store: context.store });
+  context.other = await TestController.start({ store: context.store });
+});
+
+tests.after.each(async ({ one, other, store }) => {
+  await one.stop();
+  await other.stop();
+  await store.close();
+});
+
+const CLUSTER = { clusterKey: { name: 'c1' }, cloudletKey: SITE, developer: 'dev' };
+const KEY = { appKey: appKey('web'), clusterInstKey: CLUSTER };
+
+tests('Infos are shown by every controller, filtered, and go with their agent', async ({ one, other }) => {
+  const agent = await one.agent();
+  agent.appInfos.put({ ...OBJECTS.AppInstInfo.withKey(KEY), state: TrackedState.READY });
+  agent.clusterInfos.put({ ...OBJECTS.ClusterInstInfo.withKey(CLUSTER), errors: ['full'] });
+  await one.until(async () => (await one.show('ClusterInstInfo')).length === 1, 'the Infos are there');
+
+  for (const controller of [one, other]) {
+    const [app] = await controller.show('AppInstInfo', { state: TrackedState.READY });
+    assert.is(app?.state, TrackedState.READY);
+    assert.equal(await controller.show('AppInstInfo', { state: TrackedState.CREATING }), []);
+    const [cluster] = await controller.show('ClusterInstInfo', { key: { clusterKey: { name: 'c1' } } });
+    assert.equal(cluster?.errors, ['full']);
+  }
+  assert.equal(await other.show('AppInstInfo', {}, 'showAppInstInfoLocal'), []);
+
+  agent.clusterInfos.delete(CLUSTER);
+  await other.until(async () => (await other.show('ClusterInstInfo')).length === 0, 'withdrawn');
+  await agent.stop();
+  await other.until(async () => (await other.show('AppInstInfo')).length === 0, 'gone with the agent');
+});
+
+tests('what a new connection reports outlives the end of the one before', async ({ one }) => {
+  const first = await one.agent();
+  const second = await one.agent();
+  for (const agent of [first, second]) {
+    agent.appInfos.put({ ...OBJECTS.AppInstInfo.withKey(KEY), state: TrackedState.READY });
+    await one.until(async () => {
+      const ids = (await one.show('AppInstInfo')).map((info) => info.notifyId);
+      return ids.length === 1 && ids[0] === (agent === first ? 0n : 1n);
+    }, 'reported');
+  }
+  await first.stop();
+  await one.until(async () => (await one.show('Node')).length <= 1, 'the first connection has ended');
+  assert.is((await one.show('AppInstInfo')).length, 1);
+});
+
+tests.run();
