@@ -25,6 +25,7 @@ import { createTextFetcher, type TextFetcher } from './deploy/fetch-text.js';
 import { allowLocal, refuseLocal } from './deploy/local-addresses.js';
 import { controllerErrors } from './errors.js';
 import { type ControllerNotify, createNotify } from './notify/notify-server.js';
+import { repairRefs } from './operations/repair-refs.js';
 import { Peers } from './peers/peers.js';
 import { Registry } from './registry.js';
 import { logStates } from './state-log.js';
@@ -136,11 +137,13 @@ async function start(
     timeouts: overrides.timeouts ?? config.timeouts,
     rootDomain: config.rootDomain,
     imageRegistry: config.imageRegistry,
+    enforceCapacity: config.enforceCapacity,
     stopping: signal,
     controllerId: () => `${hostname() || 'nohostname'}@${ownAddress}`,
     ownAddress: () => ownAddress,
   };
   logStates(context);
+  await repairRefs(context);
 
   const notify: ControllerNotify = createNotify(context, clock, tls);
   running.parts.push(notify.server);

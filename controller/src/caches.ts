@@ -8,7 +8,7 @@ type Indexes<T> = Readonly<Record<string, (object: T) => readonly string[]>>;
  * case (`clusterInst`), with key JSON as index keys; the references are those that the protos declare.
  */
 export function registerCaches(sync: CacheSync) {
-  const { App, AppInst, Cloudlet, CloudletInfo, CloudletRefs, Cluster, ClusterInst } = OBJECTS;
+  const { App, AppInst, Cloudlet, CloudletInfo, CloudletRefs, Cluster, ClusterInst, ClusterRefs } = OBJECTS;
   const { Controller, Developer, Flavor, Operator } = OBJECTS;
   return {
     developers: register(sync, Developer),
@@ -23,6 +23,7 @@ export function registerCaches(sync: CacheSync) {
     cloudletInfos: register(sync, CloudletInfo),
     cloudletRefs: register(sync, CloudletRefs),
     clusterInsts: register(sync, ClusterInst),
+    clusterRefs: register(sync, ClusterRefs),
     appInsts: register(sync, AppInst),
     controllers: register(sync, Controller),
   };

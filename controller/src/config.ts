@@ -3,6 +3,7 @@ import { fail, kebab, parseFlags } from '@edgeplane/base';
 import type { Timeouts } from './context.js';
 import { controllerErrors } from './errors.js';
 import { CONTROLLER_FLAGS } from './flags.js';
+import { CAPACITY_MODES, type CapacityMode } from './refs/capacity.js';
 
 /** Everything a controller needs to know before it starts. */
 export interface ControllerConfig {
@@ -19,6 +20,8 @@ export interface ControllerConfig {
   readonly accessPolicy: string;
   readonly rootDomain: string;
   readonly imageRegistry: string;
+  /** When the limits that agents report are enforced. */
+  readonly enforceCapacity: CapacityMode;
   /** Whether URLs in Apps may lead to loopback and link-local addresses. */
   readonly allowLocalFetch: boolean;
   readonly timeouts: Timeouts;
@@ -60,6 +63,7 @@ export function parseConfig(
     accessPolicy: values.accessPolicy,
     rootDomain: values.rootDomain,
     imageRegistry: values.imageRegistry,
+    enforceCapacity: capacityMode(values.enforceCapacity),
     allowLocalFetch: values.allowLocalFetch,
     timeouts: values.shortTimeouts
       ? SHORT_TIMEOUTS
@@ -83,6 +87,12 @@ function storeSpec(store: string, etcdUrls: string | undefined, cwd: string): st
     throw invalid('--store', 'must be memory, lmdb:<dir> or etcd:<url>[,<url>...]', store);
   }
   return store;
+}
+
+function capacityMode(text: string): CapacityMode {
+  const mode = CAPACITY_MODES.find((m) => m === text);
+  if (!mode) throw invalid('--enforce-capacity', `must be one of ${CAPACITY_MODES.join(', ')}`, text);
+  return mode;
 }
 
 function isDomain(text: string): boolean {

@@ -5,6 +5,7 @@ import type { Caches } from './caches.js';
 import type { Database } from './db/database.js';
 import type { TextFetcher } from './deploy/fetch-text.js';
 import type { Peers } from './peers/peers.js';
+import type { CapacityMode } from './refs/capacity.js';
 import type { Registry } from './registry.js';
 
 /** How long an operation waits for an agent, milliseconds (controller spec section 8.8). */
@@ -31,6 +32,8 @@ export interface ControllerContext {
   readonly rootDomain: string;
   /** Where images without a path are. */
   readonly imageRegistry: string;
+  /** When what a cloudlet has bounds what may be made there. */
+  readonly enforceCapacity: CapacityMode;
   /** Aborted when the controller stops. */
   readonly stopping: AbortSignal;
   /** `<host>@<api address>`; known from the start of the notify server on. */

@@ -79,7 +79,14 @@ const CASES: readonly Case[] = [
     'Cloudlet',
     cloudlet('n', 'op', { ipSupport: 1 }),
     'INVALID_ARGUMENT',
-    'Only dynamic IPs are supported currently',
+    'static_ips: Ip Support Static needs at least one address, but got ""',
+  ],
+  [
+    'create',
+    'Cloudlet',
+    cloudlet('n', 'op', { ipSupport: 1, staticIps: '10.0.0.1,10.0.0.300' }),
+    'INVALID_ARGUMENT',
+    'static_ips: element "10.0.0.300" must be an address, a network (address/bits) or a range (address-address)',
   ],
   [
     'create',

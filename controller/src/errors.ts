@@ -53,7 +53,15 @@ export const controllerErrors = defineErrors({
   CLUSTER_IN_USE: ['FAILED_PRECONDITION', 'Cluster in use by ClusterInst'],
 
   // Cloudlet.
-  CLOUDLET_ONLY_DYNAMIC: ['INVALID_ARGUMENT', 'Only dynamic IPs are supported currently'],
+  STATIC_IPS_SYNTAX: ['INVALID_ARGUMENT', 'static_ips: element "{element}" {rule}'],
+  CLOUDLET_NO_STATIC_IP: [
+    'INVALID_ARGUMENT',
+    'static_ips: Ip Support Static needs at least one address, but got "{value}"',
+  ],
+  CLOUDLET_STATIC_IP_IN_USE: [
+    'FAILED_PRECONDITION',
+    'static_ips: address {address} is in use by ClusterInst {user} and must stay{place}',
+  ],
   CLOUDLET_NO_DYNAMIC_IP: ['INVALID_ARGUMENT', 'Must specify at least one dynamic public IP available'],
   CLOUDLET_NO_LOCATION: ['INVALID_ARGUMENT', 'location is missing; 0,0 is not a valid location'],
   CLOUDLET_LATITUDE: ['INVALID_ARGUMENT', 'Invalid latitude value'],
@@ -110,6 +118,10 @@ export const controllerErrors = defineErrors({
   APP_ANDROID_PACKAGE: ['ALREADY_EXISTS', 'AndroidPackageName: {name} in use by another app'],
   APP_FLAVOR_MISSING: ['NOT_FOUND', 'Specified flavor not found'],
   APP_IN_USE: ['FAILED_PRECONDITION', 'Application in use by static Application Instance'],
+  APP_DEPLOYMENT_IN_USE: [
+    'FAILED_PRECONDITION',
+    'deployment cannot change from {from} to {to} while AppInst {user} is there',
+  ],
   APP_INSTANCE_DELETE_FAILED: ['FAILED_PRECONDITION', 'Failed to delete instances of app {app}, {error}'],
 
   // ClusterInst.
@@ -141,7 +153,11 @@ export const controllerErrors = defineErrors({
     'no suitable platform flavor found for {flavor}, please try a smaller flavor',
   ],
   NO_DYNAMIC_IPS: ['RESOURCE_EXHAUSTED', 'No more dynamic IPs left'],
-  STATIC_IPS: ['UNIMPLEMENTED', 'Static IPs not supported yet'],
+  NO_STATIC_IPS: [
+    'RESOURCE_EXHAUSTED',
+    "No more static IPs left: {used} of {total} are in use by clusters, and the first is the shared load balancer's",
+  ],
+  CAPACITY: ['RESOURCE_EXHAUSTED', 'Not enough resources on cloudlet {cloudlet}: {constraints}'],
   IP_SUPPORT: ['FAILED_PRECONDITION', 'Invalid IpSupport type'],
   CLUSTER_INST_NOTHING_TO_UPDATE: ['INVALID_ARGUMENT', 'nothing specified to update'],
   CLUSTER_INST_FIELDS: ['INVALID_ARGUMENT', 'some specified fields cannot be modified'],
@@ -174,6 +190,10 @@ export const controllerErrors = defineErrors({
   APP_INST_CLUSTER_NOT_READY: ['FAILED_PRECONDITION', 'ClusterInst {key} not ready'],
   APP_INST_DEPLOYMENT: ['FAILED_PRECONDITION', 'Cannot deploy {app} App into {cluster} ClusterInst'],
   NO_FREE_PORTS: ['RESOURCE_EXHAUSTED', 'no free external ports'],
+  PORT_CONFLICT: [
+    'FAILED_PRECONDITION',
+    'Port {port}/{protocol} of App {app} is in use on its dedicated cluster by AppInst {user}',
+  ],
   UNKNOWN_PROTOCOL: ['INVALID_ARGUMENT', 'Unknown protocol in use for this app'],
   APP_INST_LOCATION: [
     'INVALID_ARGUMENT',

@@ -1,4 +1,5 @@
 import type { FlagSpec } from '@edgeplane/base';
+import { CAPACITY_MODES } from './refs/capacity.js';
 
 /** Accepted from old start scripts, without effect. */
 const ignored = (type: 'string' | 'boolean', alias?: string): FlagSpec => ({
@@ -59,6 +60,13 @@ export const CONTROLLER_FLAGS = {
     type: 'string',
     default: 'registry.edge.internal',
     about: 'registry of the images of Apps that name no image path',
+  },
+  enforceCapacity: {
+    type: 'string',
+    default: 'binding',
+    choices: CAPACITY_MODES,
+    about:
+      'whether what exceeds the limits of a site is refused: where its agent says that they are binding, always, or never',
   },
   allowLocalFetch: {
     type: 'boolean',

@@ -115,8 +115,11 @@ instances('virtual machines have public ports where the site publishes them', as
   await ok(controller, 'delete', 'AppInst', on(SITE));
   await ok(controller, 'delete', 'AppInst', on(plain));
   assert.equal(
-    (await controller.show('CloudletRefs')).map((r) => r.rootLbPorts),
-    [{}],
+    (await controller.show('CloudletRefs')).map((r) => [r.rootLbPorts, r.standaloneRam]),
+    [
+      [{}, 0n],
+      [{}, 0n],
+    ],
   );
 });
 

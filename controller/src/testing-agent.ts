@@ -7,7 +7,7 @@ import {
   type SendSource,
 } from '@edgeplane/notify';
 import { OBJECTS } from '@edgeplane/objects';
-import { type CloudletKey, CloudletState } from '@edgeplane/proto/edgeproto/cloudlet.js';
+import { type CloudletInfo, type CloudletKey, CloudletState } from '@edgeplane/proto/edgeproto/cloudlet.js';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 import type { ExecRequest } from '@edgeplane/proto/edgeproto/exec.js';
 import type { Metric } from '@edgeplane/proto/edgeproto/metric.js';
@@ -36,6 +36,12 @@ const WORKING: Readonly<Record<number, readonly [Phase, TrackedState, TrackedSta
   [S.DELETING]: ['delete', S.NOT_PRESENT, S.DELETE_ERROR],
 };
 
+/** What an agent by script says of its site. */
+export interface AgentOptions {
+  readonly vmPorts?: boolean;
+  readonly limits?: Partial<Pick<CloudletInfo, 'osMaxRam' | 'osMaxVcores' | 'osMaxVolGb' | 'limitsBinding'>>;
+}
+
 interface Instance {
   readonly state: TrackedState;
 }
@@ -61,7 +67,7 @@ export class ScriptedAgent {
   exec: ExecScript = () => undefined;
   readonly #client: NotifyClient;
 
-  constructor(notifyAddr: string, key: CloudletKey, options: { readonly vmPorts?: boolean } = {}) {
+  constructor(notifyAddr: string, key: CloudletKey, options: AgentOptions = {}) {
     this.info.put({
       ...OBJECTS.CloudletInfo.withKey(key),
       state: CloudletState.CLOUDLET_STATE_READY,
@@ -70,6 +76,7 @@ export class ScriptedAgent {
         { name: 'platform.large', vcpus: 8n, ram: 16384n, disk: 160n },
       ],
       publishesVmPorts: options.vmPorts ?? false,
+      ...options.limits,
     });
     this.nodes.put(OBJECTS.Node.withKey({ name: 'agent-host', nodeType: 2, cloudletKey: key }));
     const quiet = { onUpdate: () => undefined, onDelete: () => undefined };

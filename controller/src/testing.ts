@@ -25,7 +25,7 @@ import type { Client } from '@grpc/grpc-js';
 import { type Controller, type ControllerOverrides, createController } from './app.js';
 import { type ControllerConfig, parseConfig } from './config.js';
 import type { Timeouts } from './context.js';
-import { ScriptedAgent } from './testing-agent.js';
+import { type AgentOptions, ScriptedAgent } from './testing-agent.js';
 
 /** A partial message: what the tests write down of an object. */
 export type Sparse<T> = { readonly [P in keyof T]?: Sparse<T[P]> | undefined };
@@ -83,11 +83,7 @@ export class TestController {
     return client;
   }
 
-  async agent(
-    operator = 'op',
-    name = 'site',
-    options: { readonly vmPorts?: boolean } = {},
-  ): Promise<ScriptedAgent> {
+  async agent(operator = 'op', name = 'site', options: AgentOptions = {}): Promise<ScriptedAgent> {
     const agent = new ScriptedAgent(
       this.controller.addresses['notify'] ?? '',
       { operatorKey: { name: operator }, name },

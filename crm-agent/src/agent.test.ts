@@ -102,6 +102,7 @@ function config(address: string, name: string, fake: Partial<FakeSettings> = {})
     stateDir: join(work, name),
     publicAddr: '127.0.0.1',
     imageDir: '',
+    cpuOvercommit: 1,
     onStop: 'keep',
     fake: { ...FAKE_DEFAULTS, ...fake },
   };

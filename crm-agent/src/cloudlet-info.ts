@@ -25,6 +25,7 @@ export async function gatherCloudletInfo(
       osMaxRam: limits.ram,
       osMaxVcores: limits.vcores,
       osMaxVolGb: limits.disk,
+      limitsBinding: limits.binding,
       flavors: [...limits.flavors],
     };
   } catch (error) {

@@ -29,6 +29,8 @@ export interface AgentConfig {
   readonly publicAddr: string;
   /** Absolute path of a folder of images; empty when there is none. */
   readonly imageDir: string;
+  /** Virtual CPUs that the local driver offers per CPU of the host. */
+  readonly cpuOvercommit: number;
   readonly onStop: OnStop;
   readonly fake: FakeSettings;
 }
@@ -61,6 +63,11 @@ export function parseConfig(argv: readonly string[], environment: Environment): 
     const rule = 'must name at least one address';
     throw fail(agentErrors.INVALID_SETTING, { flag: '--notify-addrs', rule, value: values.notifyAddrs });
   }
+  if (!Number.isSafeInteger(values.cpuOvercommit) || values.cpuOvercommit < 1) {
+    const rule = 'must be a whole number from 1 up';
+    const value = String(values.cpuOvercommit);
+    throw fail(agentErrors.INVALID_SETTING, { flag: '--cpu-overcommit', rule, value });
+  }
   const config: AgentConfig = {
     cloudletKey,
     platform: choosePlatform(values.platform, environment.variables['PLATFORM'], cloudletKey),
@@ -71,6 +78,7 @@ export function parseConfig(argv: readonly string[], environment: Environment): 
     stateDir: resolve(environment.cwd, values.stateDir || defaultStateDir(cloudletKey)),
     publicAddr: values.publicAddr,
     imageDir: values.imageDir && resolve(environment.cwd, values.imageDir),
+    cpuOvercommit: values.cpuOvercommit,
     onStop: values.onStop === 'stop' ? 'stop' : 'keep',
     fake: {
       createDelayMs: values.fakeCreateDelay,

@@ -43,6 +43,11 @@ export const AGENT_FLAGS = {
   },
   publicAddr: { type: 'string', default: '127.0.0.1', about: 'address on which public ports are opened' },
   imageDir: { type: 'string', default: '', about: 'folder of images for a site without a registry' },
+  cpuOvercommit: {
+    type: 'number',
+    default: '4',
+    about: 'local driver: how many virtual CPUs it offers per CPU of the host, from 1 up',
+  },
   onStop: {
     type: 'string',
     default: 'keep',

@@ -9,6 +9,6 @@ export function makeDriver(config: AgentConfig): Driver {
     case 'fakecloudlet':
       return new FakeDriver(config.fake);
     case 'local':
-      return new LocalDriver();
+      return new LocalDriver(config.cpuOvercommit);
   }
 }

@@ -9,6 +9,7 @@ import { checkApp } from '../deploy/app-checks.js';
 import { fillInApp } from '../deploy/app-fill-in.js';
 import type { Given } from '../deploy/app-manifest.js';
 import { controllerErrors } from '../errors.js';
+import { needsCluster } from '../names.js';
 import { deleteApp } from '../operations/delete-app.js';
 import { applyUpdate, forCreate, mutation } from './handlers.js';
 import { showCache } from './show.js';
@@ -61,6 +62,7 @@ async function update(context: ControllerContext, request: App): Promise<void> {
       const now = await tx.get(TYPE, key);
       if (!now) throw fail(storeErrors.KEY_NOT_FOUND);
       if (TYPE.toStored(now) !== before) return now;
+      await keepFooting(context, tx, now, filled);
       await requireFlavor(tx, filled);
       await claimAndroidPackage(context, tx, filled);
       tx.put(TYPE, filled);
@@ -70,6 +72,18 @@ async function update(context: ControllerContext, request: App): Promise<void> {
     stored = changed;
   }
   throw fail(storeErrors.TXN_CONFLICT, { attempts: MAX_ATTEMPTS });
+}
+
+/** Instances in clusters are counted otherwise than virtual machines, so one must not become the other while it is there. */
+async function keepFooting(context: ControllerContext, tx: Tx, now: App, wanted: App): Promise<void> {
+  if (needsCluster(now.deployment) === needsCluster(wanted.deployment)) return;
+  const key = TYPE.key(now);
+  const guard = await tx.guard(TYPE, key);
+  await context.sync.reached(guard?.revision ?? 0);
+  const [user] = context.caches.appInsts.byIndex('app', TYPE.keyJson(key));
+  if (!user) return;
+  const { deployment: from } = now;
+  throw fail(controllerErrors.APP_DEPLOYMENT_IN_USE, { from, to: wanted.deployment, user: user.key });
 }
 
 /** Checks an App, completes it, and checks what came of it; the same for new Apps and changed ones. */

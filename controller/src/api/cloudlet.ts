@@ -5,11 +5,14 @@ import type { Cloudlet, CloudletApiService, CloudletKey } from '@edgeplane/proto
 import { IpSupport, Liveness } from '@edgeplane/proto/edgeproto/common.js';
 import type { ServiceHandlers } from '@edgeplane/rpc';
 import type { ControllerContext } from '../context.js';
+import type { Tx } from '../db/tx.js';
 import { controllerErrors } from '../errors.js';
 import type { Call, Say } from '../operations/call.js';
 import { isAutoDelete } from '../operations/delete-app.js';
 import { deleteAppInst } from '../operations/delete-app-inst.js';
 import { deleteClusterInst } from '../operations/delete-cluster-inst.js';
+import { IpRanges } from '../refs/ip-ranges.js';
+import { staticIpsIn } from '../refs/ips.js';
 import { applyUpdate, forCreate, streamedMutation } from './handlers.js';
 import { showCache } from './show.js';
 
@@ -19,6 +22,7 @@ const LOCATION = '5';
 const LATITUDE = '5.1';
 const LONGITUDE = '5.2';
 const IP_SUPPORT = '6';
+const STATIC_IPS = '7';
 const NUM_DYNAMIC_IPS = '8';
 
 /** Cloudlets (controller spec section 10.4). */
@@ -33,12 +37,13 @@ export function cloudletApi(context: ControllerContext): ServiceHandlers<typeof 
 
 async function create({ db }: ControllerContext, request: Cloudlet): Promise<void> {
   const ipSupport = request.ipSupport || IpSupport.IP_SUPPORT_DYNAMIC;
-  if (ipSupport === IpSupport.IP_SUPPORT_STATIC) throw fail(controllerErrors.CLOUDLET_ONLY_DYNAMIC);
-  if (request.numDynamicIps < 1) throw fail(controllerErrors.CLOUDLET_NO_DYNAMIC_IP);
+  const isStatic = ipSupport === IpSupport.IP_SUPPORT_STATIC;
+  if (!isStatic && request.numDynamicIps < 1) throw fail(controllerErrors.CLOUDLET_NO_DYNAMIC_IP);
   const { latitude = 0, longitude = 0 } = request.location ?? {};
   if (latitude === 0 && longitude === 0) throw fail(controllerErrors.CLOUDLET_NO_LOCATION);
   validateCloudletKey(request.key);
   checkRange(request);
+  if (isStatic) checkStaticIps(request);
   const cloudlet = { ...forCreate(TYPE, request), ipSupport };
   await db.create(TYPE, cloudlet, async (tx) => {
     await tx.refer(OBJECTS.Operator, request.key?.operatorKey ?? { name: '' });
@@ -55,12 +60,42 @@ async function update(context: ControllerContext, request: Cloudlet): Promise<vo
   if (mask.covers(LATITUDE) && latitude === 0) throw fail(controllerErrors.CLOUDLET_LATITUDE_ZERO);
   if (mask.covers(LONGITUDE) && longitude === 0) throw fail(controllerErrors.CLOUDLET_LONGITUDE_ZERO);
   validateCloudletKey(request.key);
-  await context.db.update(TYPE, TYPE.key(request), (stored) => {
+  await context.db.update(TYPE, TYPE.key(request), async (stored, tx) => {
     const merged = applyUpdate(TYPE, stored, request);
     checkRange(merged);
+    if (mask.covers(STATIC_IPS) || mask.covers(IP_SUPPORT)) await keepStaticIps(context, tx, merged);
     return merged;
   });
   if (mask.touches(LOCATION)) await moveAppInsts(context, TYPE.key(request));
+}
+
+/** @throws EdgeplaneError STATIC_IPS_SYNTAX, CLOUDLET_NO_STATIC_IP */
+function checkStaticIps({ staticIps }: Cloudlet): IpRanges {
+  const ranges = IpRanges.parse(staticIps);
+  if (ranges.count === 0n) throw fail(controllerErrors.CLOUDLET_NO_STATIC_IP, { value: staticIps });
+  return ranges;
+}
+
+/**
+ * Clusters keep the addresses they have: each must stay listed, and none may become the first, which is the shared load
+ * balancer's. A cloudlet without static addresses may carry any text there, as it always could, as long as none is in use.
+ */
+async function keepStaticIps({ caches }: ControllerContext, tx: Tx, cloudlet: Cloudlet): Promise<void> {
+  const refs = await tx.get(OBJECTS.CloudletRefs, TYPE.key(cloudlet));
+  const used = refs ? staticIpsIn(refs) : [];
+  if (cloudlet.ipSupport !== IpSupport.IP_SUPPORT_STATIC && used.length === 0) return;
+  const ranges = checkStaticIps(cloudlet);
+  for (const address of used) {
+    const first = address === ranges.first;
+    if (ranges.has(address) && !first) continue;
+    const clusters = caches.clusterInsts.byIndex('cloudlet', TYPE.keyJsonOf(cloudlet));
+    const user = clusters.find(({ value }) => value.allocatedIp === address)?.key ?? '';
+    throw fail(controllerErrors.CLOUDLET_STATIC_IP_IN_USE, {
+      address,
+      user,
+      place: first ? " behind the first, which is the shared load balancer's" : '',
+    });
+  }
 }
 
 function checkRange({ location }: Cloudlet): void {

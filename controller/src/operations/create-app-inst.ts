@@ -10,14 +10,18 @@ import type { Tx } from '../db/tx.js';
 import { controllerErrors } from '../errors.js';
 import { clusterDeployment, isDefaultCloudlet, needsCluster } from '../names.js';
 import { type Exposure, grantPorts } from '../refs/app-ports.js';
+import { checkCapacity } from '../refs/capacity.js';
+import { refuseConflicts } from '../refs/dedicated-ports.js';
 import { givesServiceIps } from '../refs/ips.js';
+import { cloudletOf, clusterOf } from './app-inst-keys.js';
+import { cloudletRefs, countAppInst } from './app-inst-refs.js';
 import { type Call, silent } from './call.js';
 import { requireReady } from './cloudlet-ready.js';
 import { createClusterInst } from './create-cluster-inst.js';
 import { withDeveloper } from './delete-app-inst.js';
 import { deleteClusterInst } from './delete-cluster-inst.js';
 import { releaseAppInst } from './drop-app-inst.js';
-import { checkDeveloper, cloudletOf, clusterOf, planAppInst, refuseExisting } from './plan-app-inst.js';
+import { checkDeveloper, planAppInst, refuseExisting } from './plan-app-inst.js';
 import { APP_INSTS, settleCreate } from './settle.js';
 import { CREATE_WAIT, StateWatch } from './state-watch.js';
 
@@ -162,24 +166,41 @@ async function store(
   const flavor = await tx.refer(OBJECTS.Flavor, { name: flavorName });
   if (!flavor) throw fail(controllerErrors.APP_INST_FLAVOR_MISSING, { flavor: flavorName });
   const exposure = await exposureOf(tx, key, app);
-  const refs = (await tx.get(OBJECTS.CloudletRefs, cloudletKey)) ?? OBJECTS.CloudletRefs.withKey(cloudletKey);
+  const bare = { ...OBJECTS.AppInst.withKey(key), flavor: flavor.key };
+  const before = await cloudletRefs(tx, bare);
   const { rootDomain } = context;
-  const grant = grantPorts({ app, key, exposure, use: refs.rootLbPorts, rootDomain });
-  if (grant.use !== refs.rootLbPorts) {
-    tx.put(OBJECTS.CloudletRefs, { ...refs, rootLbPorts: grant.use });
+  const grant = grantPorts({ app, key, exposure, use: before.rootLbPorts, rootDomain });
+  if (exposure === 'dedicated') refuseConflicts(key, grant.ports, await appInstsOn(tx, key));
+  if (grant.use !== before.rootLbPorts) {
+    tx.put(OBJECTS.CloudletRefs, { ...before, rootLbPorts: grant.use });
+  }
+  await countAppInst(tx, bare, 1);
+  if (!needsCluster(app.deployment)) {
+    const info = await tx.get(OBJECTS.CloudletInfo, cloudletKey);
+    checkCapacity(before, await cloudletRefs(tx, bare), info, context.enforceCapacity);
   }
   const now = context.clock.now();
   tx.put(OBJECTS.AppInst, {
-    ...OBJECTS.AppInst.withKey(key),
+    ...bare,
     cloudletLoc: onDefault ? OBJECTS.AppInst.empty().cloudletLoc : cloudlet?.location,
     uri: grant.uri ?? (onDefault ? request.uri : ''),
     liveness: existing?.liveness || request.liveness || Liveness.LIVENESS_DYNAMIC,
     mappedPorts: grant.ports,
-    flavor: flavor.key,
     state: to,
     createdAt: { seconds: BigInt(Math.floor(now / 1000)), nanos: Math.floor((now % 1000) * 1e6) },
     autoClusterIpAccess: request.autoClusterIpAccess,
   });
+}
+
+/** The AppInsts that the refs of a cluster count, without that of `key`. */
+async function appInstsOn(tx: Tx, { appKey, clusterInstKey }: AppInstKey): Promise<AppInst[]> {
+  const refs = await tx.get(OBJECTS.ClusterRefs, clusterOf({ appKey, clusterInstKey }));
+  const own = appKey && OBJECTS.App.keyJson(appKey);
+  const others = (refs?.apps ?? []).filter((app) => OBJECTS.App.keyJson(app) !== own);
+  const found = await Promise.all(
+    others.map((other) => tx.get(OBJECTS.AppInst, { appKey: other, clusterInstKey })),
+  );
+  return found.filter((inst) => inst !== undefined);
 }
 
 /** How the instance is reached, once its cluster is found fit for the App. */

@@ -11,6 +11,7 @@ import type { Tx } from '../db/tx.js';
 import { controllerErrors } from '../errors.js';
 import { isAutoClusterName } from '../names.js';
 import { matchFlavor } from '../placement/match-flavor.js';
+import { checkCapacity } from '../refs/capacity.js';
 import { grantIp } from '../refs/ips.js';
 import { addCluster } from '../refs/resources.js';
 import type { Call } from './call.js';
@@ -50,7 +51,7 @@ export async function createClusterInst(
     timeoutMs: context.timeouts.create,
   });
   try {
-    const { revision } = await context.db.commit((tx) => store(tx, key, wanted, call), {
+    const { revision } = await context.db.commit((tx) => store(context, tx, key, wanted, call), {
       say: call.say,
       ...turnOf(OBJECTS.ClusterInst, key),
     });
@@ -99,7 +100,13 @@ function withDefaults(request: ClusterInstRequest): ClusterInstRequest {
 }
 
 /** Step 7: reserves what it needs and stores it, in one transaction. */
-async function store(tx: Tx, key: ClusterInstKey, request: ClusterInstRequest, call: Call): Promise<void> {
+async function store(
+  context: ControllerContext,
+  tx: Tx,
+  key: ClusterInstKey,
+  request: ClusterInstRequest,
+  call: Call,
+): Promise<void> {
   const existing = await tx.get(OBJECTS.ClusterInst, key);
   const to = call.overrides.ignoresAgent ? TrackedState.READY : TrackedState.CREATE_REQUESTED;
   if (existing) await takeOver(tx, existing, to, call);
@@ -112,14 +119,16 @@ async function store(tx: Tx, key: ClusterInstKey, request: ClusterInstRequest, c
   const cloudletKey = key.cloudletKey ?? { operatorKey: undefined, name: '' };
   const cloudlet = await tx.refer(OBJECTS.Cloudlet, cloudletKey);
   if (!cloudlet) throw fail(controllerErrors.CLUSTER_INST_CLOUDLET_MISSING);
-  const { flavor, nodeFlavor } = await chooseFlavors(tx, cloudlet, request);
+  const { flavor, nodeFlavor, info } = await chooseFlavors(tx, cloudlet, request);
   const refs = (await tx.get(OBJECTS.CloudletRefs, cloudletKey)) ?? OBJECTS.CloudletRefs.withKey(cloudletKey);
   const use = {
     clusterName: key.clusterKey?.name ?? '',
     nodes: request.numMasters + request.numNodes,
     size: flavor,
   };
-  const grant = grantIp(addCluster(refs, use), cloudlet, request.ipAccess);
+  const counted = addCluster(refs, use);
+  checkCapacity(refs, counted, info, context.enforceCapacity);
+  const grant = grantIp(counted, cloudlet, request.ipAccess);
   tx.put(OBJECTS.CloudletRefs, grant.refs);
   tx.put(OBJECTS.ClusterInst, {
     ...OBJECTS.ClusterInst.withKey(key),
@@ -169,5 +178,5 @@ async function chooseFlavors(tx: Tx, cloudlet: Cloudlet, request: ClusterInstReq
   if (name === '') throw fail(controllerErrors.CLUSTER_INST_NO_FLAVOR);
   const flavor = await tx.refer(OBJECTS.Flavor, { name });
   if (!flavor) throw fail(controllerErrors.CLUSTER_INST_FLAVOR_MISSING, { flavor: name });
-  return { flavor, nodeFlavor: matchFlavor(info.flavors, flavor) };
+  return { flavor, nodeFlavor: matchFlavor(info.flavors, flavor), info };
 }

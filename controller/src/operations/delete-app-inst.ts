@@ -3,9 +3,10 @@ import { OBJECTS } from '@edgeplane/objects';
 import type { AppInstKey } from '@edgeplane/proto/edgeproto/app_inst.js';
 import type { ControllerContext } from '../context.js';
 import { isAutoClusterName, isDefaultCloudlet } from '../names.js';
+import { clusterOf, developerOf } from './app-inst-keys.js';
 import { type Call, silent } from './call.js';
 import { appInstsOn, deleteClusterInst } from './delete-cluster-inst.js';
-import { clusterOf, developerOf, withAutoClusterName } from './plan-app-inst.js';
+import { withAutoClusterName } from './plan-app-inst.js';
 import { takeDownAppInst } from './take-down-app-inst.js';
 
 /**

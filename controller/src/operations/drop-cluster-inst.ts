@@ -30,5 +30,7 @@ export async function releaseClusterInst(tx: Tx, inst: ClusterInst): Promise<voi
  */
 export async function dropClusterInst(tx: Tx, inst: ClusterInst): Promise<void> {
   await releaseClusterInst(tx, inst);
-  tx.delete(OBJECTS.ClusterInst, OBJECTS.ClusterInst.key(inst));
+  const key = OBJECTS.ClusterInst.key(inst);
+  if (await tx.entry(OBJECTS.ClusterRefs, key)) tx.delete(OBJECTS.ClusterRefs, key);
+  tx.delete(OBJECTS.ClusterInst, key);
 }

@@ -3,38 +3,19 @@ import { canStep, type OverrideEffects } from '@edgeplane/lifecycle';
 import { OBJECTS, validateAppInstKey } from '@edgeplane/objects';
 import type { App } from '@edgeplane/proto/edgeproto/app.js';
 import type { AppInst, AppInstKey } from '@edgeplane/proto/edgeproto/app_inst.js';
-import type { CloudletKey } from '@edgeplane/proto/edgeproto/cloudlet.js';
-import type { ClusterInstKey } from '@edgeplane/proto/edgeproto/clusterinst.js';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 import { storeErrors } from '@edgeplane/store';
 import type { Tx } from '../db/tx.js';
 import { kubernetesName } from '../deploy/sanitize.js';
 import { controllerErrors } from '../errors.js';
 import { isAutoClusterName, isDefaultCloudlet, needsCluster, PRIVILEGED_DEVELOPER } from '../names.js';
+import { cloudletOf, clusterOf, developerOf } from './app-inst-keys.js';
 
 /** Where a new AppInst goes: its final key, and whether its cluster is still to be made. */
 export interface AppInstPlan {
   readonly key: AppInstKey;
   readonly makeCluster: boolean;
   readonly app: App;
-}
-
-export const NO_CLUSTER: ClusterInstKey = {
-  clusterKey: { name: '' },
-  cloudletKey: { operatorKey: { name: '' }, name: '' },
-  developer: '',
-};
-
-export function clusterOf(key: AppInstKey): ClusterInstKey {
-  return key.clusterInstKey ?? NO_CLUSTER;
-}
-
-export function cloudletOf(key: AppInstKey): CloudletKey {
-  return clusterOf(key).cloudletKey ?? { operatorKey: { name: '' }, name: '' };
-}
-
-export function developerOf(key: AppInstKey): string {
-  return key.appKey?.developerKey?.name ?? '';
 }
 
 /** An App runs on clusters of its own developer only; the platform's own Apps on all. */

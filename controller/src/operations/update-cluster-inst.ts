@@ -8,6 +8,7 @@ import type { ControllerContext } from '../context.js';
 import { turnOf } from '../db/database.js';
 import type { Tx } from '../db/tx.js';
 import { controllerErrors } from '../errors.js';
+import { checkCapacity } from '../refs/capacity.js';
 import { addNodes } from '../refs/resources.js';
 import type { Call } from './call.js';
 import { requireReady } from './cloudlet-ready.js';
@@ -52,7 +53,7 @@ export async function updateClusterInst(
         if (!inst) throw fail(storeErrors.KEY_NOT_FOUND);
         if (inst.numMasters === 0) throw fail(controllerErrors.CLUSTER_INST_SINGLE_NODE);
         const state = nextState(inst.state, call);
-        const changed = numNodes === undefined ? inst : await resize(tx, inst, numNodes);
+        const changed = numNodes === undefined ? inst : await resize(context, tx, inst, numNodes);
         tx.put(OBJECTS.ClusterInst, { ...changed, state, errors: [] });
       },
       turnOf(OBJECTS.ClusterInst, key),
@@ -80,15 +81,21 @@ function nextState(from: TrackedState, { overrides }: Call): TrackedState {
   });
 }
 
-async function resize(tx: Tx, inst: ClusterInst, numNodes: number): Promise<ClusterInst> {
+/** @throws EdgeplaneError CLUSTER_INST_NO_NODES, CAPACITY */
+async function resize(
+  { enforceCapacity }: ControllerContext,
+  tx: Tx,
+  inst: ClusterInst,
+  numNodes: number,
+): Promise<ClusterInst> {
   if (numNodes === 0) throw fail(controllerErrors.CLUSTER_INST_NO_NODES);
-  const refs = await tx.get(
-    OBJECTS.CloudletRefs,
-    inst.key?.cloudletKey ?? { operatorKey: undefined, name: '' },
-  );
+  const cloudletKey = inst.key?.cloudletKey ?? { operatorKey: undefined, name: '' };
+  const refs = await tx.get(OBJECTS.CloudletRefs, cloudletKey);
   if (refs) {
     const { size } = await clusterUse(tx, inst);
-    tx.put(OBJECTS.CloudletRefs, addNodes(refs, size, numNodes - inst.numNodes));
+    const resized = addNodes(refs, size, numNodes - inst.numNodes);
+    checkCapacity(refs, resized, await tx.get(OBJECTS.CloudletInfo, cloudletKey), enforceCapacity);
+    tx.put(OBJECTS.CloudletRefs, resized);
   }
   return { ...inst, numNodes };
 }

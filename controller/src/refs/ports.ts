@@ -46,14 +46,27 @@ export function reservePort(
   return { use: { ...use, [chosen]: (use[chosen] ?? 0) | bit }, publicPort: chosen };
 }
 
+/** Counts ports that an instance has, as {@link reservePort} did when it gave them. */
+export function takePorts(use: PortUse, ports: readonly AppPort[]): PortUse {
+  const out: Record<number, number> = { ...use };
+  for (const { proto, publicPort } of ports.filter(isReserved)) {
+    out[publicPort] = (out[publicPort] ?? 0) | protocolBit(proto);
+  }
+  return out;
+}
+
 /** Gives back the reserved ports of an instance that was on the shared load balancer. */
 export function releasePorts(use: PortUse, ports: readonly AppPort[]): PortUse {
   const out: Record<number, number> = { ...use };
-  for (const { proto, publicPort } of ports) {
-    if (proto !== LProto.L_PROTO_TCP && proto !== LProto.L_PROTO_UDP) continue;
+  for (const { proto, publicPort } of ports.filter(isReserved)) {
     const left = (out[publicPort] ?? 0) & ~protocolBit(proto);
     if (left === 0) delete out[publicPort];
     else out[publicPort] = left;
   }
   return out;
+}
+
+/** HTTP ports share one public port, which nobody reserves. */
+function isReserved({ proto }: AppPort): boolean {
+  return proto === LProto.L_PROTO_TCP || proto === LProto.L_PROTO_UDP;
 }

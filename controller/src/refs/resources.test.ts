@@ -3,7 +3,8 @@ import { IpAccess, IpSupport } from '@edgeplane/proto/edgeproto/common.js';
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { grantIp, releaseIp } from './ips.js';
+import { checkCapacity } from './capacity.js';
+import { countIp, grantIp, releaseIp } from './ips.js';
 import { addCluster, addNodes, removeCluster } from './resources.js';
 
 const key = { operatorKey: { name: 'op' }, name: 'site' };
@@ -72,16 +73,56 @@ test('where every service has an address nothing is counted, nor given back', ()
   assert.is(releaseIp(grant.refs, grant.allocatedIp).usedDynamicIps, 0);
 });
 
-test('other kinds of addresses are refused', () => {
+test('static addresses: the first is kept back, each other is given to one cluster', () => {
+  const site = {
+    ...cloudlet('op', IpSupport.IP_SUPPORT_STATIC),
+    staticIps: '10.0.0.10, 10.0.0.2-10.0.0.3',
+  };
   const wanted = IpAccess.IP_ACCESS_DEDICATED;
-  assert.throws(
-    () => grantIp(REFS, cloudlet('op', IpSupport.IP_SUPPORT_STATIC), wanted),
-    /Static IPs not supported yet/,
-  );
+  const first = grantIp(REFS, site, wanted);
+  const second = grantIp(first.refs, site, wanted);
+  assert.equal([first.allocatedIp, second.allocatedIp], ['10.0.0.2', '10.0.0.3']);
+  assert.is(second.refs.usedStaticIps, '10.0.0.2,10.0.0.3');
+  assert.throws(() => grantIp(second.refs, site, wanted), /No more static IPs left: 2 of 3 are in use/);
+  const freed = releaseIp(releaseIp(second.refs, first.allocatedIp), first.allocatedIp);
+  assert.is(freed.usedStaticIps, '10.0.0.3');
+  assert.is(grantIp(freed, site, wanted).allocatedIp, '10.0.0.2');
+  assert.equal(countIp(freed, '10.0.0.2'), second.refs);
+});
+
+test('unknown kinds of addresses are refused', () => {
+  const wanted = IpAccess.IP_ACCESS_DEDICATED;
   assert.throws(
     () => grantIp(REFS, cloudlet('op', IpSupport.IP_SUPPORT_UNKNOWN), wanted),
     /Invalid IpSupport type/,
   );
+});
+
+test('a cluster without nodes is one machine, counted apart', () => {
+  const refs = addCluster(REFS, { clusterName: 'docker', nodes: 0, size });
+  assert.equal([refs.usedRam, refs.standaloneRam, refs.standaloneVcores], [0n, 1024n, 1n]);
+  assert.is(removeCluster(refs, { clusterName: 'docker', nodes: 0, size }).standaloneDisk, 0n);
+});
+
+test('capacity: each constraint that does not hold is named with its numbers', () => {
+  const info = { ...OBJECTS.CloudletInfo.withKey(key), osMaxRam: 4096n, osMaxVcores: 0n, osMaxVolGb: 25n };
+  const binding = { ...info, limitsBinding: true };
+  const one = addNodes(REFS, size, 2);
+  const two = addNodes(one, size, 3);
+  checkCapacity(REFS, one, binding, 'binding');
+  const text =
+    'Not enough resources on cloudlet op/site: RAM: 3072 MB wanted, 2048 MB of 4096 MB in use; disk: 30 GB wanted, 20 GB of 25 GB in use';
+  assert.throws(
+    () => checkCapacity(one, two, binding, 'binding'),
+    (e: Error) => e.message === text,
+  );
+  assert.throws(
+    () => checkCapacity(one, two, info, 'always'),
+    (e: Error) => e.message === text,
+  );
+  checkCapacity(one, two, info, 'binding');
+  checkCapacity(one, two, binding, 'never');
+  checkCapacity(two, addNodes(two, size, -1), binding, 'always');
 });
 
 test.run();

@@ -1,6 +1,6 @@
 import type { CloudletRefs } from '@edgeplane/proto/edgeproto/refs.js';
 
-/** What one node takes. */
+/** What one node or machine takes. */
 export interface NodeSize {
   /** MB. */
   readonly ram: bigint;
@@ -12,7 +12,7 @@ export interface NodeSize {
 /** Compute of one cluster, as the refs of its cloudlet count it. */
 export interface ClusterUse {
   readonly clusterName: string;
-  /** Masters and workers. */
+  /** Masters and workers; 0 is a cluster that is one machine (docker). */
   readonly nodes: number;
   /** Undefined when the flavor is not known any more; nothing is counted then. */
   readonly size: NodeSize | undefined;
@@ -20,15 +20,17 @@ export interface ClusterUse {
 
 /** Counts a cluster (controller spec sections 13.1 and 16.4). */
 export function addCluster(refs: CloudletRefs, use: ClusterUse): CloudletRefs {
-  const counted = addNodes(refs, use.size, use.nodes);
-  return { ...counted, clusters: [...refs.clusters, { name: use.clusterName }] };
+  return { ...countCluster(refs, use, 1), clusters: [...refs.clusters, { name: use.clusterName }] };
 }
 
 /** The inverse; counters stop at zero. */
 export function removeCluster(refs: CloudletRefs, use: ClusterUse): CloudletRefs {
   const at = refs.clusters.findIndex((c) => c.name === use.clusterName);
-  const counted = addNodes(refs, use.size, -use.nodes);
-  return { ...counted, clusters: refs.clusters.filter((_, i) => i !== at) };
+  return { ...countCluster(refs, use, -1), clusters: refs.clusters.filter((_, i) => i !== at) };
+}
+
+function countCluster(refs: CloudletRefs, { nodes, size }: ClusterUse, sign: 1 | -1): CloudletRefs {
+  return nodes === 0 ? addMachines(refs, size, sign) : addNodes(refs, size, sign * nodes);
 }
 
 /** Counts a change of the number of nodes. */
@@ -43,6 +45,27 @@ export function addNodes(refs: CloudletRefs, size: NodeSize | undefined, nodes: 
   };
 }
 
-function atLeastZero(value: bigint): bigint {
+/** Counts machines that are no node of a cluster: AppInsts of deployment vm, and clusters that are one machine. */
+export function addMachines(refs: CloudletRefs, size: NodeSize | undefined, machines: number): CloudletRefs {
+  if (!size || machines === 0) return refs;
+  const n = BigInt(machines);
+  return {
+    ...refs,
+    standaloneRam: atLeastZero(refs.standaloneRam + size.ram * n),
+    standaloneVcores: atLeastZero(refs.standaloneVcores + size.vcpus * n),
+    standaloneDisk: atLeastZero(refs.standaloneDisk + size.disk * n),
+  };
+}
+
+/** All that is taken of a cloudlet. */
+export function totalUse(refs: CloudletRefs): NodeSize {
+  return {
+    ram: refs.usedRam + refs.standaloneRam,
+    vcpus: refs.usedVcores + refs.standaloneVcores,
+    disk: refs.usedDisk + refs.standaloneDisk,
+  };
+}
+
+export function atLeastZero(value: bigint): bigint {
   return value < 0n ? 0n : value;
 }

@@ -40,6 +40,8 @@ export interface SiteLimits {
   readonly vcores: bigint;
   /** GB. */
   readonly disk: bigint;
+  /** Whether the controller is to refuse what does not fit. */
+  readonly binding: boolean;
   readonly flavors: readonly FlavorInfo[];
 }
 

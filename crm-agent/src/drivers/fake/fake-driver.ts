@@ -85,6 +85,8 @@ export class FakeDriver implements Driver {
       ram: 500n,
       vcores: 50n,
       disk: 5000n,
+      // There is nothing behind these numbers.
+      binding: false,
       flavors: [{ name: 'flavor1', vcpus: 10n, ram: 101024n, disk: 500n }],
     };
   }

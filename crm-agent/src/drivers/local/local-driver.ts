@@ -52,7 +52,13 @@ interface Opened {
  */
 export class LocalDriver implements Driver {
   readonly name = 'local';
+  readonly #cpuOvercommit: number;
   #opened: Opened | undefined;
+
+  /** @param cpuOvercommit virtual CPUs to offer per CPU of the host */
+  constructor(cpuOvercommit = 1) {
+    this.#cpuOvercommit = cpuOvercommit;
+  }
 
   get capabilities(): DriverCapabilities {
     const containers = this.#opened?.containers.available ?? false;
@@ -81,7 +87,7 @@ export class LocalDriver implements Driver {
   }
 
   gatherInfo(): Promise<SiteLimits> {
-    return hostLimits(this.#open().context.stateDir ?? '/');
+    return hostLimits(this.#open().context.stateDir ?? '/', this.#cpuOvercommit);
   }
 
   async createClusterInst({ keyJson, clusterInst }: ClusterInstRequest, operation: Operation): Promise<void> {

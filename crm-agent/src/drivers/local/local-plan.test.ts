@@ -127,7 +127,7 @@ test('a machine gets the size of its flavor and a stable identity', () => {
 
 test('the host tells what it has', async () => {
   assert.is(parseMemTotal('MemFree: 1 kB\nMemTotal:       2048 kB\n'), 2048);
-  const limits = await hostLimits(tmpdir());
+  const limits = await hostLimits(tmpdir(), 2);
   assert.ok(limits.ram > 0n && limits.vcores > 0n && limits.disk > 0n);
 });
 

@@ -9,8 +9,12 @@ export function parseMemTotal(text: string): number {
   return Number(match[1]);
 }
 
-/** What the host has, with one flavor that is all of it (spec section 9.3). `folder` is where workloads are kept. */
-export async function hostLimits(folder: string): Promise<SiteLimits> {
+/**
+ * What the host has, with one flavor that is all of it (spec section 9.3). Processors are shared in time, so there may be
+ * more virtual ones than real ones; memory and disk are not.
+ * @param folder where workloads are kept
+ */
+export async function hostLimits(folder: string, cpuOvercommit: number): Promise<SiteLimits> {
   const memory = parseMemTotal(await readFile('/proc/meminfo', 'utf8'));
   const disk = await statfs(folder);
   const ram = BigInt(Math.round(memory / 1024));
@@ -18,8 +22,9 @@ export async function hostLimits(folder: string): Promise<SiteLimits> {
   const gigabytes = BigInt(Math.max(1, Math.round((disk.blocks * disk.bsize) / 1024 ** 3)));
   return {
     ram,
-    vcores,
+    vcores: vcores * BigInt(cpuOvercommit),
     disk: gigabytes,
+    binding: true,
     flavors: [{ name: 'local.host', vcpus: vcores, ram, disk: gigabytes }],
   };
 }

@@ -404,6 +404,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 9, name: 'errors', prop: 'errors', kind: 'scalar', type: 'string', repeated: true },
       { no: 10, name: 'flavors', prop: 'flavors', kind: 'message', type: 'edgeproto.FlavorInfo', repeated: true },
       { no: 100, name: 'publishes_vm_ports', prop: 'publishesVmPorts', kind: 'scalar', type: 'bool' },
+      { no: 101, name: 'limits_binding', prop: 'limitsBinding', kind: 'scalar', type: 'bool' },
     ],
   },
   'edgeproto.CloudletMetrics': {
@@ -612,10 +613,13 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 8, name: 'root_lb_ports', prop: 'rootLbPorts', kind: 'map', type: 'int32', key: 'int32' },
       { no: 9, name: 'used_dynamic_ips', prop: 'usedDynamicIps', kind: 'scalar', type: 'int32' },
       { no: 10, name: 'used_static_ips', prop: 'usedStaticIps', kind: 'scalar', type: 'string' },
+      { no: 100, name: 'standalone_ram', prop: 'standaloneRam', kind: 'scalar', type: 'uint64' },
+      { no: 101, name: 'standalone_vcores', prop: 'standaloneVcores', kind: 'scalar', type: 'uint64' },
+      { no: 102, name: 'standalone_disk', prop: 'standaloneDisk', kind: 'scalar', type: 'uint64' },
     ],
   },
   'edgeproto.ClusterRefs': {
-    name: 'edgeproto.ClusterRefs', object: { stored: false, leased: false, cached: false, show: true, message: false, waits: false, notify: 'none', cloudlet: '', flush: 'none' },
+    name: 'edgeproto.ClusterRefs', object: { stored: true, leased: false, cached: true, show: true, message: false, waits: false, notify: 'none', cloudlet: 'key.cloudlet_key', flush: 'none' },
     fields: [
       { no: 1, name: 'key', prop: 'key', kind: 'message', type: 'edgeproto.ClusterInstKey', nonnull: true, refs: 'ClusterInst' },
       { no: 2, name: 'apps', prop: 'apps', kind: 'message', type: 'edgeproto.AppKey', repeated: true, nonnull: true, refs: 'App' },

@@ -209,6 +209,11 @@ export interface CloudletInfo {
    * leave it unset, and VM instances there get no public ports.
    */
   publishesVmPorts: boolean;
+  /**
+   * The limits above are real: the controller refuses what does not fit into them. Ours; older agents leave it unset, and
+   * what they report is not enforced.
+   */
+  limitsBinding: boolean;
 }
 
 /** The latest measurements of one Cloudlet: of its agent's host, and of what its instances use together. */
@@ -1200,6 +1205,7 @@ function createBaseCloudletInfo(): CloudletInfo {
     errors: [],
     flavors: [],
     publishesVmPorts: false,
+    limitsBinding: false,
   };
 }
 
@@ -1249,6 +1255,9 @@ export const CloudletInfo: MessageFns<CloudletInfo> = {
     }
     if (message.publishesVmPorts !== false) {
       writer.uint32(800).bool(message.publishesVmPorts);
+    }
+    if (message.limitsBinding !== false) {
+      writer.uint32(808).bool(message.limitsBinding);
     }
     return writer;
   },
@@ -1354,6 +1363,14 @@ export const CloudletInfo: MessageFns<CloudletInfo> = {
             message.publishesVmPorts = reader.bool();
             continue;
           }
+          case 101: {
+            if (tag !== 808) {
+              break;
+            }
+
+            message.limitsBinding = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1386,6 +1403,7 @@ export const CloudletInfo: MessageFns<CloudletInfo> = {
     message.errors = object.errors?.map((e) => e) || [];
     message.flavors = object.flavors?.map((e) => FlavorInfo.fromPartial(e)) || [];
     message.publishesVmPorts = object.publishesVmPorts ?? false;
+    message.limitsBinding = object.limitsBinding ?? false;
     return message;
   },
 };

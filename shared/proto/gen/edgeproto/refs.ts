@@ -46,8 +46,17 @@ export interface CloudletRefs {
   rootLbPorts: { [key: number]: number };
   /** Dynamic addresses in use besides the shared load balancer's. */
   usedDynamicIps: number;
-  /** Static addresses in use. */
+  /** Static addresses in use: addresses separated by commas, in ascending order. */
   usedStaticIps: string;
+  /**
+   * RAM of the machines that used_ram does not count, MB: ClusterInsts without nodes (docker), one machine each, and
+   * AppInsts that are virtual machines. Ours, as are the two below; used_* stay what other controllers count.
+   */
+  standaloneRam: bigint;
+  /** Virtual CPUs of the same. */
+  standaloneVcores: bigint;
+  /** Disk of the same, GB. */
+  standaloneDisk: bigint;
 }
 
 export interface CloudletRefs_RootLbPortsEntry {
@@ -81,6 +90,9 @@ function createBaseCloudletRefs(): CloudletRefs {
     rootLbPorts: {},
     usedDynamicIps: 0,
     usedStaticIps: "",
+    standaloneRam: 0n,
+    standaloneVcores: 0n,
+    standaloneDisk: 0n,
   };
 }
 
@@ -118,6 +130,24 @@ export const CloudletRefs: MessageFns<CloudletRefs> = {
     }
     if (message.usedStaticIps !== "") {
       writer.uint32(82).string(message.usedStaticIps);
+    }
+    if (message.standaloneRam !== 0n) {
+      if (BigInt.asUintN(64, message.standaloneRam) !== message.standaloneRam) {
+        throw new globalThis.Error("value provided for field message.standaloneRam of type uint64 too large");
+      }
+      writer.uint32(800).uint64(message.standaloneRam);
+    }
+    if (message.standaloneVcores !== 0n) {
+      if (BigInt.asUintN(64, message.standaloneVcores) !== message.standaloneVcores) {
+        throw new globalThis.Error("value provided for field message.standaloneVcores of type uint64 too large");
+      }
+      writer.uint32(808).uint64(message.standaloneVcores);
+    }
+    if (message.standaloneDisk !== 0n) {
+      if (BigInt.asUintN(64, message.standaloneDisk) !== message.standaloneDisk) {
+        throw new globalThis.Error("value provided for field message.standaloneDisk of type uint64 too large");
+      }
+      writer.uint32(816).uint64(message.standaloneDisk);
     }
     return writer;
   },
@@ -202,6 +232,30 @@ export const CloudletRefs: MessageFns<CloudletRefs> = {
             message.usedStaticIps = reader.string();
             continue;
           }
+          case 100: {
+            if (tag !== 800) {
+              break;
+            }
+
+            message.standaloneRam = reader.uint64() as bigint;
+            continue;
+          }
+          case 101: {
+            if (tag !== 808) {
+              break;
+            }
+
+            message.standaloneVcores = reader.uint64() as bigint;
+            continue;
+          }
+          case 102: {
+            if (tag !== 816) {
+              break;
+            }
+
+            message.standaloneDisk = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -237,6 +291,15 @@ export const CloudletRefs: MessageFns<CloudletRefs> = {
     );
     message.usedDynamicIps = object.usedDynamicIps ?? 0;
     message.usedStaticIps = object.usedStaticIps ?? "";
+    message.standaloneRam = (object.standaloneRam !== undefined && object.standaloneRam !== null)
+      ? BigInt(object.standaloneRam)
+      : 0n;
+    message.standaloneVcores = (object.standaloneVcores !== undefined && object.standaloneVcores !== null)
+      ? BigInt(object.standaloneVcores)
+      : 0n;
+    message.standaloneDisk = (object.standaloneDisk !== undefined && object.standaloneDisk !== null)
+      ? BigInt(object.standaloneDisk)
+      : 0n;
     return message;
   },
 };
