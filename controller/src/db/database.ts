@@ -1,9 +1,12 @@
 import type { Clock, Random } from '@edgeplane/base';
-import { fail } from '@edgeplane/base';
+import { Backoff, fail, isKind, sleep } from '@edgeplane/base';
 import type { ObjectType } from '@edgeplane/objects';
 import { type CacheSync, type Store, stm, storeErrors } from '@edgeplane/store';
 import { Turns } from './turns.js';
 import { Tx } from './tx.js';
+
+/** A write that was certainly not carried out is begun again for this long, milliseconds. */
+const PATIENCE_MS = 6000;
 
 export interface DatabaseOptions {
   readonly store: Store;
@@ -48,10 +51,26 @@ export class Database {
    */
   async commit<T>(fn: (tx: Tx) => Promise<T>, options: CommitOptions = {}): Promise<Committed<T>> {
     const { cloudlet, say } = options;
-    const run = () => this.#run(fn, say);
+    const run = () => this.#insist(() => this.#run(fn, say));
     const { wrote, ...result } = await (cloudlet === undefined ? run() : this.#turns.run(cloudlet, run));
     if (wrote) await this.#options.sync.reached(result.revision);
     return result;
+  }
+
+  /** Repeats what the store was not there for, for as long as a cluster may take to find another leader. */
+  async #insist<T>(run: () => Promise<T>): Promise<T> {
+    const { clock, random, signal } = this.#options;
+    const end = clock.monotonic() + PATIENCE_MS;
+    const backoff = new Backoff({ base: 50, max: 500 }, random);
+    for (;;) {
+      try {
+        return await run();
+      } catch (error) {
+        if (!isKind(error, storeErrors.STORE_UNAVAILABLE) || clock.monotonic() > end || signal.aborted)
+          throw error;
+        await sleep(clock, backoff.next(), signal);
+      }
+    }
   }
 
   async #run<T>(

@@ -165,8 +165,8 @@ export class EtcdCalls {
     const started = systemClock.monotonic();
     await connected(endpoint.client.getChannel(), several ? Math.min(left, CONNECT_MS) : left);
     const rest = Math.max(1, left - (systemClock.monotonic() - started));
-    // Something that may be repeated leaves time for another endpoint; a write gets all there is.
-    const share = several && policy.repeat === 'free' ? Math.min(rest, policy.timeoutMs / 2) : rest;
+    // What may be repeated leaves time for another endpoint.
+    const share = several && policy.repeat !== 'never' ? Math.min(rest, policy.timeoutMs / 2) : rest;
     return new Promise((resolve, reject) => {
       endpoint.client.makeUnaryRequest<Req, Res>(
         method.path,
@@ -191,7 +191,10 @@ export class EtcdCalls {
   #gaveUp(uncertain: string | undefined, reason: string) {
     return uncertain === undefined
       ? fail(storeErrors.STORE_UNAVAILABLE, { store: this.name, reason })
-      : fail(storeErrors.WRITE_UNCERTAIN, { store: this.name, reason: uncertain });
+      : fail(storeErrors.WRITE_UNCERTAIN, {
+          store: this.name,
+          reason: uncertain === reason ? reason : `${uncertain}; then ${reason}`,
+        });
   }
 }
 

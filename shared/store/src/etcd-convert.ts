@@ -31,14 +31,26 @@ export function toEvent({ type, kv }: Event): WatchEvent {
   return type === 1 ? { type: 'delete', key: kv.key.toString() } : { type: 'put', entry: toEntry(kv) };
 }
 
-/** @throws EdgeplaneError LEASE_LOST for a put with a lease that is not in `leases` (id to etcd's id). */
-export function toWireTxn(request: TxnRequest, leases: ReadonlyMap<string, bigint>): WireTxn {
+/**
+ * With `otherwiseGet`, the answer has that key's entry when a compare does not hold.
+ * @throws EdgeplaneError LEASE_LOST for a put with a lease that is not in `leases` (id to etcd's id).
+ */
+export function toWireTxn(
+  request: TxnRequest,
+  leases: ReadonlyMap<string, bigint>,
+  otherwiseGet?: string,
+): WireTxn {
   return WireTxn.fromPartial({
     compare: (request.compare ?? []).map(({ key, revision }) =>
       Compare.fromPartial({ result: 0, target: 2, key: Buffer.from(key), modRevision: BigInt(revision) }),
     ),
     success: request.ops.map((op) => toWireOp(op, leases)),
+    failure: otherwiseGet === undefined ? [] : [getOp(otherwiseGet)],
   });
+}
+
+function getOp(key: string): RequestOp {
+  return RequestOp.fromPartial({ request: { $case: 'requestRange', value: { key: Buffer.from(key) } } });
 }
 
 function toWireOp(op: Op, leases: ReadonlyMap<string, bigint>): RequestOp {

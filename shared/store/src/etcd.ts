@@ -3,8 +3,10 @@ import type { ChannelCredentials } from '@grpc/grpc-js';
 import { checkRequest } from './check-request.js';
 import { storeErrors } from './errors.js';
 import { type CallPolicy, EtcdCalls } from './etcd-calls.js';
-import { prefixRange, toEntry, toRevision, toWireTxn } from './etcd-convert.js';
+import { EtcdCommit } from './etcd-commit.js';
+import { prefixRange, toEntry, toRevision } from './etcd-convert.js';
 import { EtcdKeepalive } from './etcd-lease.js';
+import { isMark, meetsMarks } from './etcd-marks.js';
 import { type WatchReads, watchRange } from './etcd-watch.js';
 import {
   CompactionRequest,
@@ -36,8 +38,6 @@ export interface EtcdStoreOptions {
 }
 
 const READ: CallPolicy = { timeoutMs: 2000, repeat: 'free' };
-const WRITE: CallPolicy = { timeoutMs: 10_000, repeat: 'never' };
-const GUARDED_WRITE: CallPolicy = { timeoutMs: 10_000, repeat: 'guarded' };
 const FREE_WRITE: CallPolicy = { timeoutMs: 10_000, repeat: 'free' };
 
 /** Entries per page of a listing: small enough that each page has its read time limit to itself. */
@@ -46,30 +46,30 @@ const PAGE = 1000;
 /**
  * An etcd cluster, version 3.4 or later. Reads and writes are linearizable; they take at most 2 s and 10 s and then fail.
  *
- * Lost answers. A write whose connection breaks after it was sent may have been applied, or may still be, so it is not
- * simply sent again. Only one that compares a key with a revision above 0 and also writes that key is: once it has been
- * applied the compare can never hold again (revisions are not reused), so of all repeats at most one takes effect. If a
- * repeat succeeds, exactly it was applied. If a repeat's compares do not hold, an earlier one may be the reason, and the
- * caller gets WRITE_UNCERTAIN rather than `succeeded: false`. All other writes fail with WRITE_UNCERTAIN at once.
- * Of a group (see {@link TxnGroups}) this holds as of one transaction: one guarded member guards all.
+ * Lost answers. A write whose connection breaks after it was sent may have been applied, or may still be. It is sent again,
+ * and takes effect once (see {@link EtcdCommit}); WRITE_UNCERTAIN is left for an etcd that stays away for longer than a write
+ * may take, and for transactions of the largest size.
  */
 export class EtcdStore implements Store {
   readonly kind = 'etcd';
   readonly #calls: EtcdCalls;
   readonly #logger: Logger;
   readonly #leases = new Map<string, { readonly id: bigint; readonly keepalive: EtcdKeepalive }>();
+  readonly #committer: EtcdCommit;
   readonly #groups = new TxnGroups((request) => this.#commit(request));
   readonly #commitListeners = new Set<CommitListener>();
   #closing: Promise<void> | undefined;
 
   constructor(urls: readonly string[], options: EtcdStoreOptions = {}) {
     this.#calls = new EtcdCalls(urls, options.credentials);
+    this.#committer = new EtcdCommit(this.#calls, this.#leases);
     this.#logger = options.logger ?? silentLogger;
   }
 
   /** Makes sure that the cluster answers. @throws EdgeplaneError STORE_UNAVAILABLE with urls and reason. */
   async probe(): Promise<void> {
     await this.get('\0');
+    await this.#committer.sweep(async (prefix) => (await this.#listPages(prefix)).entries, this.#logger);
   }
 
   async get(key: string): Promise<GetResult> {
@@ -81,7 +81,9 @@ export class EtcdStore implements Store {
   async list(prefix: string): Promise<ListResult> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#listPages(prefix);
+        const listed = await this.#listPages(prefix);
+        if (!meetsMarks(prefix)) return listed;
+        return { ...listed, entries: listed.entries.filter(({ key }) => !isMark(key)) };
       } catch (error) {
         // Compacted between two pages: once more from the start.
         if (!isKind(error, storeErrors.COMPACTED) || attempt === 3) throw error;
@@ -102,16 +104,8 @@ export class EtcdStore implements Store {
 
   async #commit(request: TxnRequest): Promise<TxnResult> {
     this.#check();
-    const wire = toWireTxn(request, new Map([...this.#leases].map(([name, { id }]) => [name, id])));
-    const { response, uncertain } = await this.#calls.call(KVService.txn, wire, policyFor(request));
-    if (!response.succeeded && uncertain !== undefined) {
-      throw fail(storeErrors.WRITE_UNCERTAIN, { store: this.#calls.name, reason: uncertain });
-    }
-    const result = { succeeded: response.succeeded, revision: revisionOf(response) };
-    // A put always writes; deletes alone may have written nothing, and the revision is then somebody else's.
-    if (result.succeeded && request.ops.some((op) => op.type === 'put')) {
-      for (const listener of this.#commitListeners) listener(result.revision, request.ops);
-    }
+    const { own, ...result } = await this.#committer.run(request);
+    if (own) for (const listener of this.#commitListeners) listener(result.revision, request.ops);
     return result;
   }
 
@@ -127,7 +121,8 @@ export class EtcdStore implements Store {
       },
     };
     const either = AbortSignal.any([signal, this.#calls.closed]);
-    return watchRange(this.#calls, reads, range, after, either, this.#logger);
+    const batches = watchRange(this.#calls, reads, range, after, either, this.#logger);
+    return meetsMarks(prefix) ? withoutMarks(batches) : batches;
   }
 
   async lease(ttlSeconds: number): Promise<Lease> {
@@ -211,10 +206,10 @@ export class EtcdStore implements Store {
   }
 }
 
-function policyFor({ ops, compare = [] }: TxnRequest): CallPolicy {
-  if (ops.length === 0) return READ;
-  const written = new Set(ops.map((op) => op.key));
-  return compare.some((c) => c.revision > 0 && written.has(c.key)) ? GUARDED_WRITE : WRITE;
+async function* withoutMarks(batches: AsyncIterable<WatchBatch>): AsyncGenerator<WatchBatch, void> {
+  for await (const { events, ...batch } of batches) {
+    yield { ...batch, events: events.filter((e) => !isMark(e.type === 'put' ? e.entry.key : e.key)) };
+  }
 }
 
 function revisionOf(response: { readonly header: { readonly revision: bigint } | undefined }): number {

@@ -10,6 +10,9 @@ const IN_FLIGHT = 2;
 /** A group's keys and values; a longer one would hold up those behind it for more than it saves. */
 const GROUP_BYTES = 256 * 1024;
 
+/** Operations and compares that a store adds of its own to what a group may hold. */
+const ROOM = 1;
+
 interface Waiting {
   readonly request: TxnRequest;
   readonly done: Deferred<TxnResult>;
@@ -29,7 +32,7 @@ export class TxnGroups {
   readonly #commit: Commit;
   #queue: Waiting[] = [];
   #inFlight = 0;
-  #members: number = TXN_LIMITS.ops;
+  #members: number = TXN_LIMITS.ops - ROOM;
 
   /** `commit` carries out one checked request. */
   constructor(commit: Commit) {
@@ -115,8 +118,8 @@ class Group {
     const first = this.#written.size === 0;
     if (!first) {
       if (this.#bytes + bytes > GROUP_BYTES) return false;
-      if (this.#written.size + ops.length > TXN_LIMITS.ops) return false;
-      if (this.#compared.size + compare.length > TXN_LIMITS.compares) return false;
+      if (this.#written.size + ops.length > TXN_LIMITS.ops - ROOM) return false;
+      if (this.#compared.size + compare.length > TXN_LIMITS.compares - ROOM) return false;
       if (ops.some((op) => this.#compared.has(op.key) || !sameOp(this.#written.get(op.key), op)))
         return false;
       if (compare.some((c) => this.#written.has(c.key) || differs(this.#compared.get(c.key), c.revision)))

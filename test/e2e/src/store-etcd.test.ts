@@ -10,6 +10,7 @@ import {
   stm,
   storeErrors,
   type TxnRequest,
+  type TxnResult,
   type WatchBatch,
 } from '@edgeplane/store';
 import { storeConformance } from '@edgeplane/store/conformance';
@@ -367,41 +368,69 @@ test('no etcd at all: the error names the urls and the reason', async () => {
   assert.ok(systemClock.monotonic() - began < 4000);
 });
 
-test('a write whose answer is lost is uncertain, never a false refusal', async () => {
+test('a write whose request or answer is lost is carried out once, and told as what it was', async () => {
   const gate = await startGate(Number(new URL(etcd.url).port));
   const store = new EtcdStore([`http://127.0.0.1:${gate.port}`], { logger });
-  const outcome = (request: TxnRequest) => store.txn(request).catch((e: unknown) => e);
   const created = await store.txn({ compare: [{ key: 'k', revision: 0 }], ops: [putOp('k', '1')] });
-
-  gate.cutAnswer();
-  const create = await outcome({ compare: [{ key: 'new', revision: 0 }], ops: [putOp('new', '1')] });
-  assert.ok(isKind(create, storeErrors.WRITE_UNCERTAIN), String(create));
-  assert.is((await store.get('new')).entry?.value, '1', 'it was applied');
-
-  gate.cutAnswer();
-  const update = await outcome({
-    compare: [{ key: 'k', revision: created.revision }],
-    ops: [putOp('k', '2')],
-  });
-  assert.ok(isKind(update, storeErrors.WRITE_UNCERTAIN), String(update));
-  const after = (await store.get('k')).entry;
-  assert.is(after?.value, '2', 'it was applied, once');
-  assert.is(after?.revision, created.revision + 2);
-
+  const next = (succeeded: boolean, writes: number) => ({ succeeded, revision: created.revision + writes });
+  const requests: [what: string, request: TxnRequest, outcome: TxnResult][] = [
+    ['create', { compare: [{ key: 'new', revision: 0 }], ops: [putOp('new', '1')] }, next(true, 1)],
+    [
+      'update',
+      { compare: [{ key: 'k', revision: created.revision }], ops: [putOp('k', '2')] },
+      next(true, 2),
+    ],
+    ['blind', { ops: [putOp('blind', '1')] }, next(true, 3)],
+    ['refused', { compare: [{ key: 'k', revision: 0 }], ops: [putOp('k', '3')] }, next(false, 3)],
+    [
+      'delete',
+      { compare: [{ key: 'k', revision: created.revision + 2 }], ops: [{ type: 'delete', key: 'k' }] },
+      // The refusal before was made certain by a write of the store's own.
+      next(true, 5),
+    ],
+  ];
+  for (const [what, request, outcome] of requests) {
+    gate.cutAnswer();
+    const { succeeded, revision } = await store.txn(request);
+    assert.is(succeeded, outcome.succeeded, what);
+    if (succeeded) assert.is(revision, outcome.revision, what);
+  }
   gate.cutRequest();
-  const lost = await outcome({ ops: [putOp('blind', '1')] });
-  assert.ok(isKind(lost, storeErrors.WRITE_UNCERTAIN), String(lost));
-  assert.is((await store.get('blind')).entry, undefined, 'it was not applied');
-
-  gate.cutRequest();
-  const compare = [{ key: 'k', revision: after?.revision ?? 0 }];
-  const guarded = await outcome({ compare, ops: [putOp('k', '3')] });
-  assert.equal(
-    guarded,
-    { succeeded: true, revision: created.revision + 3 },
-    'repeated, because it can apply only once',
-  );
+  assert.ok((await store.txn({ ops: [putOp('blind', '2')] })).succeeded);
+  const left = (await store.list('')).entries.map(({ key, value }) => [key, value]);
+  assert.equal(left, [
+    ['blind', '2'],
+    ['new', '1'],
+  ]);
   await store.close();
+  await gate.stop();
+  await wipe();
+});
+
+test('a request that arrives late, after its repeat was answered, changes nothing any more', async () => {
+  const gate = await startGate(Number(new URL(etcd.url).port));
+  const store = new EtcdStore([`http://127.0.0.1:${gate.port}`, etcd.url], { logger });
+  const other = new EtcdStore([etcd.url], { logger });
+  const create = { compare: [{ key: 'late', revision: 0 }], ops: [putOp('late', '1')] };
+  const remove = async () => {
+    await other.txn({ ops: [{ type: 'delete', key: 'late' }] });
+    await gate.release();
+    assert.is((await other.get('late')).entry, undefined);
+  };
+  await store.probe();
+
+  gate.hold();
+  assert.ok((await store.txn(create)).succeeded);
+  await remove();
+
+  // The same where the answer was that the key exists.
+  const again = new EtcdStore([`http://127.0.0.1:${gate.port}`, etcd.url], { logger });
+  await again.probe();
+  await other.txn({ ops: [putOp('late', 'there')] });
+  gate.hold();
+  assert.not.ok((await again.txn(create)).succeeded);
+  await remove();
+  for (const each of [store, again, other]) await each.close();
   await gate.stop();
   await wipe();
 });
@@ -413,6 +442,8 @@ async function startGate(target: number) {
   let shut = false;
   let swallowing = false;
   let cut: 'request' | 'answer' | undefined;
+  let holding = false;
+  let held: { readonly to: ReturnType<typeof connect>; readonly chunk: Buffer } | undefined;
   const server = createServer((from) => {
     if (shut) return void from.destroy();
     const to = connect(target, '127.0.0.1');
@@ -424,7 +455,11 @@ async function startGate(target: number) {
       a.on('data', (chunk: Buffer) => {
         const side = a === from ? 'request' : 'answer';
         // Small frames are pings and window updates: the one to be cut is the one with content.
-        if (cut === side && chunk.length > 60) {
+        if (holding && side === 'request' && chunk.length > 60) {
+          holding = false;
+          held = { to, chunk };
+          a.destroy();
+        } else if (cut === side && chunk.length > 60) {
           cut = undefined;
           a.destroy();
         } else if (!swallowing) b.write(chunk);
@@ -432,7 +467,7 @@ async function startGate(target: number) {
       a.on('error', () => undefined);
       a.on('close', () => {
         sockets.delete(a);
-        b.destroy();
+        if (held?.to !== b) b.destroy();
       });
     }
   });
@@ -458,6 +493,22 @@ async function startGate(target: number) {
     /** The connection breaks when the next answer comes, which is lost. */
     cutAnswer: () => {
       cut = 'answer';
+    },
+    /** The connection breaks when the next request comes, which is kept. */
+    hold: () => {
+      holding = true;
+    },
+    /** The kept request reaches etcd; resolves when etcd has answered it. */
+    release: async () => {
+      const late = held;
+      if (!late) throw new Error('no request was held');
+      held = undefined;
+      const answered = new Promise<void>((resolve) => {
+        late.to.on('data', (chunk: Buffer) => chunk.length > 60 && resolve());
+      });
+      late.to.write(late.chunk);
+      await answered;
+      late.to.destroy();
     },
     stop: async () => {
       close();

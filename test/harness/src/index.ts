@@ -1,4 +1,4 @@
-export { type Etcd, type EtcdOptions, startEtcd } from './etcd.js';
+export { type Etcd, type EtcdCluster, type EtcdOptions, startEtcd, startEtcdCluster } from './etcd.js';
 export { eventually } from './eventually.js';
 export { freePort } from './free-port.js';
 export { type HostSnapshot, hostSnapshot, newSince } from './host-snapshot.js';

@@ -103,17 +103,14 @@ export interface DeleteRangeResponse {
 }
 
 export interface RequestOp {
-  request:
-    | { $case: "requestPut"; value: PutRequest }
-    | { $case: "requestDeleteRange"; value: DeleteRangeRequest }
-    | undefined;
+  request: { $case: "requestRange"; value: RangeRequest } | { $case: "requestPut"; value: PutRequest } | {
+    $case: "requestDeleteRange";
+    value: DeleteRangeRequest;
+  } | undefined;
 }
 
 export interface ResponseOp {
-  response:
-    | { $case: "responsePut"; value: PutResponse }
-    | { $case: "responseDeleteRange"; value: DeleteRangeResponse }
-    | undefined;
+  response: { $case: "responseRange"; value: RangeResponse } | undefined;
 }
 
 export interface Compare {
@@ -151,6 +148,7 @@ export interface TxnRequest {
 export interface TxnResponse {
   header: ResponseHeader | undefined;
   succeeded: boolean;
+  responses: ResponseOp[];
 }
 
 export interface CompactionRequest {
@@ -1016,6 +1014,9 @@ function createBaseRequestOp(): RequestOp {
 export const RequestOp: MessageFns<RequestOp> = {
   encode(message: RequestOp, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     switch (message.request?.$case) {
+      case "requestRange":
+        RangeRequest.encode(message.request.value, writer.uint32(10).fork()).join();
+        break;
       case "requestPut":
         PutRequest.encode(message.request.value, writer.uint32(18).fork()).join();
         break;
@@ -1039,6 +1040,14 @@ export const RequestOp: MessageFns<RequestOp> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.request = { $case: "requestRange", value: RangeRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 2: {
             if (tag !== 18) {
               break;
@@ -1076,6 +1085,12 @@ export const RequestOp: MessageFns<RequestOp> = {
   fromPartial<I extends Exact<DeepPartial<RequestOp>, I>>(object: I): RequestOp {
     const message = createBaseRequestOp();
     switch (object.request?.$case) {
+      case "requestRange": {
+        if (object.request?.value !== undefined && object.request?.value !== null) {
+          message.request = { $case: "requestRange", value: RangeRequest.fromPartial(object.request.value) };
+        }
+        break;
+      }
       case "requestPut": {
         if (object.request?.value !== undefined && object.request?.value !== null) {
           message.request = { $case: "requestPut", value: PutRequest.fromPartial(object.request.value) };
@@ -1103,11 +1118,8 @@ function createBaseResponseOp(): ResponseOp {
 export const ResponseOp: MessageFns<ResponseOp> = {
   encode(message: ResponseOp, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     switch (message.response?.$case) {
-      case "responsePut":
-        PutResponse.encode(message.response.value, writer.uint32(18).fork()).join();
-        break;
-      case "responseDeleteRange":
-        DeleteRangeResponse.encode(message.response.value, writer.uint32(26).fork()).join();
+      case "responseRange":
+        RangeResponse.encode(message.response.value, writer.uint32(10).fork()).join();
         break;
     }
     return writer;
@@ -1126,23 +1138,12 @@ export const ResponseOp: MessageFns<ResponseOp> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
-          case 2: {
-            if (tag !== 18) {
+          case 1: {
+            if (tag !== 10) {
               break;
             }
 
-            message.response = { $case: "responsePut", value: PutResponse.decode(reader, reader.uint32()) };
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.response = {
-              $case: "responseDeleteRange",
-              value: DeleteRangeResponse.decode(reader, reader.uint32()),
-            };
+            message.response = { $case: "responseRange", value: RangeResponse.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -1163,18 +1164,9 @@ export const ResponseOp: MessageFns<ResponseOp> = {
   fromPartial<I extends Exact<DeepPartial<ResponseOp>, I>>(object: I): ResponseOp {
     const message = createBaseResponseOp();
     switch (object.response?.$case) {
-      case "responsePut": {
+      case "responseRange": {
         if (object.response?.value !== undefined && object.response?.value !== null) {
-          message.response = { $case: "responsePut", value: PutResponse.fromPartial(object.response.value) };
-        }
-        break;
-      }
-      case "responseDeleteRange": {
-        if (object.response?.value !== undefined && object.response?.value !== null) {
-          message.response = {
-            $case: "responseDeleteRange",
-            value: DeleteRangeResponse.fromPartial(object.response.value),
-          };
+          message.response = { $case: "responseRange", value: RangeResponse.fromPartial(object.response.value) };
         }
         break;
       }
@@ -1359,7 +1351,7 @@ export const TxnRequest: MessageFns<TxnRequest> = {
 };
 
 function createBaseTxnResponse(): TxnResponse {
-  return { header: undefined, succeeded: false };
+  return { header: undefined, succeeded: false, responses: [] };
 }
 
 export const TxnResponse: MessageFns<TxnResponse> = {
@@ -1369,6 +1361,9 @@ export const TxnResponse: MessageFns<TxnResponse> = {
     }
     if (message.succeeded !== false) {
       writer.uint32(16).bool(message.succeeded);
+    }
+    for (const v of message.responses) {
+      ResponseOp.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1402,6 +1397,14 @@ export const TxnResponse: MessageFns<TxnResponse> = {
             message.succeeded = reader.bool();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.responses.push(ResponseOp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1423,6 +1426,7 @@ export const TxnResponse: MessageFns<TxnResponse> = {
       ? ResponseHeader.fromPartial(object.header)
       : undefined;
     message.succeeded = object.succeeded ?? false;
+    message.responses = object.responses?.map((e) => ResponseOp.fromPartial(e)) || [];
     return message;
   },
 };
