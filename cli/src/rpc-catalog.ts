@@ -20,13 +20,14 @@ export interface Rpc {
 
 const VERBS = /^(Create|Delete|Update|Show|Inject|Evict)([A-Z]\w*)$/;
 const MATCH_ENGINE = 'distributed_match_engine.MatchEngineApi';
-const DEBUG = 'log.DebugApi';
+/** Services of the controller outside of its main package. */
+const OTHERS: readonly string[] = ['log.DebugApi', 'edgeplane.bus.EventApi'];
 
 /** Calls of a target in the order of the registry: all of its services that do not stream from client to server. */
 export function rpcsOf(target: Target): readonly Rpc[] {
   return Object.values(SERVICES)
     .filter(({ name }) =>
-      target === 'dme' ? name === MATCH_ENGINE : name.startsWith('edgeproto.') || name === DEBUG,
+      target === 'dme' ? name === MATCH_ENGINE : name.startsWith('edgeproto.') || OTHERS.includes(name),
     )
     .flatMap((service) =>
       service.methods.filter((m) => !m.requestStream).map((method) => describe(service.name, method)),

@@ -1,6 +1,7 @@
 /** The generated service definitions, by full name. A test checks that none of the registry's is missing. */
 import { MatchEngineApiService } from '@edgeplane/proto/dme/app-client.js';
 import { DynamicLocGroupApiService } from '@edgeplane/proto/dme/dynamic-loc-group.js';
+import { EventApiService } from '@edgeplane/proto/edgeplane/bus.js';
 import { AppApiService } from '@edgeplane/proto/edgeproto/app.js';
 import {
   AppInstApiService,
@@ -41,6 +42,7 @@ const DEFINITIONS: readonly ServiceDefinition[] = [
   DebugApiService,
   DeveloperApiService,
   DynamicLocGroupApiService,
+  EventApiService,
   ExecApiService,
   FlavorApiService,
   MatchEngineApiService,

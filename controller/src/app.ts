@@ -10,6 +10,7 @@ import {
   systemClock,
   systemRandom,
 } from '@edgeplane/base';
+import type { EventBus } from '@edgeplane/bus';
 import { loadTls, RpcServer, type TlsMaterial } from '@edgeplane/rpc';
 import { CacheSync, openStore, type Store } from '@edgeplane/store';
 import { accessGuard, accessResources } from './access/guard.js';
@@ -24,17 +25,20 @@ import { checkVersion } from './db/version-check.js';
 import { createTextFetcher, type TextFetcher } from './deploy/fetch-text.js';
 import { allowLocal, refuseLocal } from './deploy/local-addresses.js';
 import { controllerErrors } from './errors.js';
+import { openBus } from './events/open-bus.js';
+import { startStateEvents } from './events/state-events.js';
 import { type ControllerNotify, createNotify } from './notify/notify-server.js';
 import { repairRefs } from './operations/repair-refs.js';
 import { Peers } from './peers/peers.js';
 import { Registry } from './registry.js';
-import { logStates } from './state-log.js';
 import { versionChain } from './upgrade/versions.js';
 
 /** Parts to replace, for tests and simulations. */
 export interface ControllerOverrides {
   /** Used instead of opening `config.store`; whoever passes it closes it. */
   readonly store?: Store;
+  /** Used instead of the bus of `config.nats`; whoever passes it closes it. */
+  readonly bus?: EventBus;
   readonly clock?: Clock;
   readonly random?: Random;
   readonly logger?: Logger;
@@ -120,8 +124,10 @@ async function start(
 
   const policy = config.allowLocalFetch ? allowLocal : refuseLocal;
   let ownAddress = config.externalApiAddr;
+  const bus = overrides.bus ?? openBus(config, { clock, random, logger });
+  running.parts.push({ stop: async () => (overrides.bus ? undefined : bus.close()) });
   const controllers = caches.controllers;
-  const peers = new Peers({ controllers, ownAddress: () => ownAddress, tls, logger, clock });
+  const peers = new Peers({ controllers, ownAddress: () => ownAddress, bus, tls, logger, clock });
   running.parts.push(peers);
   const context: ControllerContext = {
     logger,
@@ -131,6 +137,7 @@ async function start(
     sync,
     caches,
     registry,
+    bus,
     peers,
     background,
     fetcher: overrides.fetcher ?? createTextFetcher({ clock, signal, policy }),
@@ -142,7 +149,7 @@ async function start(
     controllerId: () => `${hostname() || 'nohostname'}@${ownAddress}`,
     ownAddress: () => ownAddress,
   };
-  logStates(context);
+  running.parts.push(startStateEvents(context, region));
   await repairRefs(context);
 
   const notify: ControllerNotify = createNotify(context, clock, tls);

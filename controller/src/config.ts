@@ -5,6 +5,15 @@ import { controllerErrors } from './errors.js';
 import { CONTROLLER_FLAGS } from './flags.js';
 import { CAPACITY_MODES, type CapacityMode } from './refs/capacity.js';
 
+/** Where the bus is; without URLs it is within the process. */
+export interface NatsConfig {
+  readonly urls: readonly string[];
+  /** Credentials file; empty means none. */
+  readonly creds: string;
+  /** Certificate file; empty means none. */
+  readonly tls: string;
+}
+
 /** Everything a controller needs to know before it starts. */
 export interface ControllerConfig {
   /** As for openStore: `memory`, `lmdb:<dir>`, `etcd:<urls>`. */
@@ -18,6 +27,7 @@ export interface ControllerConfig {
   readonly tls: string;
   /** File; empty means that whoever can connect may do everything. */
   readonly accessPolicy: string;
+  readonly nats: NatsConfig;
   readonly rootDomain: string;
   readonly imageRegistry: string;
   /** When the limits that agents report are enforced. */
@@ -61,6 +71,7 @@ export function parseConfig(
     notifyAddr: values.notifyAddr,
     tls: values.tls,
     accessPolicy: values.accessPolicy,
+    nats: { urls: natsUrls(values.natsUrls), creds: values.natsCreds, tls: values.natsTls },
     rootDomain: values.rootDomain,
     imageRegistry: values.imageRegistry,
     enforceCapacity: capacityMode(values.enforceCapacity),
@@ -93,6 +104,22 @@ function capacityMode(text: string): CapacityMode {
   const mode = CAPACITY_MODES.find((m) => m === text);
   if (!mode) throw invalid('--enforce-capacity', `must be one of ${CAPACITY_MODES.join(', ')}`, text);
   return mode;
+}
+
+function natsUrls(text: string): string[] {
+  if (text === '') return [];
+  const urls = text.split(',').map((url) => url.trim());
+  for (const url of urls) {
+    if (!/^(nats|tls):\/\/[^\s,/@]+:\d{1,5}$/.test(url)) {
+      throw invalid('--nats-urls', 'each must be nats://host:port or tls://host:port', hidden(url));
+    }
+  }
+  return urls;
+}
+
+/** A URL may hold a password, which does not belong on the command line and less in an error. */
+function hidden(url: string): string {
+  return url.replace(/\/\/.*@/, '//[hidden]@');
 }
 
 function isDomain(text: string): boolean {

@@ -1,4 +1,5 @@
 import type { Clock, Logger, Random } from '@edgeplane/base';
+import type { EventBus } from '@edgeplane/bus';
 import type { CacheSync } from '@edgeplane/store';
 import type { Background } from './background.js';
 import type { Caches } from './caches.js';
@@ -24,6 +25,7 @@ export interface ControllerContext {
   readonly sync: CacheSync;
   readonly caches: Caches;
   readonly registry: Registry;
+  readonly bus: EventBus;
   readonly peers: Peers;
   readonly background: Background;
   readonly fetcher: TextFetcher;

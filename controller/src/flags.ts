@@ -51,6 +51,18 @@ export const CONTROLLER_FLAGS = {
     about:
       'file that says which certificates may do what (docs/access.md); empty: every certificate of the CA may do everything',
   },
+  natsUrls: {
+    type: 'string',
+    default: '',
+    about:
+      'NATS servers, nats://host:port or tls://host:port, separated by commas; empty: events stay in the process',
+  },
+  natsCreds: { type: 'string', default: '', about: 'credentials file for NATS' },
+  natsTls: {
+    type: 'string',
+    default: '',
+    about: 'certificate file for NATS, with key and mex-ca.crt beside it as for --tls',
+  },
   rootDomain: {
     type: 'string',
     default: 'edge.internal',

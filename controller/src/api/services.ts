@@ -1,3 +1,4 @@
+import { EventApiService } from '@edgeplane/proto/edgeplane/bus.js';
 import { AppApiService } from '@edgeplane/proto/edgeproto/app.js';
 import { AppInstApiService, AppInstInfoApiService } from '@edgeplane/proto/edgeproto/app_inst.js';
 import { CloudletApiService, CloudletInfoApiService } from '@edgeplane/proto/edgeproto/cloudlet.js';
@@ -24,6 +25,7 @@ import { clusterInstApi } from './cluster-inst.js';
 import { clusterInstInfoApi } from './cluster-inst-info.js';
 import { controllerApi } from './controller.js';
 import { developerApi } from './developer.js';
+import { eventApi } from './event.js';
 import { execApi } from './exec.js';
 import { flavorApi } from './flavor.js';
 import { nodeApi } from './node.js';
@@ -46,6 +48,7 @@ export function addApis(
   server.addService(ClusterInstApiService, clusterInstApi(context));
   server.addService(AppInstApiService, appInstApi(context));
   server.addService(ControllerApiService, controllerApi(context));
+  server.addService(EventApiService, eventApi(context));
   server.addService(ExecApiService, execApi(context, exec));
   server.addService(NodeApiService, nodeApi(context, live));
   server.addService(AppInstInfoApiService, appInstInfoApi(context, live));

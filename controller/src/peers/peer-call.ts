@@ -1,5 +1,4 @@
-import type { CallControl } from '@edgeplane/rpc';
-import { callStreamMethod, callUnaryMethod } from '@edgeplane/rpc';
+import { type CallControl, callStreamMethod, callUnaryMethod } from '@edgeplane/rpc';
 import type { Client, MethodDefinition } from '@grpc/grpc-js';
 
 /**
@@ -13,6 +12,16 @@ export interface PeerCall<Req, Reply> {
   local(request: Req, signal: AbortSignal): Promise<Reply>;
   /** Asks the controller that `client` is connected to. */
   remote(client: Client, request: Req, control: CallControl): Promise<Reply>;
+  readonly codec: PeerCodec<Req, Reply>;
+}
+
+/** A question and its answer as encoded messages of the method, for the bus. */
+export interface PeerCodec<Req, Reply> {
+  encodeRequest(request: Req): Buffer;
+  decodeRequest(bytes: Buffer): Req;
+  encodeReply(reply: Reply): readonly Buffer[];
+  /** @throws when they are not what an answer is made of */
+  decodeReply(messages: readonly Buffer[]): Reply;
 }
 
 /** A question that this controller answers too: made by `Peers.serve`. */
@@ -29,6 +38,14 @@ export function unaryPeerCall<Req, Res>(
     path: method.path,
     local,
     remote: (client, request, control) => callUnaryMethod(client, method, request, control),
+    codec: {
+      ...requestCodec(method),
+      encodeReply: (reply) => [method.responseSerialize(reply)],
+      decodeReply([message, ...more]) {
+        if (!message || more.length > 0) throw new Error('an answer must be one message');
+        return method.responseDeserialize(message);
+      },
+    },
   };
 }
 
@@ -45,5 +62,17 @@ export function listPeerCall<Req, Res>(
       for await (const message of callStreamMethod(client, method, request, control)) messages.push(message);
       return messages;
     },
+    codec: {
+      ...requestCodec(method),
+      encodeReply: (reply) => reply.map((message) => method.responseSerialize(message)),
+      decodeReply: (messages) => messages.map((message) => method.responseDeserialize(message)),
+    },
+  };
+}
+
+function requestCodec<Req, Res>(method: MethodDefinition<Req, Res>) {
+  return {
+    encodeRequest: (request: Req) => method.requestSerialize(request),
+    decodeRequest: (bytes: Buffer) => method.requestDeserialize(bytes),
   };
 }

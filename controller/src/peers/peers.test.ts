@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:net';
 import { createLogger, fail, systemClock } from '@edgeplane/base';
+import { MemoryHub } from '@edgeplane/bus';
 import { OBJECTS, type ObjectOf } from '@edgeplane/objects';
 import { type Node, NodeApiService } from '@edgeplane/proto/edgeproto/node.js';
 import { RpcServer, serverStream } from '@edgeplane/rpc';
@@ -35,6 +36,7 @@ tests.before.each((context) => {
   context.peers = new Peers({
     controllers: context.controllers,
     ownAddress: () => 'own:1',
+    bus: new MemoryHub().connect(),
     tls: undefined,
     logger,
     clock: systemClock,

@@ -1,8 +1,10 @@
 import { type Clock, EdgeplaneError, fail, type Logger } from '@edgeplane/base';
+import type { EventBus } from '@edgeplane/bus';
 import type { ObjectOf } from '@edgeplane/objects';
 import { rpcErrors, type TlsMaterial } from '@edgeplane/rpc';
 import type { CachedAt, ObjectCache } from '@edgeplane/store';
 import { controllerErrors } from '../errors.js';
+import { BusTransport } from './bus-transport.js';
 import { PeerConnections } from './connections.js';
 import { merge } from './merge.js';
 import type { PeerCall, ServedCall } from './peer-call.js';
@@ -11,6 +13,8 @@ export interface PeersOptions {
   /** The registered controllers. */
   readonly controllers: ObjectCache<ObjectOf<'Controller'>>;
   readonly ownAddress: () => string;
+  /** Asked over while it is NATS and connected; directly otherwise. */
+  readonly bus: EventBus;
   readonly tls: TlsMaterial | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -34,6 +38,7 @@ export type PeerReply<Reply> =
 export class Peers {
   readonly #options: PeersOptions;
   readonly #connections: PeerConnections;
+  readonly #transport: BusTransport;
   /** Controllers that did not answer when last asked. */
   readonly #silent = new Set<string>();
   /** Paths of the calls that this controller answers. */
@@ -43,6 +48,7 @@ export class Peers {
   constructor(options: PeersOptions) {
     this.#options = options;
     this.#connections = new PeerConnections(options.tls);
+    this.#transport = new BusTransport(options);
     this.#unsubscribe = options.controllers.subscribe(({ value, previous }) => {
       const addr = previous?.key?.addr;
       if (value || addr === undefined) return;
@@ -55,12 +61,13 @@ export class Peers {
   serve<Req, Reply>(call: PeerCall<Req, Reply>): ServedCall<Req, Reply> {
     if (this.#served.has(call.path)) throw new Error(`${call.path} is served already`);
     this.#served.add(call.path);
+    this.#transport.serve(call);
     return { ...call, served: true };
   }
 
   /**
-   * Asks every registered controller, and this one whether registered or not, but those that `among` leaves out. Answers come as they arrive, exactly one
-   * per controller, errors among them; the last comes no later than `deadlineMs` after the start, whatever a controller
+   * Asks every registered controller, and this one whether registered or not, but those that `among` leaves out. Answers
+   * come as they arrive, exactly one per controller, errors among them; the last comes no later than `deadlineMs` after the start, whatever a controller
    * does. Leaving the loop early ends what is in progress. Never throws.
    */
   askAll<Req, Reply>(
@@ -79,7 +86,9 @@ export class Peers {
     return merge(
       (signal) => [
         ...(among(own) ? [askOwn(signal)] : []),
-        ...others.map((entry) => this.#askOther(entry, call, request, control, signal)),
+        ...(this.#transport.usable
+          ? this.#askByBus(others, call, request, control, signal)
+          : others.map((entry) => this.#askOther(entry, call, request, control, signal))),
       ],
       control.signal,
     );
@@ -88,7 +97,23 @@ export class Peers {
   /** Closes all connections; whoever asks must have ended. */
   async stop(): Promise<void> {
     this.#unsubscribe();
+    this.#transport.stop();
     this.#connections.close();
+  }
+
+  #askByBus<Req, Reply>(
+    others: readonly CachedAt<ObjectOf<'Controller'>>[],
+    call: PeerCall<Req, Reply>,
+    request: Req,
+    { deadlineMs }: AskControl,
+    signal: AbortSignal,
+  ): Promise<PeerReply<Reply>>[] {
+    const addresses = others.map(({ value }) => value.key?.addr ?? '');
+    return this.#transport.ask(addresses, call, request, deadlineMs, signal).map(async (answering) => {
+      const answer = await answering;
+      this.#note(answer.controller, call.path, signal.aborted ? undefined : answer.error);
+      return answer;
+    });
   }
 
   async #askOther<Req, Reply>(

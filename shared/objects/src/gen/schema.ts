@@ -211,6 +211,79 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 8, name: 'timestamp', prop: 'timestamp', kind: 'message', type: 'distributed_match_engine.Timestamp' },
     ],
   },
+  'edgeplane.bus.Event': {
+    name: 'edgeplane.bus.Event',
+    fields: [
+      { no: 1, name: 'version', prop: 'version', kind: 'scalar', type: 'uint32' },
+      { no: 2, name: 'id', prop: 'id', kind: 'scalar', type: 'string' },
+      { no: 3, name: 'time', prop: 'time', kind: 'scalar', type: 'string' },
+      { no: 4, name: 'region', prop: 'region', kind: 'scalar', type: 'uint32' },
+      { no: 5, name: 'controller', prop: 'controller', kind: 'scalar', type: 'string' },
+      { no: 10, name: 'state', prop: 'state', kind: 'message', type: 'edgeplane.bus.StateChange' },
+      { no: 11, name: 'audit', prop: 'audit', kind: 'message', type: 'edgeplane.bus.AuditRecord' },
+    ],
+  },
+  'edgeplane.bus.StateChange': {
+    name: 'edgeplane.bus.StateChange',
+    fields: [
+      { no: 1, name: 'type', prop: 'type', kind: 'scalar', type: 'string' },
+      { no: 2, name: 'key', prop: 'key', kind: 'scalar', type: 'string' },
+      { no: 3, name: 'from', prop: 'from', kind: 'scalar', type: 'string' },
+      { no: 4, name: 'to', prop: 'to', kind: 'scalar', type: 'string' },
+      { no: 5, name: 'revision', prop: 'revision', kind: 'scalar', type: 'int64' },
+    ],
+  },
+  'edgeplane.bus.AuditRecord': {
+    name: 'edgeplane.bus.AuditRecord',
+    fields: [
+      { no: 1, name: 'call', prop: 'call', kind: 'scalar', type: 'int64' },
+      { no: 2, name: 'phase', prop: 'phase', kind: 'scalar', type: 'string' },
+      { no: 3, name: 'cmd', prop: 'cmd', kind: 'scalar', type: 'string' },
+      { no: 4, name: 'client', prop: 'client', kind: 'scalar', type: 'string' },
+      { no: 5, name: 'user', prop: 'user', kind: 'scalar', type: 'string' },
+      { no: 6, name: 'request', prop: 'request', kind: 'scalar', type: 'string' },
+      { no: 7, name: 'result', prop: 'result', kind: 'scalar', type: 'string' },
+      { no: 8, name: 'error', prop: 'error', kind: 'scalar', type: 'string' },
+      { no: 9, name: 'code', prop: 'code', kind: 'scalar', type: 'string' },
+      { no: 10, name: 'duration_ms', prop: 'durationMs', kind: 'scalar', type: 'int64' },
+    ],
+  },
+  'edgeplane.bus.EventQuery': {
+    name: 'edgeplane.bus.EventQuery',
+    fields: [
+      { no: 1, name: 'subject', prop: 'subject', kind: 'scalar', type: 'string' },
+      { no: 2, name: 'from', prop: 'from', kind: 'scalar', type: 'string' },
+    ],
+  },
+  'edgeplane.bus.EventNotice': {
+    name: 'edgeplane.bus.EventNotice',
+    fields: [
+      { no: 1, name: 'position', prop: 'position', kind: 'scalar', type: 'string' },
+      { no: 2, name: 'subject', prop: 'subject', kind: 'scalar', type: 'string' },
+      { no: 3, name: 'event', prop: 'event', kind: 'message', type: 'edgeplane.bus.Event' },
+      { no: 4, name: 'gap', prop: 'gap', kind: 'scalar', type: 'string' },
+      { no: 5, name: 'lost', prop: 'lost', kind: 'scalar', type: 'int64' },
+    ],
+  },
+  'edgeplane.bus.PeerRequest': {
+    name: 'edgeplane.bus.PeerRequest',
+    fields: [
+      { no: 1, name: 'path', prop: 'path', kind: 'scalar', type: 'string' },
+      { no: 2, name: 'request', prop: 'request', kind: 'scalar', type: 'bytes' },
+      { no: 3, name: 'deadline_ms', prop: 'deadlineMs', kind: 'scalar', type: 'uint32' },
+    ],
+  },
+  'edgeplane.bus.PeerReply': {
+    name: 'edgeplane.bus.PeerReply',
+    fields: [
+      { no: 1, name: 'controller', prop: 'controller', kind: 'scalar', type: 'string' },
+      { no: 2, name: 'messages', prop: 'messages', kind: 'scalar', type: 'bytes', repeated: true },
+      { no: 3, name: 'last', prop: 'last', kind: 'scalar', type: 'bool' },
+      { no: 4, name: 'status', prop: 'status', kind: 'scalar', type: 'uint32' },
+      { no: 5, name: 'code', prop: 'code', kind: 'scalar', type: 'string' },
+      { no: 6, name: 'text', prop: 'text', kind: 'scalar', type: 'string' },
+    ],
+  },
   'edgeproto.AppKey': {
     name: 'edgeproto.AppKey', objKey: true,
     fields: [
@@ -709,6 +782,12 @@ export const SERVICES: Readonly<Record<string, ServiceSchema>> = {
     name: 'distributed_match_engine.DynamicLocGroupApi',
     methods: [
       { name: 'SendToGroup', request: 'distributed_match_engine.DlgMessage', response: 'distributed_match_engine.DlgReply', requestStream: false, responseStream: false },
+    ],
+  },
+  'edgeplane.bus.EventApi': {
+    name: 'edgeplane.bus.EventApi',
+    methods: [
+      { name: 'ShowEvents', request: 'edgeplane.bus.EventQuery', response: 'edgeplane.bus.EventNotice', requestStream: false, responseStream: true, incremental: true },
     ],
   },
   'edgeproto.AppApi': {
