@@ -19,7 +19,6 @@ export {
   decodeJson,
   decodeStored,
   type EnumSpelling,
-  encodeStored,
   fieldByName,
   type PlainOptions,
   toPlain,
@@ -41,6 +40,7 @@ export type {
   ScalarName,
   ServiceSchema,
 } from './schema-types.js';
+export { encodeStored } from './stored-encoder.js';
 export { validateEnums } from './validate-enums.js';
 export {
   isValidKubernetesName,

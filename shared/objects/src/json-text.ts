@@ -10,9 +10,12 @@ const ESCAPES: Readonly<Record<string, string>> = {
 
 // Control characters, the quote, the backslash, the HTML specials, the two line separators and lone surrogates.
 const SPECIAL = /[\p{Cc}"\\<>&\u2028\u2029\p{Cs}]/gu;
+// Most texts are of nothing else.
+const HARMLESS = /^[ !#-%'-;=?-[\]-~]*$/;
 
 /** JSON text of a string as stored data spells it (controller spec section 6.2): keys must match byte for byte. */
 export function quoteJson(text: string): string {
+  if (HARMLESS.test(text)) return `"${text}"`;
   return `"${text.replace(SPECIAL, (c) => {
     const short = ESCAPES[c];
     if (short !== undefined) return short;

@@ -1,7 +1,7 @@
 import { type EdgeplaneError, fail, messageOf } from '@edgeplane/base';
 import { enumCamel, enumProtoName, parseEnum } from './enum-names.js';
 import { objectErrors } from './errors.js';
-import { isJsonObject, type JsonValue, parseJson, quoteJson } from './json-text.js';
+import { isJsonObject, type JsonValue, parseJson } from './json-text.js';
 import {
   type AnyMessage,
   emptyMessage,
@@ -13,62 +13,7 @@ import {
   writeField,
 } from './message.js';
 import type { FieldSchema, MessageSchema } from './schema-types.js';
-
-/**
- * Compact JSON text of a message as the store keeps it (controller spec section 6.2): declaration order, proto names,
- * zero values left out except always-present messages and lists, enums by camel name, 64-bit integers as plain numbers.
- */
-export function encodeStored(schema: MessageSchema, message: unknown): string {
-  const source = message as AnyMessage;
-  const parts: string[] = [];
-  for (const field of schema.fields) {
-    const value = readField(source, field);
-    if (field.nonnull) parts.push(`"${field.name}":${nonnullText(field, value)}`);
-    else if (!isZero(field, value)) parts.push(`"${field.name}":${fieldText(field, value)}`);
-  }
-  return `{${parts.join(',')}}`;
-}
-
-function nonnullText(field: FieldSchema, value: unknown): string {
-  if (field.repeated)
-    return value === undefined || (value as unknown[]).length === 0 ? 'null' : fieldText(field, value);
-  return encodeStored(messageSchema(field.type), value ?? {});
-}
-
-function fieldText(field: FieldSchema, value: unknown): string {
-  if (field.repeated) return `[${(value as unknown[]).map((v) => singleText(field, v)).join(',')}]`;
-  if (field.kind === 'map') {
-    const entries = Object.entries(value as Record<string, unknown>).sort(([a], [b]) =>
-      a < b ? -1 : a > b ? 1 : 0,
-    );
-    return `{${entries.map(([k, v]) => `${quoteJson(k)}:${scalarText(field.type, v)}`).join(',')}}`;
-  }
-  return singleText(field, value);
-}
-
-function singleText(field: FieldSchema, value: unknown): string {
-  switch (field.kind) {
-    case 'message':
-      return encodeStored(messageSchema(field.type), value);
-    case 'enum':
-      return quoteJson(enumCamel(enumSchema(field.type), value as number));
-    default:
-      return scalarText(field.type, value);
-  }
-}
-
-function scalarText(type: string, value: unknown): string {
-  if (typeof value === 'string') return quoteJson(value);
-  if (value instanceof Uint8Array) return quoteJson(Buffer.from(value).toString('base64'));
-  if (type === 'double' || type === 'float') {
-    const number = value as number;
-    // JSON has no spelling for these; stored data never held one, so refuse instead of losing it.
-    if (!Number.isFinite(number))
-      throw fail(objectErrors.BAD_VALUE, { path: type, rule: 'must be a finite number', value: number });
-    return Object.is(number, -0) ? '-0' : String(number);
-  }
-  return String(value);
-}
+import { decodeUsual } from './stored-decoder.js';
 
 /** How {@link decodeJson} treats what it meets. */
 export interface DecodeOptions {
@@ -89,7 +34,8 @@ export function decodeStored(schema: MessageSchema, text: string, options: Decod
   } catch (error) {
     throw fail(objectErrors.BAD_JSON, { type: schema.name, reason: messageOf(error) });
   }
-  return decodeJson(schema, json, options);
+  const usual = options.strict || options.fieldOf ? undefined : decodeUsual(schema, json);
+  return usual ?? decodeJson(schema, json, options);
 }
 
 /** The same from parsed JSON. */

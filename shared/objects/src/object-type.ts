@@ -5,9 +5,10 @@ import { type FieldMask, fieldMask, isFieldsMember, leafIds } from './field-ids.
 import { filterTest, matchesFilter } from './filter.js';
 import { CODECS, KEY_NAMES, type KeyTypes, type MessageTypes } from './gen/codecs.js';
 import { type AnyMessage, emptyMessage, isWhole, messageSchema, normalize } from './message.js';
-import { type DecodeOptions, decodeStored, encodeStored } from './message-json.js';
+import { type DecodeOptions, decodeStored } from './message-json.js';
 import { referencedTypes, referencesTo } from './references.js';
 import type { MessageSchema, ObjectSchema } from './schema-types.js';
+import { encodeStored } from './stored-encoder.js';
 import { validateEnums } from './validate-enums.js';
 
 /** A protobuf message type as the rest of the code needs it. */
@@ -90,13 +91,16 @@ function makeObjectType<N extends ObjectName>(name: N): ObjectType<ObjectOf<N>, 
     const value = (object as unknown as { key: K | undefined }).key;
     return value ?? (emptyMessage(keySchema) as unknown as K);
   };
-  const keyJson = (value: K) => encodeStored(keySchema, normalize(keySchema, value));
-  const cloudletKeyJson = (object: T): string | undefined => {
+  const keyJson = (value: K) => encodeStored(keySchema, value);
+  const cloudletKeyAt = (from: unknown, path: readonly string[]): string | undefined => {
     if (cloudletPath.length === 0) return undefined;
-    let value: unknown = object;
-    for (const prop of cloudletPath) value = (value as AnyMessage | undefined)?.[prop];
-    return encodeStored(CLOUDLET_KEY, normalize(CLOUDLET_KEY, value ?? {}));
+    let value = from;
+    for (const prop of path) value = (value as AnyMessage | undefined)?.[prop];
+    return encodeStored(CLOUDLET_KEY, value ?? {});
   };
+  const [cloudletMember, ...cloudletPathInKey] = cloudletPath;
+  if (cloudletMember !== undefined && cloudletMember !== 'key')
+    throw new Error(`${name}: a cloudlet is in the key`);
   const withKey = (value: K): T =>
     ({ ...emptyMessage(schema), key: normalize(keySchema, value) }) as unknown as T;
 
@@ -139,8 +143,8 @@ function makeObjectType<N extends ObjectName>(name: N): ObjectType<ObjectOf<N>, 
     matches: (filter, object) => matchesFilter(schema, filter, object),
     filterTest: (filter) => filterTest(schema, filter),
     validateEnums: (object) => validateEnums(schema, object),
-    cloudletKeyJson,
-    cloudletKeyJsonOfKey: (value) => cloudletKeyJson(withKey(value)),
+    cloudletKeyJson: (object) => cloudletKeyAt(object, cloudletPath),
+    cloudletKeyJsonOfKey: (value) => cloudletKeyAt(value, cloudletPathInKey),
     referencedTypes: referencedTypes(schema),
     references: (object, type) => referencesTo(schema, object, type),
     wholeReferences: (filter, type) => referencesTo(schema, filter, type, isWhole),

@@ -1,6 +1,6 @@
-import { type AnyMessage, emptyMessage, messageSchema, normalize } from './message.js';
-import { encodeStored } from './message-json.js';
+import { type AnyMessage, emptyMessage, messageSchema } from './message.js';
 import type { FieldSchema, MessageSchema } from './schema-types.js';
+import { encodeStored } from './stored-encoder.js';
 
 /** One place in a message where the key of another object stands. */
 interface ReferencePath {
@@ -41,27 +41,34 @@ export function referencesTo(
   schema: MessageSchema,
   message: unknown,
   type: string,
-  only: KeyTest = () => true,
+  only?: KeyTest,
 ): readonly string[] {
-  const keys = referencePaths(schema)
-    .filter((reference) => reference.type === type)
-    .flatMap(({ path }) => keysAlong(message as AnyMessage, path, only));
-  return [...new Set(keys)];
+  const keys: string[] = [];
+  const add = (keySchema: MessageSchema, key: unknown) => {
+    if (!only || only(keySchema, key)) keys.push(encodeStored(keySchema, key));
+  };
+  for (const reference of referencePaths(schema)) {
+    if (reference.type === type) eachAlong(message as AnyMessage, reference.path, 0, add);
+  }
+  return keys.length > 1 ? [...new Set(keys)] : keys;
 }
 
-function keysAlong(message: AnyMessage, path: readonly FieldSchema[], only: KeyTest): string[] {
-  const [field, ...rest] = path;
-  if (!field) return [];
+/** Calls back with each message at the end of a path; `at` says how much of the path is behind. */
+function eachAlong(
+  message: AnyMessage,
+  path: readonly FieldSchema[],
+  at: number,
+  found: (schema: MessageSchema, message: unknown) => void,
+): void {
+  const field = path[at];
+  if (!field) return;
   const schema = messageSchema(field.type);
-  const value = message[field.prop];
+  const visit = (value: AnyMessage) => {
+    if (at + 1 === path.length) found(schema, value);
+    else eachAlong(value, path, at + 1, found);
+  };
+  const value = message[field.prop] as AnyMessage | AnyMessage[] | undefined;
+  if (Array.isArray(value)) for (const each of value) visit(each);
   // An absent key is an empty one where it is always present, and no reference where it is not.
-  const values = field.repeated
-    ? ((value as AnyMessage[] | undefined) ?? [])
-    : value !== undefined
-      ? [value as AnyMessage]
-      : field.nonnull
-        ? [emptyMessage(schema)]
-        : [];
-  if (rest.length > 0) return values.flatMap((v) => keysAlong(v, rest, only));
-  return values.filter((v) => only(schema, v)).map((v) => encodeStored(schema, normalize(schema, v)));
+  else if (value !== undefined || (field.nonnull && !field.repeated)) visit(value ?? emptyMessage(schema));
 }
