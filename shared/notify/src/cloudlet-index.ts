@@ -49,8 +49,10 @@ export class CloudletIndex {
 
   #parse(keyJson: string): Place | undefined {
     try {
-      const key = this.#source.type.parseKeyJson(keyJson);
-      const cloudlet = this.#source.type.cloudletKeyJsonOfKey(key);
+      const { type } = this.#source;
+      const object = this.#source.get(keyJson);
+      const key = object === undefined ? type.parseKeyJson(keyJson) : type.key(object);
+      const cloudlet = type.cloudletKeyJsonOfKey(key);
       return cloudlet === undefined ? undefined : { cloudlet, app: this.#appKeyJson?.(key) };
     } catch {
       // A key that cannot be parsed cannot be sent either; the encoder reports it.

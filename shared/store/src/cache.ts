@@ -278,7 +278,7 @@ export class CacheSync {
       const place = this.#place(change.key);
       if (!place) continue;
       const applied = this.#applyOne(place, change, revision);
-      if (applied) told.push(() => this.#tell(place.cache, applied));
+      if (applied && place.cache.isWatched(applied.key)) told.push(() => this.#tell(place.cache, applied));
     }
     this.#revision = revision;
     for (const tell of told) tell();

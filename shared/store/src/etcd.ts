@@ -180,20 +180,28 @@ export class EtcdStore implements Store {
     }
   }
 
-  /** All pages as of the revision of the first. */
+  /** All pages as of the revision of the first; one is read while the one before is taken apart. */
   async #listPages(prefix: string): Promise<ListResult> {
     const { key, rangeEnd } = prefixRange(prefix);
     const limit = BigInt(PAGE);
     let page = await this.#range({ key, rangeEnd, limit });
     const revision = revisionOf(page);
-    const entries: Entry[] = page.kvs.map(toEntry);
-    while (page.more) {
-      const last = page.kvs.at(-1)?.key ?? key;
-      const next = Buffer.concat([last, Buffer.from([0])]);
-      page = await this.#range({ key: next, rangeEnd, limit, revision: BigInt(revision) });
-      entries.push(...page.kvs.map(toEntry));
+    const entries: Entry[] = [];
+    for (;;) {
+      const last = page.kvs.at(-1)?.key;
+      const next =
+        page.more && last
+          ? this.#range({
+              key: Buffer.concat([last, Buffer.from([0])]),
+              rangeEnd,
+              limit,
+              revision: BigInt(revision),
+            })
+          : undefined;
+      for (const kv of page.kvs) entries.push(toEntry(kv));
+      if (!next) return { entries, revision };
+      page = await next;
     }
-    return { entries, revision };
   }
 
   async #range(request: Partial<RangeRequest>): Promise<RangeResponse> {

@@ -1,3 +1,4 @@
+import { ObjectIndex } from './object-index.js';
 import { SortedObjects } from './sorted-objects.js';
 import type { Entry } from './store.js';
 
@@ -41,13 +42,15 @@ export class ObjectCache<T> {
   readonly type: CacheType<T>;
   readonly #objects = new Map<string, CachedAt<T>>();
   readonly #sorted = new SortedObjects<T>(() => this.#objects.values());
-  readonly #indexes = new Map<string, Map<string, Set<string>>>();
+  readonly #indexes: ReadonlyMap<string, ObjectIndex<T>>;
   readonly #listeners = new Set<CacheListener<T>>();
   readonly #keyListeners = new Map<string, Set<CacheListener<T>>>();
 
   constructor(type: CacheType<T>) {
     this.type = type;
-    for (const name of Object.keys(type.indexes ?? {})) this.#indexes.set(name, new Map());
+    this.#indexes = new Map(
+      Object.entries(type.indexes ?? {}).map(([name, keysOf]) => [name, new ObjectIndex(keysOf)]),
+    );
   }
 
   get size(): number {
@@ -85,7 +88,7 @@ export class ObjectCache<T> {
     const index = this.#indexes.get(name);
     if (!index) throw new RangeError(`${this.type.name} has no index ${name}`);
     const found: CachedAt<T>[] = [];
-    for (const key of index.get(indexKey) ?? []) {
+    for (const key of index.find(indexKey)) {
       const object = this.#objects.get(key);
       if (object) found.push(object);
     }
@@ -109,6 +112,11 @@ export class ObjectCache<T> {
     };
   }
 
+  /** Whether anybody listens to changes of a key. For {@link CacheSync}. */
+  isWatched(key: string): boolean {
+    return this.#listeners.size > 0 || this.#keyListeners.has(key);
+  }
+
   /** The listeners of a key's changes. For {@link CacheSync}. */
   listenersOf(key: string): CacheListener<T>[] {
     return [...this.#listeners, ...(this.#keyListeners.get(key) ?? [])];
@@ -122,39 +130,26 @@ export class ObjectCache<T> {
     const previous = this.#objects.get(key);
     if (!entry) {
       if (!previous) return undefined;
-      this.#reindex(key, this.#indexKeys(previous.value), new Map());
+      this.#reindex(key, previous.value, undefined);
       this.#objects.delete(key);
       this.#sorted.delete(key);
       return { key, previous: previous.value, revision };
     }
     const value = this.type.decode(entry);
-    const indexKeys = this.#indexKeys(value);
-    this.#reindex(key, previous ? this.#indexKeys(previous.value) : new Map(), indexKeys);
+    this.#reindex(key, previous?.value, value);
     const object = { key, value, revision: entry.revision };
     this.#objects.set(key, object);
     this.#sorted.put(object);
     return { key, value, ...(previous && { previous: previous.value }), revision };
   }
 
-  #indexKeys(value: T): Map<string, readonly string[]> {
-    return new Map(Object.entries(this.type.indexes ?? {}).map(([name, keysOf]) => [name, keysOf(value)]));
-  }
-
-  #reindex(
-    key: string,
-    before: ReadonlyMap<string, readonly string[]>,
-    after: ReadonlyMap<string, readonly string[]>,
-  ): void {
-    for (const [name, index] of this.#indexes) {
-      for (const indexKey of before.get(name) ?? []) {
-        const keys = index.get(indexKey);
-        keys?.delete(key);
-        if (keys?.size === 0) index.delete(indexKey);
-      }
-      for (const indexKey of after.get(name) ?? []) {
-        const keys = index.get(indexKey) ?? new Set();
-        index.set(indexKey, keys.add(key));
-      }
-    }
+  /** All index keys are known before any index changes: an index function may throw. */
+  #reindex(key: string, before: T | undefined, after: T | undefined): void {
+    const moves = Array.from(this.#indexes.values(), (index) => ({
+      index,
+      from: index.keysOf(before),
+      to: index.keysOf(after),
+    }));
+    for (const { index, from, to } of moves) index.move(key, from, to);
   }
 }
