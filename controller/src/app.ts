@@ -144,6 +144,7 @@ async function start(
     timeouts: overrides.timeouts ?? config.timeouts,
     rootDomain: config.rootDomain,
     imageRegistry: config.imageRegistry,
+    strictOwners: config.strictOwners,
     enforceCapacity: config.enforceCapacity,
     stopping: signal,
     controllerId: () => `${hostname() || 'nohostname'}@${ownAddress}`,

@@ -22,7 +22,9 @@ export function registerCaches(sync: CacheSync) {
     cloudlets: register(sync, Cloudlet),
     cloudletInfos: register(sync, CloudletInfo),
     cloudletRefs: register(sync, CloudletRefs),
-    clusterInsts: register(sync, ClusterInst),
+    clusterInsts: register(sync, ClusterInst, {
+      developer: (o) => [Developer.keyJson({ name: o.key?.developer ?? '' })],
+    }),
     clusterRefs: register(sync, ClusterRefs),
     appInsts: register(sync, AppInst),
     controllers: register(sync, Controller),

@@ -30,6 +30,8 @@ export interface ControllerConfig {
   readonly nats: NatsConfig;
   readonly rootDomain: string;
   readonly imageRegistry: string;
+  /** Whether Developers and Operators must exist for what names them. */
+  readonly strictOwners: boolean;
   /** When the limits that agents report are enforced. */
   readonly enforceCapacity: CapacityMode;
   /** Whether URLs in Apps may lead to loopback and link-local addresses. */
@@ -74,6 +76,7 @@ export function parseConfig(
     nats: { urls: natsUrls(values.natsUrls), creds: values.natsCreds, tls: values.natsTls },
     rootDomain: values.rootDomain,
     imageRegistry: values.imageRegistry,
+    strictOwners: values.strictOwners,
     enforceCapacity: capacityMode(values.enforceCapacity),
     allowLocalFetch: values.allowLocalFetch,
     timeouts: values.shortTimeouts

@@ -34,6 +34,8 @@ export interface ControllerContext {
   readonly rootDomain: string;
   /** Where images without a path are. */
   readonly imageRegistry: string;
+  /** Whether Developers and Operators must exist for what names them. */
+  readonly strictOwners: boolean;
   /** When what a cloudlet has bounds what may be made there. */
   readonly enforceCapacity: CapacityMode;
   /** Aborted when the controller stops. */

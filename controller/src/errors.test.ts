@@ -72,7 +72,7 @@ const CASES: readonly Case[] = [
   ['create', 'Flavor', flavor('f', 1n, 0n, 0n), 'INVALID_ARGUMENT', 'Vcpus cannot be 0'],
   ['create', 'Flavor', flavor('f', 1n, 1n, 0n), 'INVALID_ARGUMENT', 'Disk cannot be 0'],
   ['create', 'Flavor', SMALL, 'ALREADY_EXISTS', 'Key already exists'],
-  ['update', 'Flavor', SMALL, 'UNIMPLEMENTED', 'Update flavor not supported'],
+  ['update', 'Flavor', { key: { name: 'none' } }, 'NOT_FOUND', 'Key not found'],
   ['delete', 'Flavor', SMALL, 'FAILED_PRECONDITION', 'Flavor in use by Cluster'],
   [
     'create',
@@ -163,7 +163,7 @@ const CASES: readonly Case[] = [
     'default flavor no not found',
   ],
   ['create', 'Cluster', { key: { name: 'a_b' } }, 'INVALID_ARGUMENT', 'Invalid cluster name'],
-  ['update', 'Cluster', { key: { name: 'x' } }, 'UNIMPLEMENTED', 'Update cluster not supported'],
+  ['update', 'Cluster', { key: { name: 'none' } }, 'NOT_FOUND', 'Key not found'],
   ['create', 'App', app('a', { key: { ...appKey(''), name: '' } }), 'INVALID_ARGUMENT', 'Invalid app name'],
   [
     'create',

@@ -38,18 +38,34 @@ export const controllerErrors = defineErrors({
 
   // Developer, Operator, Flavor, Cluster.
   DEVELOPER_IN_USE: ['FAILED_PRECONDITION', 'Developer in use by Application'],
+  DEVELOPER_IN_USE_BY_CLUSTER_INST: ['FAILED_PRECONDITION', 'Developer in use by ClusterInst {user}'],
+  DEVELOPER_IN_USE_BY_APP_INST: ['FAILED_PRECONDITION', 'Developer in use by Application Instance {user}'],
+  DEVELOPER_MISSING: [
+    'NOT_FOUND',
+    'Developer {name} not found; create it first, as this controller runs with --strict-owners',
+  ],
+  OPERATOR_MISSING: [
+    'NOT_FOUND',
+    'Operator {name} not found; create it first, as this controller runs with --strict-owners',
+  ],
   OPERATOR_RESERVED: ['INVALID_ARGUMENT', 'Cannot create operator with name = developer'],
   OPERATOR_IN_USE: ['FAILED_PRECONDITION', 'Operator in use by Cloudlet'],
   FLAVOR_RAM_ZERO: ['INVALID_ARGUMENT', 'Ram cannot be 0'],
   FLAVOR_VCPUS_ZERO: ['INVALID_ARGUMENT', 'Vcpus cannot be 0'],
   FLAVOR_DISK_ZERO: ['INVALID_ARGUMENT', 'Disk cannot be 0'],
-  FLAVOR_UPDATE: ['UNIMPLEMENTED', 'Update flavor not supported'],
+  FLAVOR_UPDATE_IN_USE: [
+    'FAILED_PRECONDITION',
+    'Update flavor not supported while it is in use, by {kind} {user}',
+  ],
   FLAVOR_IN_USE_BY_CLUSTER: ['FAILED_PRECONDITION', 'Flavor in use by Cluster'],
   FLAVOR_IN_USE_BY_APP: ['FAILED_PRECONDITION', 'Flavor in use by App'],
   FLAVOR_IN_USE_BY_APP_INST: ['FAILED_PRECONDITION', 'Flavor in use by App Instance'],
   CLUSTER_NAME_RESERVED: ['INVALID_ARGUMENT', 'Cluster name prefix "autocluster" is reserved'],
   CLUSTER_FLAVOR_MISSING: ['NOT_FOUND', 'default flavor {flavor} not found'],
-  CLUSTER_UPDATE: ['UNIMPLEMENTED', 'Update cluster not supported'],
+  CLUSTER_UPDATE_IN_USE: [
+    'FAILED_PRECONDITION',
+    'Update cluster not supported while it is in use, by ClusterInst {user}',
+  ],
   CLUSTER_IN_USE: ['FAILED_PRECONDITION', 'Cluster in use by ClusterInst'],
 
   // Cloudlet.

@@ -73,6 +73,11 @@ export const CONTROLLER_FLAGS = {
     default: 'registry.edge.internal',
     about: 'registry of the images of Apps that name no image path',
   },
+  strictOwners: {
+    type: 'boolean',
+    default: 'false',
+    about: 'refuse new Apps, ClusterInsts and Cloudlets whose Developer or Operator does not exist',
+  },
   enforceCapacity: {
     type: 'string',
     default: 'binding',

@@ -11,6 +11,7 @@ import type { Given } from '../deploy/app-manifest.js';
 import { controllerErrors } from '../errors.js';
 import { needsCluster } from '../names.js';
 import { deleteApp } from '../operations/delete-app.js';
+import { referDeveloper } from '../operations/owners.js';
 import { applyUpdate, forCreate, mutation } from './handlers.js';
 import { showCache } from './show.js';
 
@@ -38,6 +39,7 @@ async function create(context: ControllerContext, request: App): Promise<void> {
   };
   const app = await complete(context, forCreate(TYPE, request), given);
   await context.db.create(TYPE, app, async (tx) => {
+    await referDeveloper(context, tx, app.key?.developerKey?.name ?? '');
     await requireFlavor(tx, app);
     await claimAndroidPackage(context, tx, app);
   });

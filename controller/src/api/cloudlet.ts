@@ -11,6 +11,7 @@ import type { Call, Say } from '../operations/call.js';
 import { isAutoDelete } from '../operations/delete-app.js';
 import { deleteAppInst } from '../operations/delete-app-inst.js';
 import { deleteClusterInst } from '../operations/delete-cluster-inst.js';
+import { referOperator } from '../operations/owners.js';
 import { IpRanges } from '../refs/ip-ranges.js';
 import { staticIpsIn } from '../refs/ips.js';
 import { applyUpdate, forCreate, streamedMutation } from './handlers.js';
@@ -35,7 +36,7 @@ export function cloudletApi(context: ControllerContext): ServiceHandlers<typeof 
   };
 }
 
-async function create({ db }: ControllerContext, request: Cloudlet): Promise<void> {
+async function create(context: ControllerContext, request: Cloudlet): Promise<void> {
   const ipSupport = request.ipSupport || IpSupport.IP_SUPPORT_DYNAMIC;
   const isStatic = ipSupport === IpSupport.IP_SUPPORT_STATIC;
   if (!isStatic && request.numDynamicIps < 1) throw fail(controllerErrors.CLOUDLET_NO_DYNAMIC_IP);
@@ -45,8 +46,8 @@ async function create({ db }: ControllerContext, request: Cloudlet): Promise<voi
   checkRange(request);
   if (isStatic) checkStaticIps(request);
   const cloudlet = { ...forCreate(TYPE, request), ipSupport };
-  await db.create(TYPE, cloudlet, async (tx) => {
-    await tx.refer(OBJECTS.Operator, request.key?.operatorKey ?? { name: '' });
+  await context.db.create(TYPE, cloudlet, async (tx) => {
+    await referOperator(context, tx, request.key?.operatorKey?.name ?? '');
   });
 }
 

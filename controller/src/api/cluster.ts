@@ -5,7 +5,7 @@ import type { ServiceHandlers } from '@edgeplane/rpc';
 import type { ControllerContext } from '../context.js';
 import { controllerErrors } from '../errors.js';
 import { isAutoClusterName } from '../names.js';
-import { forCreate, mutation } from './handlers.js';
+import { applyUpdate, forCreate, mutation } from './handlers.js';
 import { showCache } from './show.js';
 
 const TYPE = OBJECTS.Cluster;
@@ -14,9 +14,7 @@ const TYPE = OBJECTS.Cluster;
 export function clusterApi(context: ControllerContext): ServiceHandlers<typeof ClusterApiService> {
   return {
     createCluster: mutation(TYPE, (request) => create(context, request)),
-    updateCluster: mutation(TYPE, async () => {
-      throw fail(controllerErrors.CLUSTER_UPDATE);
-    }),
+    updateCluster: mutation(TYPE, (request) => update(context, request)),
     deleteCluster: mutation(TYPE, (request) => remove(context, request)),
     showCluster: showCache(TYPE, context.caches.clusters),
   };
@@ -31,6 +29,24 @@ async function create({ db }: ControllerContext, request: Cluster): Promise<void
       throw fail(controllerErrors.CLUSTER_FLAVOR_MISSING, { flavor });
     }
     validateClusterKey(request.key);
+  });
+}
+
+/** The settings of ClusterInsts that exist do not change under them. */
+async function update({ db, caches }: ControllerContext, request: Cluster): Promise<void> {
+  validateClusterKey(request.key);
+  const key = TYPE.key(request);
+  const refuse = () => {
+    const [user] = caches.clusterInsts.byIndex('cluster', TYPE.keyJson(key));
+    if (user) throw fail(controllerErrors.CLUSTER_UPDATE_IN_USE, { user: user.key });
+  };
+  await db.updateUnused(TYPE, key, refuse, async (stored, tx) => {
+    const changed = { ...applyUpdate(TYPE, stored, request), auto: stored.auto };
+    const flavor = changed.defaultFlavor?.name ?? '';
+    if (flavor !== '' && !(await tx.refer(OBJECTS.Flavor, { name: flavor }))) {
+      throw fail(controllerErrors.CLUSTER_FLAVOR_MISSING, { flavor });
+    }
+    return changed;
   });
 }
 

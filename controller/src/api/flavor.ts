@@ -5,7 +5,7 @@ import type { ServiceHandlers } from '@edgeplane/rpc';
 import type { ControllerContext } from '../context.js';
 import { controllerErrors } from '../errors.js';
 import { deleteAutoDeleteApps, isAutoDelete } from '../operations/delete-app.js';
-import { forCreate, mutation } from './handlers.js';
+import { applyUpdate, forCreate, mutation } from './handlers.js';
 import { showCache } from './show.js';
 
 const TYPE = OBJECTS.Flavor;
@@ -14,9 +14,7 @@ const TYPE = OBJECTS.Flavor;
 export function flavorApi(context: ControllerContext): ServiceHandlers<typeof FlavorApiService> {
   return {
     createFlavor: mutation(TYPE, (request) => create(context, request)),
-    updateFlavor: mutation(TYPE, async () => {
-      throw fail(controllerErrors.FLAVOR_UPDATE);
-    }),
+    updateFlavor: mutation(TYPE, (request) => update(context, request)),
     deleteFlavor: mutation(TYPE, (request) => remove(context, request)),
     showFlavor: showCache(TYPE, context.caches.flavors),
   };
@@ -24,10 +22,34 @@ export function flavorApi(context: ControllerContext): ServiceHandlers<typeof Fl
 
 async function create({ db }: ControllerContext, request: Flavor): Promise<void> {
   validateFlavorKey(request.key);
-  if (request.ram === 0n) throw fail(controllerErrors.FLAVOR_RAM_ZERO);
-  if (request.vcpus === 0n) throw fail(controllerErrors.FLAVOR_VCPUS_ZERO);
-  if (request.disk === 0n) throw fail(controllerErrors.FLAVOR_DISK_ZERO);
+  checkSizes(request);
   await db.create(TYPE, forCreate(TYPE, request));
+}
+
+function checkSizes({ ram, vcpus, disk }: Flavor): void {
+  if (ram === 0n) throw fail(controllerErrors.FLAVOR_RAM_ZERO);
+  if (vcpus === 0n) throw fail(controllerErrors.FLAVOR_VCPUS_ZERO);
+  if (disk === 0n) throw fail(controllerErrors.FLAVOR_DISK_ZERO);
+}
+
+/** What instances have been made with keeps its size: refs and sites count with it. */
+async function update({ db, caches }: ControllerContext, request: Flavor): Promise<void> {
+  validateFlavorKey(request.key);
+  const keyJson = TYPE.keyJson(TYPE.key(request));
+  const refuse = () => {
+    const { clusterInsts, appInsts, clusters, apps } = caches;
+    for (const [kind, cache] of Object.entries({
+      ...{ ClusterInst: clusterInsts, AppInst: appInsts, Cluster: clusters, App: apps },
+    })) {
+      const [user] = cache.byIndex('flavor', keyJson);
+      if (user) throw fail(controllerErrors.FLAVOR_UPDATE_IN_USE, { kind, user: user.key });
+    }
+  };
+  await db.updateUnused(TYPE, TYPE.key(request), refuse, (stored) => {
+    const changed = applyUpdate(TYPE, stored, request);
+    checkSizes(changed);
+    return changed;
+  });
 }
 
 async function remove(context: ControllerContext, request: Flavor): Promise<void> {

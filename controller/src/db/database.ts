@@ -123,6 +123,29 @@ export class Database {
   }
 
   /**
+   * Replaces an object by what `change` makes of it, unless something refers to it; a change that makes no difference is
+   * never refused. `refuseIfUsed` is as for {@link deleteUnused}.
+   * @throws EdgeplaneError KEY_NOT_FOUND
+   */
+  async updateUnused<T, K>(
+    type: ObjectType<T, K>,
+    key: K,
+    refuseIfUsed: () => void,
+    change: (object: T, tx: Tx) => T | Promise<T>,
+  ): Promise<void> {
+    await this.commit(async (tx) => {
+      const object = await tx.get(type, key);
+      if (object === undefined) throw fail(storeErrors.KEY_NOT_FOUND);
+      const changed = await change(object, tx);
+      if (type.toStored(changed) === type.toStored(object)) return;
+      const guard = await tx.guard(type, key);
+      await this.#options.sync.reached(guard?.revision ?? 0);
+      refuseIfUsed();
+      tx.put(type, changed);
+    });
+  }
+
+  /**
    * Deletes an object that nothing refers to. `refuseIfUsed` looks into the caches and throws when something does; the
    * transaction fails and looks again when something began to refer to the object meanwhile, on whatever controller.
    * @throws EdgeplaneError KEY_NOT_FOUND

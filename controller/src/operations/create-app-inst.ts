@@ -1,4 +1,4 @@
-import { fail, messageOf } from '@edgeplane/base';
+import { fail, isKind } from '@edgeplane/base';
 import { OBJECTS, validateAppInstKey } from '@edgeplane/objects';
 import type { App } from '@edgeplane/proto/edgeproto/app.js';
 import type { AppInst, AppInstKey } from '@edgeplane/proto/edgeproto/app_inst.js';
@@ -15,11 +15,10 @@ import { refuseConflicts } from '../refs/dedicated-ports.js';
 import { givesServiceIps } from '../refs/ips.js';
 import { cloudletOf, clusterOf } from './app-inst-keys.js';
 import { cloudletRefs, countAppInst } from './app-inst-refs.js';
-import { type Call, silent } from './call.js';
+import { provideCluster, undoAutoCluster } from './auto-cluster.js';
+import type { Call } from './call.js';
 import { requireReady } from './cloudlet-ready.js';
-import { createClusterInst } from './create-cluster-inst.js';
 import { withDeveloper } from './delete-app-inst.js';
-import { deleteClusterInst } from './delete-cluster-inst.js';
 import { releaseAppInst } from './drop-app-inst.js';
 import { checkDeveloper, planAppInst, refuseExisting } from './plan-app-inst.js';
 import { APP_INSTS, settleCreate } from './settle.js';
@@ -53,59 +52,33 @@ export async function createAppInst(
     return;
   }
   checkDeveloper(requested);
-  const { value: plan } = await context.db.commit((tx) => planAppInst(tx, requested, to, own.overrides), {
-    say: call.say,
-  });
-  if (request.uri !== '') throw fail(controllerErrors.APP_INST_URI_REFUSED, { uri: request.uri });
-  if (!plan.makeCluster) {
-    await deploy(context, plan.key, request, to, own);
-    return;
-  }
-  await createAutoCluster(context, plan.key, plan.app, request, call);
-  try {
-    await deploy(context, plan.key, request, to, own);
-  } catch (error) {
-    await undoAutoCluster(context, plan.key, call);
-    throw error;
+  const deadline = context.clock.monotonic() + context.timeouts.create;
+  for (;;) {
+    const { value: plan } = await context.db.commit((tx) => planAppInst(tx, requested, to, own.overrides), {
+      say: call.say,
+    });
+    if (request.uri !== '') throw fail(controllerErrors.APP_INST_URI_REFUSED, { uri: request.uri });
+    const auto = await provideCluster(context, plan, request, call, deadline);
+    if (auto === 'again') continue;
+    try {
+      await deploy(context, plan.key, request, to, own);
+      return;
+    } catch (error) {
+      if (auto === 'none') throw error;
+      // Somebody's AppInst was the last on it and took it along before ours was stored.
+      const lost = isClusterMissing(error) && context.clock.monotonic() < deadline;
+      if (lost && !call.overrides.ignoresAgent) continue;
+      if (auto === 'made') await undoAutoCluster(context, plan.key, call);
+      throw error;
+    }
   }
 }
 
-async function createAutoCluster(
-  context: ControllerContext,
-  key: AppInstKey,
-  app: App,
-  request: AppInstRequest,
-  call: Call,
-): Promise<void> {
-  const deployment = clusterDeployment(app.deployment);
-  const nodes = deployment === 'kubernetes' ? 1 : 0;
-  await createClusterInst(
-    context,
-    {
-      key: clusterOf(key),
-      flavor: request.flavor?.name ? request.flavor : app.defaultFlavor,
-      liveness: Liveness.LIVENESS_DYNAMIC,
-      auto: true,
-      ipAccess: request.autoClusterIpAccess,
-      deployment,
-      numMasters: nodes,
-      numNodes: nodes,
-    },
-    call,
+function isClusterMissing(error: unknown): boolean {
+  return (
+    isKind(error, controllerErrors.APP_INST_CLUSTER_NOT_READY) ||
+    isKind(error, controllerErrors.APP_INST_CLUSTER_GONE)
   );
-}
-
-/** Through the agent, which has the cluster; its messages are not told, the caller gets the first error. */
-async function undoAutoCluster(context: ControllerContext, key: AppInstKey, call: Call): Promise<void> {
-  if (context.stopping.aborted) return;
-  call.say('DELETING auto-ClusterInst due to failure');
-  try {
-    const overrides = { ...call.overrides, takesOver: true };
-    await deleteClusterInst(context, clusterOf(key), { overrides, say: silent });
-  } catch (error) {
-    const keyJson = OBJECTS.ClusterInst.keyJson(clusterOf(key));
-    context.logger.error({ key: keyJson, reason: messageOf(error) }, 'Undo of an auto-cluster failed');
-  }
 }
 
 /** Steps 7 and 8: stores the AppInst and waits. */

@@ -17,6 +17,7 @@ import { addCluster } from '../refs/resources.js';
 import type { Call } from './call.js';
 import { requireReady } from './cloudlet-ready.js';
 import { releaseClusterInst } from './drop-cluster-inst.js';
+import { referDeveloper } from './owners.js';
 import { CLUSTER_INSTS, settleCreate } from './settle.js';
 import { CREATE_WAIT, StateWatch } from './state-watch.js';
 
@@ -116,6 +117,7 @@ async function store(
       throw fail(controllerErrors.CLUSTER_NAME_RESERVED);
     }
   }
+  await referDeveloper(context, tx, key.developer);
   const cloudletKey = key.cloudletKey ?? { operatorKey: undefined, name: '' };
   const cloudlet = await tx.refer(OBJECTS.Cloudlet, cloudletKey);
   if (!cloudlet) throw fail(controllerErrors.CLUSTER_INST_CLOUDLET_MISSING);

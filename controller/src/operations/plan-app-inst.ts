@@ -3,6 +3,7 @@ import { canStep, type OverrideEffects } from '@edgeplane/lifecycle';
 import { OBJECTS, validateAppInstKey } from '@edgeplane/objects';
 import type { App } from '@edgeplane/proto/edgeproto/app.js';
 import type { AppInst, AppInstKey } from '@edgeplane/proto/edgeproto/app_inst.js';
+import type { ClusterInst } from '@edgeplane/proto/edgeproto/clusterinst.js';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 import { storeErrors } from '@edgeplane/store';
 import type { Tx } from '../db/tx.js';
@@ -15,6 +16,8 @@ import { cloudletOf, clusterOf, developerOf } from './app-inst-keys.js';
 export interface AppInstPlan {
   readonly key: AppInstKey;
   readonly makeCluster: boolean;
+  /** Its cluster, when that is there already. */
+  readonly cluster?: ClusterInst;
   readonly app: App;
 }
 
@@ -50,8 +53,10 @@ export async function planAppInst(
   if (!needsCluster(app.deployment)) return { key: normalized, makeCluster: false, app };
   const own = { ...cluster, developer: developerOf(normalized) };
   for (const candidate of [cluster, own]) {
-    if (await tx.entry(OBJECTS.ClusterInst, candidate)) {
-      return { key: { ...normalized, clusterInstKey: candidate }, makeCluster: false, app };
+    const found = await tx.get(OBJECTS.ClusterInst, candidate);
+    if (found) {
+      const key = { ...normalized, clusterInstKey: candidate };
+      return { key, makeCluster: false, cluster: found, app };
     }
   }
   if (!isAutoClusterName(cluster.clusterKey.name)) throw fail(controllerErrors.APP_INST_CLUSTER_MISSING);
