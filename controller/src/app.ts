@@ -153,7 +153,7 @@ async function start(
   running.parts.push(startStateEvents(context, region));
   await repairRefs(context);
 
-  const notify: ControllerNotify = createNotify(context, clock, tls);
+  const notify: ControllerNotify = createNotify(context, clock, tls, undefined);
   running.parts.push(notify.server);
   const authorize = grants && accessGuard(grants, tls);
   const api = new RpcServer({ logger, name: 'api', tls, clock, authorize });

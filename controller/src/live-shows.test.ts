@@ -1,11 +1,12 @@
 /** Shows of what each controller knows only of the agents connected to it, merged over controllers. */
-import { OBJECTS } from '@edgeplane/objects';
+import { appInstMetric, cloudletMetric, OBJECTS } from '@edgeplane/objects';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 import { MemoryStore } from '@edgeplane/store';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TestController } from './testing.js';
-import { appKey, SITE } from './testing-data.js';
+import type { ScriptedAgent } from './testing-agent.js';
+import { appInst, appKey, clusterInst, prepare, SITE } from './testing-data.js';
 
 interface Context {
   store: MemoryStore;
@@ -64,6 +65,42 @@ tests('what a new connection reports outlives the end of the one before', async 
   await first.stop();
   await one.until(async () => (await one.show('Node')).length <= 1, 'the first connection has ended');
   assert.is((await one.show('AppInstInfo')).length, 1);
+});
+
+tests('the latest sample counts, of what exists and the sender speaks for', async ({ one, other }) => {
+  for (const controller of [one, other]) await controller.agent();
+  await prepare(one);
+  await one.run('create', 'ClusterInst', clusterInst());
+  await one.run('create', 'AppInst', appInst());
+  const agents = [await one.agent(), await other.agent()];
+  const measure = (agent: ScriptedAgent | undefined, memBytes: bigint) => {
+    for (const key of [KEY, { ...KEY, appKey: appKey('unknown') }])
+      assert.ok(agent?.measured(appInstMetric(key, 1000, { memBytes })));
+    agent?.measured(cloudletMetric(SITE, 1000, { memBytes, cpuPercent: 12.5 }));
+    agent?.measured(cloudletMetric({ ...SITE, name: 'not mine' }, 1000, { memBytes }));
+  };
+  for (const [memBytes, agent] of [
+    [1n, agents[0]],
+    [2n, agents[1]],
+    [3n, agents[0]],
+  ] as const) {
+    measure(agent, memBytes);
+    for (const controller of [one, other]) {
+      await controller.until(async () => {
+        const [cloudlet] = await controller.show('CloudletMetrics');
+        return cloudlet?.memBytes === memBytes;
+      }, 'the sample is shown');
+      const shown = await controller.show('AppInstMetrics', { key: { appKey: { name: 'web' } } });
+      assert.equal(
+        shown.map((m) => [m.memBytes, m.key]),
+        [[memBytes, KEY]],
+      );
+      assert.is((await controller.show('AppInstMetrics')).length, 1);
+      assert.is((await controller.show('CloudletMetrics')).length, 1);
+    }
+  }
+  await one.run('delete', 'AppInst', appInst());
+  await other.until(async () => (await other.show('AppInstMetrics')).length === 0, 'gone with the instance');
 });
 
 tests.run();

@@ -104,6 +104,7 @@ function config(address: string, name: string, fake: Partial<FakeSettings> = {})
     imageDir: '',
     cpuOvercommit: 1,
     onStop: 'keep',
+    metricsIntervalMs: 0,
     fake: { ...FAKE_DEFAULTS, ...fake },
   };
 }

@@ -12,6 +12,9 @@ import { choosePlatform, type PlatformName } from './platforms.js';
 /** What becomes of workloads when the agent stops in good order. */
 export type OnStop = 'keep' | 'stop';
 
+/** More often, measuring would be a good part of what is measured. */
+const LEAST_INTERVAL_MS = 100;
+
 /** Everything an agent needs to know before it starts. */
 export interface AgentConfig {
   readonly cloudletKey: CloudletKey;
@@ -32,6 +35,8 @@ export interface AgentConfig {
   /** Virtual CPUs that the local driver offers per CPU of the host. */
   readonly cpuOvercommit: number;
   readonly onStop: OnStop;
+  /** Between two measurements, milliseconds; 0: nothing is measured. */
+  readonly metricsIntervalMs: number;
   readonly fake: FakeSettings;
 }
 
@@ -68,6 +73,14 @@ export function parseConfig(argv: readonly string[], environment: Environment): 
     const value = String(values.cpuOvercommit);
     throw fail(agentErrors.INVALID_SETTING, { flag: '--cpu-overcommit', rule, value });
   }
+  if (values.metricsInterval !== 0 && values.metricsInterval < LEAST_INTERVAL_MS) {
+    const rule = `must be 0 or at least ${LEAST_INTERVAL_MS} ms`;
+    throw fail(agentErrors.INVALID_SETTING, {
+      flag: '--metrics-interval',
+      rule,
+      value: `${values.metricsInterval} ms`,
+    });
+  }
   const config: AgentConfig = {
     cloudletKey,
     platform: choosePlatform(values.platform, environment.variables['PLATFORM'], cloudletKey),
@@ -80,6 +93,7 @@ export function parseConfig(argv: readonly string[], environment: Environment): 
     imageDir: values.imageDir && resolve(environment.cwd, values.imageDir),
     cpuOvercommit: values.cpuOvercommit,
     onStop: values.onStop === 'stop' ? 'stop' : 'keep',
+    metricsIntervalMs: values.metricsInterval,
     fake: {
       createDelayMs: values.fakeCreateDelay,
       updateDelayMs: values.fakeUpdateDelay,

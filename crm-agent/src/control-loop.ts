@@ -2,6 +2,7 @@ import type { Clock, Logger, Random } from '@edgeplane/base';
 import { NotifyClient, ObjectTable, type SendSource } from '@edgeplane/notify';
 import { OBJECTS } from '@edgeplane/objects';
 import type { CloudletInfo } from '@edgeplane/proto/edgeproto/cloudlet.js';
+import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 import { NodeType } from '@edgeplane/proto/edgeproto/node.js';
 import type { TlsMaterial } from '@edgeplane/rpc';
 import { appKind } from './app-kind.js';
@@ -11,6 +12,8 @@ import { desiredTables, receiversOf } from './desired.js';
 import type { Driver, Recovered } from './drivers/driver.js';
 import { type AnswerOffer, execReceiver } from './exec-requests.js';
 import { appInstChannel, clusterInstChannel } from './info-reporters.js';
+import { readHostUsage } from './metrics/host-usage.js';
+import { Sampler } from './metrics/sampler.js';
 import { InstanceWorkers } from './workers.js';
 
 export interface ControlLoopOptions {
@@ -93,8 +96,25 @@ export function startControlLoop(options: ControlLoopOptions): { stop(): Promise
     random: options.random,
   });
   client.start();
+  const sampler =
+    config.metricsIntervalMs === 0
+      ? undefined
+      : new Sampler({
+          driver,
+          cloudletKey,
+          running: () =>
+            [...tables.appInsts.entries()]
+              .filter(([, { state }]) => state === TrackedState.READY)
+              .map(([keyJson]) => keyJson),
+          host: () => readHostUsage(config.stateDir),
+          wanted: connected,
+          send: (metric) => void client.sendMessage('Metric', metric),
+          intervalMs: config.metricsIntervalMs,
+          ...{ clock, logger },
+        });
   return {
     async stop() {
+      await sampler?.stop();
       await Promise.all([clusters.stop(), apps.stop()]);
       await client.stop();
       clusterReports.stop();

@@ -54,6 +54,11 @@ export const AGENT_FLAGS = {
     choices: ['keep', 'stop'],
     about: 'whether workloads go on when the agent stops (keep), or stop and come back with it (stop)',
   },
+  metricsInterval: {
+    type: 'duration',
+    default: '10s',
+    about: 'how often instances and the host are measured, 0 for never (docs/metrics.md)',
+  },
   fakeCreateDelay: { type: 'duration', default: '0', about: 'fake driver: how long a create takes' },
   fakeUpdateDelay: { type: 'duration', default: '0', about: 'fake driver: how long an update takes' },
   fakeDeleteDelay: { type: 'duration', default: '0', about: 'fake driver: how long a delete takes' },

@@ -1,7 +1,15 @@
 import { EventApiService } from '@edgeplane/proto/edgeplane/bus.js';
 import { AppApiService } from '@edgeplane/proto/edgeproto/app.js';
-import { AppInstApiService, AppInstInfoApiService } from '@edgeplane/proto/edgeproto/app_inst.js';
-import { CloudletApiService, CloudletInfoApiService } from '@edgeplane/proto/edgeproto/cloudlet.js';
+import {
+  AppInstApiService,
+  AppInstInfoApiService,
+  AppInstMetricsApiService,
+} from '@edgeplane/proto/edgeproto/app_inst.js';
+import {
+  CloudletApiService,
+  CloudletInfoApiService,
+  CloudletMetricsApiService,
+} from '@edgeplane/proto/edgeproto/cloudlet.js';
 import { ClusterApiService } from '@edgeplane/proto/edgeproto/cluster.js';
 import { ClusterInstApiService, ClusterInstInfoApiService } from '@edgeplane/proto/edgeproto/clusterinst.js';
 import { ControllerApiService } from '@edgeplane/proto/edgeproto/controller.js';
@@ -17,8 +25,10 @@ import type { ControllerNotify } from '../notify/notify-server.js';
 import { appApi } from './app.js';
 import { appInstApi } from './app-inst.js';
 import { appInstInfoApi } from './app-inst-info.js';
+import { appInstMetricsApi } from './app-inst-metrics.js';
 import { cloudletApi } from './cloudlet.js';
 import { cloudletInfoApi } from './cloudlet-info.js';
+import { cloudletMetricsApi } from './cloudlet-metrics.js';
 import { cloudletRefsApi } from './cloudlet-refs.js';
 import { clusterApi } from './cluster.js';
 import { clusterInstApi } from './cluster-inst.js';
@@ -53,4 +63,6 @@ export function addApis(
   server.addService(NodeApiService, nodeApi(context, live));
   server.addService(AppInstInfoApiService, appInstInfoApi(context, live));
   server.addService(ClusterInstInfoApiService, clusterInstInfoApi(context, live));
+  server.addService(AppInstMetricsApiService, appInstMetricsApi(context, live));
+  server.addService(CloudletMetricsApiService, cloudletMetricsApi(context, live));
 }

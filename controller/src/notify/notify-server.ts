@@ -10,6 +10,8 @@ import { type KeyOf, OBJECTS, type ObjectOf } from '@edgeplane/objects';
 import type { TlsMaterial } from '@edgeplane/rpc';
 import type { ControllerContext } from '../context.js';
 import { ExecRelay } from '../exec/exec-relay.js';
+import { LatestMetrics } from '../metrics/latest-metrics.js';
+import { MetricReceiver, type MetricSink } from '../metrics/metric-receiver.js';
 import { cacheSource } from './cache-source.js';
 import { CloudletInfoReceiver } from './cloudlet-info-receiver.js';
 import { ConnectedObjects, inTurn } from './connected-objects.js';
@@ -21,6 +23,7 @@ export interface LiveTables {
   readonly nodes: ObjectTable<ObjectOf<'Node'>, KeyOf<'Node'>>;
   readonly appInstInfos: ObjectTable<ObjectOf<'AppInstInfo'>, KeyOf<'AppInstInfo'>>;
   readonly clusterInstInfos: ObjectTable<ObjectOf<'ClusterInstInfo'>, KeyOf<'ClusterInstInfo'>>;
+  readonly metrics: LatestMetrics;
 }
 
 export interface ControllerNotify {
@@ -34,6 +37,7 @@ export function createNotify(
   context: ControllerContext,
   clock: Clock,
   tls: TlsMaterial | undefined,
+  sink: MetricSink | undefined,
 ): ControllerNotify {
   const { caches, logger } = context;
   const nodes = new ConnectedObjects(OBJECTS.Node);
@@ -59,12 +63,15 @@ export function createNotify(
     random: context.random,
     send: (message, predicate) => server.sendMessage('ExecRequest', message, predicate),
   });
-  const messageReceivers = [exec] as readonly unknown[] as readonly MessageReceiver[];
+  const metrics = new LatestMetrics(caches, clock);
+  const samples = new MetricReceiver(metrics, sink, logger);
+  const messageReceivers = [exec, samples] as readonly unknown[] as readonly MessageReceiver[];
   const server = new NotifyServer({ sources, receivers, messageReceivers, tls, logger, clock });
   const live = {
     nodes: nodes.table,
     appInstInfos: appInstInfos.table,
     clusterInstInfos: clusterInstInfos.table,
+    metrics,
   };
   return { server, live, exec };
 }

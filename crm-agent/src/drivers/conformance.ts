@@ -85,6 +85,22 @@ export function driverConformance(tests: Suite, setup: () => ConformanceSetup): 
     await rejects(driver.appInstRuntime(s.app.keyJson, signal()), /not present/);
   });
 
+  run('measures what it runs; counters do not go back', async (driver, s) => {
+    await rejects(driver.measure(s.app.keyJson, signal()), /not present/);
+    await driver.createClusterInst(s.cluster, testOperation());
+    await driver.createAppInst(s.app, testOperation());
+    const first = await driver.measure(s.app.keyJson, signal());
+    await s.check(s.app, 'serves');
+    const second = await driver.measure(s.app.keyJson, signal());
+    for (const usage of [first, second]) {
+      const figures = Object.values(usage).filter((figure) => figure !== undefined);
+      assert.ok(figures.length > 0 && figures.every((figure) => Number.isFinite(figure) && figure >= 0));
+    }
+    for (const counter of COUNTERS)
+      assert.ok((second[counter] ?? 0) >= (first[counter] ?? 0), `${counter} goes up`);
+    assert.equal(Object.keys(second).sort(), Object.keys(first).sort(), 'the same can be measured');
+  });
+
   run('a create from another request replaces what is there', async (driver, s) => {
     await driver.createClusterInst(s.cluster, testOperation());
     await driver.createAppInst(s.app, testOperation());
@@ -162,6 +178,8 @@ export function driverConformance(tests: Suite, setup: () => ConformanceSetup): 
     await driver.deleteClusterInst(request.keyJson, testOperation());
   });
 }
+
+const COUNTERS = ['cpuNanos', 'diskReadBytes', 'diskWriteBytes', 'netInBytes', 'netOutBytes'] as const;
 
 const EMPTY: Recovered = { clusterInsts: [], appInsts: [] };
 

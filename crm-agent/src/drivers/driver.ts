@@ -69,6 +69,27 @@ export interface AppInstRequest {
   readonly flavor: Flavor;
 }
 
+/**
+ * What an instance uses now. Counters grow from the start of its containers or machine; what the platform cannot measure
+ * is undefined.
+ */
+export interface InstanceUsage {
+  /** CPU time, nanoseconds; a counter. */
+  readonly cpuNanos?: number | undefined;
+  readonly memoryBytes?: number | undefined;
+  readonly memoryLimitBytes?: number | undefined;
+  /** Room that its own data takes on the site's disk, without images that instances share. */
+  readonly diskBytes?: number | undefined;
+  /** A counter. */
+  readonly diskReadBytes?: number | undefined;
+  /** A counter. */
+  readonly diskWriteBytes?: number | undefined;
+  /** A counter. */
+  readonly netInBytes?: number | undefined;
+  /** A counter. */
+  readonly netOutBytes?: number | undefined;
+}
+
 /** Where an instance is in its life as the driver remembers it. */
 export type InstanceState = 'creating' | 'ready' | 'deleting';
 
@@ -106,6 +127,8 @@ export interface Driver {
   deleteAppInst(keyJson: string, operation: Operation): Promise<void>;
   /** @throws NOT_FOUND when the instance is not there. */
   appInstRuntime(keyJson: string, signal: AbortSignal): Promise<AppInstRuntime>;
+  /** Costs little, as it is called for every instance again and again. @throws NOT_FOUND when the instance is not there. */
+  measure(keyJson: string, signal: AbortSignal): Promise<InstanceUsage>;
   /**
    * Argument list that runs a shell command in an instance, to be started under a pseudo terminal.
    * `containerId` is empty for the first container. @throws when there is no such instance or container.

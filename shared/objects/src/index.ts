@@ -41,6 +41,13 @@ export type {
   ServiceSchema,
 } from './schema-types.js';
 export { encodeStored } from './stored-encoder.js';
+export {
+  appInstMetric,
+  cloudletMetric,
+  type Measured,
+  readAppInstMetric,
+  readCloudletMetric,
+} from './usage-metrics.js';
 export { validateEnums } from './validate-enums.js';
 export {
   isValidKubernetesName,

@@ -9,12 +9,14 @@ import type {
   Driver,
   DriverCapabilities,
   DriverContext,
+  InstanceUsage,
   Operation,
   Recovered,
   SiteLimits,
 } from '../driver.js';
 import { type FakeRecord, toFakeRecord } from './fake-record.js';
 import {
+  claimedUse,
   type FakeAnnotations,
   type FakeOperation,
   type FakeRule,
@@ -125,6 +127,15 @@ export class FakeDriver implements Driver {
     if (!record) throw fail(agentErrors.NOT_PRESENT, { kind: 'app instance', key: keyJson });
     this.#fail('runtime', record);
     return { containerIds: [] };
+  }
+
+  /** What the App claims by its annotations; CPU time as if it had run since the clock's origin. */
+  async measure(keyJson: string): Promise<InstanceUsage> {
+    const record = this.#apps.get(keyJson);
+    if (!record) throw fail(agentErrors.NOT_PRESENT, { kind: 'app instance', key: keyJson });
+    const { cores, megabytes } = claimedUse(record.annotations);
+    const uptimeMs = this.#context?.clock.monotonic() ?? 0;
+    return { cpuNanos: cores * uptimeMs * 1e6, memoryBytes: megabytes * 1024 ** 2 };
   }
 
   /** The command itself, on the agent's host (spec section 11.1). */

@@ -74,15 +74,20 @@ export interface FakeAnnotations {
  * App.annotations (`key=value` pairs separated by commas). What cannot be read asks for nothing.
  */
 export function readAnnotations(annotations: string, verb: 'create' | 'delete' | 'runtime'): FakeAnnotations {
+  const pairs = pairsOf(annotations);
+  return {
+    failure: parseFailure(pairs.get(`fake.${verb}`) ?? ''),
+    delayMs: durationOf(pairs.get(`fake.${verb}.delay`)),
+  };
+}
+
+function pairsOf(annotations: string): ReadonlyMap<string, string> {
   const pairs = new Map<string, string>();
   for (const pair of annotations.split(',')) {
     const at = pair.indexOf('=');
     if (at > 0) pairs.set(pair.slice(0, at).trim(), pair.slice(at + 1).trim());
   }
-  return {
-    failure: parseFailure(pairs.get(`fake.${verb}`) ?? ''),
-    delayMs: durationOf(pairs.get(`fake.${verb}.delay`)),
-  };
+  return pairs;
 }
 
 function durationOf(text: string | undefined): number | undefined {
@@ -92,4 +97,13 @@ function durationOf(text: string | undefined): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * What an App lets the fake driver claim that its instances use: `fake.cpu=<cores>` and `fake.memory=<MB>` in
+ * App.annotations; 0 where nothing or no number is said.
+ */
+export function claimedUse(annotations: string): { readonly cores: number; readonly megabytes: number } {
+  const number = (name: string) => Math.max(0, Number(pairsOf(annotations).get(name) ?? 0) || 0);
+  return { cores: number('fake.cpu'), megabytes: number('fake.memory') };
 }

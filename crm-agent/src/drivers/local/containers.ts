@@ -7,12 +7,16 @@ import {
   podmanErrors,
   podmanLayout,
 } from '../../engines/podman/index.js';
-import type { Operation } from '../driver.js';
+import type { InstanceUsage, Operation } from '../driver.js';
 import { prepareImage } from './container-images.js';
 import type { ContainerPlan } from './container-plan.js';
 import { localErrors } from './errors.js';
 import { hostTurn } from './host-turn.js';
 import { changeManifest } from './manifest.js';
+import { SlowFigure } from './slow-figure.js';
+
+/** How long a container's disk use counts as known, milliseconds: podman walks over all its files to find out. */
+const DISK_USE_MS = 60_000;
 
 /** Held while an agent of this host opens its podman. */
 const OPENING = '/run/edgeplane/opening';
@@ -29,10 +33,12 @@ export interface ContainerHostOptions {
 /** Containers of this host, or the reason why there can be none. */
 export class ContainerHost {
   readonly #options: ContainerHostOptions;
+  readonly #diskUse: SlowFigure;
   readonly #found: PodmanEngine | { readonly reason: string };
 
   private constructor(options: ContainerHostOptions, found: PodmanEngine | { readonly reason: string }) {
     this.#options = options;
+    this.#diskUse = new SlowFigure(options.clock, DISK_USE_MS);
     this.#found = found;
   }
 
@@ -86,7 +92,24 @@ export class ContainerHost {
   }
 
   async remove(name: string): Promise<void> {
+    this.#diskUse.forget(name);
     await this.#engine().remove(name);
+  }
+
+  /** @throws when there is no such workload. */
+  async usage(name: string): Promise<InstanceUsage> {
+    const engine = this.#engine();
+    const used = await engine.stats(name);
+    return {
+      cpuNanos: used.cpuNanos,
+      memoryBytes: used.memoryBytes,
+      memoryLimitBytes: used.memoryLimitBytes,
+      diskBytes: await this.#diskUse.of(name, () => engine.diskBytes(name)),
+      diskReadBytes: used.blockReadBytes,
+      diskWriteBytes: used.blockWriteBytes,
+      netInBytes: used.netInBytes,
+      netOutBytes: used.netOutBytes,
+    };
   }
 
   /** Names of the workload's containers, in order. @throws when there is no such workload. */

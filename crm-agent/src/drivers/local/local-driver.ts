@@ -14,6 +14,7 @@ import type {
   DriverCapabilities,
   DriverContext,
   InstanceState,
+  InstanceUsage,
   Operation,
   Recovered,
   SiteLimits,
@@ -142,6 +143,12 @@ export class LocalDriver implements Driver {
     const { type, name } = this.#required(keyJson);
     if (type === 'vm') return { containerIds: [] };
     return { containerIds: [...(await this.#open().containers.containerNames(name))] };
+  }
+
+  async measure(keyJson: string): Promise<InstanceUsage> {
+    const { containers, machines } = this.#open();
+    const { type, name } = this.#required(keyJson);
+    return type === 'vm' ? machines.usage(name) : containers.usage(name);
   }
 
   async containerCommand(keyJson: string, containerId: string, command: string): Promise<readonly string[]> {

@@ -1,5 +1,6 @@
 import { type Clock, fail, type Logger, messageOf, type Random } from '@edgeplane/base';
 import { QemuEngine, type VmSpec } from '../../engines/qemu/index.js';
+import type { InstanceUsage } from '../driver.js';
 import { localErrors } from './errors.js';
 import { MachineKeeper } from './machine-keeper.js';
 
@@ -43,6 +44,19 @@ export class MachineHost {
     const { state, reason } = await this.#engine.start(spec.id);
     if (state !== 'running') throw fail(localErrors.VM_DIED, { reason: reason ?? state });
     this.#keeper.keep(spec.id);
+  }
+
+  /** Traffic is not known: QEMU's own network stack does not count it. @throws when the machine does not run. */
+  async usage(id: string): Promise<InstanceUsage> {
+    const { cpuSeconds, residentBytes, diskBytes, memoryLimitBytes, blocks } = await this.#engine.stats(id);
+    return {
+      cpuNanos: cpuSeconds * 1e9,
+      memoryBytes: residentBytes,
+      memoryLimitBytes,
+      diskBytes,
+      diskReadBytes: blocks?.readBytes,
+      diskWriteBytes: blocks?.writtenBytes,
+    };
   }
 
   /** Works without QEMU too: what is there is ours to remove. */

@@ -38,6 +38,8 @@ export interface ContainerListed {
   readonly IsInfra: boolean;
   readonly ExitCode: number;
   readonly Image: string;
+  /** Only when asked for. */
+  readonly Size?: { readonly rwSize?: number } | null;
   readonly Ports?:
     | readonly {
         readonly host_ip?: string;

@@ -79,6 +79,19 @@ export class ContainerCalls {
     return this.#api.listed<ContainerListed>(call, labels, (container) => container.Labels);
   }
 
+  /** What each of the containers with these labels has written over its image, bytes. */
+  async sizes(labels: Labels, options: CallOptions = {}): Promise<number[]> {
+    const call = {
+      method: 'GET',
+      path: '/containers/json',
+      query: { all: 'true', size: 'true' },
+      action: 'read sizes of containers',
+      ...options,
+    } as const;
+    const listed = await this.#api.listed<ContainerListed>(call, labels, (container) => container.Labels);
+    return listed.map(({ Size }) => Size?.rwSize ?? 0);
+  }
+
   /** The last `tail` lines of both outputs, in the order written. */
   async logs(name: string, tail: number, options: CallOptions = {}): Promise<string> {
     const answer = await this.#api.done({

@@ -188,6 +188,13 @@ export class PodmanEngine {
     return addUsage(stats, new Set(infra.map((c) => c.Id)));
   }
 
+  /** What its containers have written over their images, bytes. Takes as long as a walk over those files. */
+  async diskBytes(name: string): Promise<number> {
+    await this.#service.ready();
+    const sizes = await this.client.containers.sizes({ ...this.#mine, [LABEL.name]: name });
+    return sizes.reduce((sum, size) => sum + size, 0);
+  }
+
   /** The last lines of its containers; lines of several containers are marked with the container's name. */
   async logs(name: string, tail = 100): Promise<string> {
     await this.#service.ready();

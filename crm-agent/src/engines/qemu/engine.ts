@@ -15,6 +15,7 @@ import {
 } from '../process/index.js';
 import { type Accelerator, probeAccelerator } from './accelerator.js';
 import type { AcceleratorName } from './args.js';
+import { type BlockUse, sumBlocks } from './block-use.js';
 import { qemuErrors } from './errors.js';
 import { readTail } from './files.js';
 import { type BaseImage, ImageStore } from './images.js';
@@ -73,8 +74,12 @@ export interface VmStatus {
 export interface VmStats {
   readonly cpuSeconds: number;
   readonly residentBytes: number;
+  /** What the machine was given. */
+  readonly memoryLimitBytes: number;
   /** Room that the machine's own boot disk takes on the host. */
   readonly diskBytes: number;
+  /** Of all its disks, since QEMU was started; undefined when its monitor does not answer. */
+  readonly blocks: BlockUse | undefined;
 }
 
 export interface Availability {
@@ -261,18 +266,36 @@ export class QemuEngine {
   }
 
   async stats(id: string): Promise<VmStats> {
-    const { pid } = await this.#running(id);
-    const [proc, residentBytes, disk] = await Promise.all([
+    const { pid, spec } = await this.#running(id);
+    const [proc, residentBytes, disk, blocks] = await Promise.all([
       readProcStat(pid),
       readResidentBytes(pid),
       stat(this.#dir(id).disk('boot')),
+      this.#blocks(id).catch((error: unknown) => {
+        this.#context.logger.debug({ vm: id, reason: messageOf(error) }, 'No figures of its disks');
+        return undefined;
+      }),
     ]);
     // st_blocks counts 512-byte units whatever the file system's block size is.
     return {
       cpuSeconds: (proc?.cpuTicks ?? 0) / TICKS_PER_SECOND,
       residentBytes,
+      memoryLimitBytes: (spec?.memoryMib ?? 0) * 1024 ** 2,
       diskBytes: disk.blocks * 512,
+      blocks,
     };
+  }
+
+  /** In turn with whoever else uses the monitor for one machine, as it serves one client at a time. */
+  #blocks(id: string): Promise<BlockUse> {
+    return this.#turns.run(id, async () => {
+      const monitor = await this.monitor(id);
+      try {
+        return sumBlocks(await monitor.execute('query-blockstats'));
+      } finally {
+        monitor.close();
+      }
+    });
   }
 
   /** The end of what the guest wrote to its serial console in this run. */
@@ -326,11 +349,11 @@ export class QemuEngine {
     return record;
   }
 
-  async #running(id: string): Promise<{ pid: number }> {
-    const { state, pid } = await this.status(id);
+  async #running(id: string): Promise<{ pid: number; spec: VmSpec | undefined }> {
+    const { state, pid, spec } = await this.status(id);
     if (state === 'missing') throw fail(qemuErrors.vmNotFound, { id });
     if (pid === undefined) throw fail(qemuErrors.vmNotRunning, { id });
-    return { pid };
+    return { pid, spec };
   }
 
   /** QEMU processes of our machines, by the pid file on their command line. */

@@ -499,6 +499,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 112, name: 'inst_cpu_percent', prop: 'instCpuPercent', kind: 'scalar', type: 'double' },
       { no: 113, name: 'inst_mem_bytes', prop: 'instMemBytes', kind: 'scalar', type: 'uint64' },
       { no: 114, name: 'inst_disk_bytes', prop: 'instDiskBytes', kind: 'scalar', type: 'uint64' },
+      { no: 115, name: 'not_measured', prop: 'notMeasured', kind: 'scalar', type: 'string', repeated: true },
     ],
   },
   'edgeproto.ClusterKey': {

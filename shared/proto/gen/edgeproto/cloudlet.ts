@@ -242,7 +242,7 @@ export interface CloudletMetrics {
   diskBytes: bigint;
   /** Size of that file system, bytes. */
   diskTotalBytes: bigint;
-  /** Received by the host's network interfaces except loopback, bytes; a counter since its start. */
+  /** Received by the host's interfaces with a default route, bytes; a counter since its start. */
   netInBytes: bigint;
   /** Sent by them, bytes; a counter since its start. */
   netOutBytes: bigint;
@@ -254,6 +254,8 @@ export interface CloudletMetrics {
   instMemBytes: bigint;
   /** Room that their own data takes on disk, bytes. */
   instDiskBytes: bigint;
+  /** Names of the members above that could not be measured, and are 0 for that reason. */
+  notMeasured: string[];
 }
 
 function createBaseCloudletKey(): CloudletKey {
@@ -1426,6 +1428,7 @@ function createBaseCloudletMetrics(): CloudletMetrics {
     instCpuPercent: 0,
     instMemBytes: 0n,
     instDiskBytes: 0n,
+    notMeasured: [],
   };
 }
 
@@ -1514,6 +1517,9 @@ export const CloudletMetrics: MessageFns<CloudletMetrics> = {
         throw new globalThis.Error("value provided for field message.instDiskBytes of type uint64 too large");
       }
       writer.uint32(912).uint64(message.instDiskBytes);
+    }
+    for (const v of message.notMeasured) {
+      writer.uint32(922).string(v!);
     }
     return writer;
   },
@@ -1659,6 +1665,14 @@ export const CloudletMetrics: MessageFns<CloudletMetrics> = {
             message.instDiskBytes = reader.uint64() as bigint;
             continue;
           }
+          case 115: {
+            if (tag !== 922) {
+              break;
+            }
+
+            message.notMeasured.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1706,6 +1720,7 @@ export const CloudletMetrics: MessageFns<CloudletMetrics> = {
     message.instDiskBytes = (object.instDiskBytes !== undefined && object.instDiskBytes !== null)
       ? BigInt(object.instDiskBytes)
       : 0n;
+    message.notMeasured = object.notMeasured?.map((e) => e) || [];
     return message;
   },
 };
