@@ -47,6 +47,7 @@ export const PACKAGES = {
   test: [
     { name: 'etcd-server', probe: '/usr/bin/etcd', without: 'store tests on etcd fail' },
     { name: 'nats-server', probe: '/usr/sbin/nats-server', without: 'bus tests on NATS fail' },
+    { name: 'influxdb', probe: '/usr/bin/influxd', without: 'tests of written samples fail' },
     // The container engine's fallback network, which its tests run too.
     { name: 'slirp4netns', probe: '/usr/bin/slirp4netns', without: 'tests of the fallback network fail' },
     { name: 'git', probe: '/usr/bin/git', without: 'the house-rule check and the clean-clone test fail' },

@@ -27,6 +27,7 @@ import { allowLocal, refuseLocal } from './deploy/local-addresses.js';
 import { controllerErrors } from './errors.js';
 import { openBus } from './events/open-bus.js';
 import { startStateEvents } from './events/state-events.js';
+import { startInflux } from './influx/influx-writer.js';
 import { type ControllerNotify, createNotify } from './notify/notify-server.js';
 import { repairRefs } from './operations/repair-refs.js';
 import { Peers } from './peers/peers.js';
@@ -153,7 +154,10 @@ async function start(
   running.parts.push(startStateEvents(context, region));
   await repairRefs(context);
 
-  const notify: ControllerNotify = createNotify(context, clock, tls, undefined);
+  const influx = config.influxAddr === '' ? undefined : startInflux(config.influxAddr, context);
+  // Stops after notify, which feeds it.
+  if (influx) running.parts.push(influx);
+  const notify: ControllerNotify = createNotify(context, clock, tls, influx);
   running.parts.push(notify.server);
   const authorize = grants && accessGuard(grants, tls);
   const api = new RpcServer({ logger, name: 'api', tls, clock, authorize });

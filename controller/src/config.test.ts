@@ -16,7 +16,18 @@ test('flags of the reference, as its scripts give them', () => {
   const config = parse(
     ...['-etcdUrls', 'http://127.0.0.1:30001', '-notifyAddr', '127.0.0.1:37001', '-shortTimeouts'],
     ...['--apiAddr=127.0.0.1:55001', '--httpAddr', '127.0.0.1:36001', '-d', 'notify,api', '-v', '4'],
-    ...['-log_dir', '/tmp', '-logtostderr', '-influxAddr', 'x', '-r', 'y', '-region', '2', '-autoUpgrade'],
+    ...[
+      '-log_dir',
+      '/tmp',
+      '-logtostderr',
+      '-influxAddr',
+      'x:8086',
+      '-r',
+      'y',
+      '-region',
+      '2',
+      '-autoUpgrade',
+    ],
   );
   assert.equal([config.store, config.region], ['etcd:http://127.0.0.1:30001', 2]);
   assert.equal([config.autoUpgrade, config.forceUpgrade], [true, false]);

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { fail, kebab, parseFlags } from '@edgeplane/base';
+import { parseAddress } from '@edgeplane/rpc';
 import type { Timeouts } from './context.js';
 import { controllerErrors } from './errors.js';
 import { CONTROLLER_FLAGS } from './flags.js';
@@ -37,6 +38,8 @@ export interface ControllerConfig {
   /** Whether URLs in Apps may lead to loopback and link-local addresses. */
   readonly allowLocalFetch: boolean;
   readonly timeouts: Timeouts;
+  /** `host:port` of InfluxDB; empty: samples are written nowhere. */
+  readonly influxAddr: string;
   readonly skipVersionCheck: boolean;
   readonly autoUpgrade: boolean;
   readonly forceUpgrade: boolean;
@@ -64,6 +67,9 @@ export function parseConfig(
   for (const name of ['createTimeout', 'updateTimeout', 'deleteTimeout'] as const) {
     if (!(values[name] > 0)) throw invalid(`--${kebab(name)}`, 'must be more than 0', String(values[name]));
   }
+  if (values.influxAddr !== '' && parseAddress(values.influxAddr).host === '') {
+    throw invalid('--influx-addr', 'must be host:port', values.influxAddr);
+  }
   if (values.accessPolicy !== '' && values.tls === '') throw fail(controllerErrors.ACCESS_POLICY_NEEDS_TLS);
   const config: ControllerConfig = {
     store: storeSpec(values.store, given.has('etcdUrls') ? values.etcdUrls : undefined, cwd),
@@ -82,6 +88,7 @@ export function parseConfig(
     timeouts: values.shortTimeouts
       ? SHORT_TIMEOUTS
       : { create: values.createTimeout, update: values.updateTimeout, delete: values.deleteTimeout },
+    influxAddr: values.influxAddr,
     skipVersionCheck: values.skipVersionCheck,
     autoUpgrade: values.autoUpgrade,
     forceUpgrade: values.forceUpgrade,

@@ -72,6 +72,8 @@ tests('the latest sample counts, of what exists and the sender speaks for', asyn
   await prepare(one);
   await one.run('create', 'ClusterInst', clusterInst());
   await one.run('create', 'AppInst', appInst());
+  const [refs] = await one.show('ClusterRefs', { key: { clusterKey: { name: 'c1' } } });
+  assert.equal(refs?.apps, [KEY.appKey]);
   const agents = [await one.agent(), await other.agent()];
   const measure = (agent: ScriptedAgent | undefined, memBytes: bigint) => {
     for (const key of [KEY, { ...KEY, appKey: appKey('unknown') }])

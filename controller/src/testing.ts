@@ -17,7 +17,7 @@ import { DeveloperApiClient } from '@edgeplane/proto/edgeproto/developer.js';
 import { FlavorApiClient } from '@edgeplane/proto/edgeproto/flavor.js';
 import { NodeApiClient } from '@edgeplane/proto/edgeproto/node.js';
 import { OperatorApiClient } from '@edgeplane/proto/edgeproto/operator.js';
-import { CloudletRefsApiClient } from '@edgeplane/proto/edgeproto/refs.js';
+import { CloudletRefsApiClient, ClusterRefsApiClient } from '@edgeplane/proto/edgeproto/refs.js';
 import type { Result } from '@edgeplane/proto/edgeproto/result.js';
 import { type ClientConstructor, callStream, callUnary, connect } from '@edgeplane/rpc';
 import { MemoryStore, type Store } from '@edgeplane/store';
@@ -175,6 +175,7 @@ const CLIENTS: Partial<Record<ObjectName, unknown>> & Api = {
   Cluster: ClusterApiClient,
   ClusterInst: ClusterInstApiClient,
   ClusterInstInfo: ClusterInstInfoApiClient,
+  ClusterRefs: ClusterRefsApiClient,
   Controller: ControllerApiClient,
   Developer: DeveloperApiClient,
   Flavor: FlavorApiClient,

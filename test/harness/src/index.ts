@@ -2,6 +2,7 @@ export { type Etcd, type EtcdCluster, type EtcdOptions, startEtcd, startEtcdClus
 export { eventually } from './eventually.js';
 export { freePort } from './free-port.js';
 export { type HostSnapshot, hostSnapshot, newSince } from './host-snapshot.js';
+export { type Influx, startInflux } from './influx.js';
 export { type Nats, type NatsOptions, startNats } from './nats.js';
 export {
   cloudletKeyArg,
