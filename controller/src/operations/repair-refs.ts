@@ -1,5 +1,6 @@
 import { messageOf } from '@edgeplane/base';
 import { OBJECTS, type ObjectType } from '@edgeplane/objects';
+import type { ObjectCache } from '@edgeplane/store';
 import type { ControllerContext } from '../context.js';
 import {
   type Lookup,
@@ -15,8 +16,8 @@ const AT_ONCE = 32;
 
 /**
  * Makes refs what they have to be: the sum over the instances that are stored. Data that other controllers wrote may have
- * none for clusters, and counts for cloudlets that went below zero. What is right already costs no write, so this runs at
- * every start; what is put right is logged with both values.
+ * none for clusters, and counts for cloudlets that went below zero. What is right already, which the caches of one
+ * revision show, costs neither read nor write, so this runs at every start; what is put right is logged with both values.
  *
  * Whoever changes what an instance holds writes the refs in the same transaction. So a count made from the caches is the
  * right one if the refs are still those that the caches had, which the transaction compares.
@@ -38,7 +39,7 @@ export async function repairRefs(context: ControllerContext): Promise<void> {
       const kept = caches.cloudlets.has(keyJson) || clusters.length + appInsts.length > 0;
       return kept ? recountCloudlet(key, clusters, appInsts, lookup) : undefined;
     };
-    work.push(() => repair(context, CloudletRefs, key, recount, orderedCloudletRefs));
+    work.push(() => repair(context, CloudletRefs, caches.cloudletRefs, key, recount, orderedCloudletRefs));
   }
 
   const clusters = new Map(
@@ -50,7 +51,7 @@ export async function repairRefs(context: ControllerContext): Promise<void> {
       const appInsts = caches.appInsts.byIndex('clusterInst', keyJson).map(({ value }) => value);
       return caches.clusterInsts.has(keyJson) ? recountCluster(key, appInsts, lookup) : undefined;
     };
-    work.push(() => repair(context, ClusterRefs, key, recount, orderedClusterRefs));
+    work.push(() => repair(context, ClusterRefs, caches.clusterRefs, key, recount, orderedClusterRefs));
   }
 
   for (let at = 0; at < work.length; at += AT_ONCE) {
@@ -65,16 +66,20 @@ export async function repairRefs(context: ControllerContext): Promise<void> {
 async function repair<T, K>(
   { db, sync, logger }: ControllerContext,
   type: ObjectType<T, K>,
+  cache: ObjectCache<T>,
   key: K,
   recount: () => T | undefined,
   ordered: (refs: T) => T,
 ): Promise<void> {
   const text = (refs: T | undefined) => type.toStored(ordered(refs ?? type.withKey(key)));
+  const isRight = (refs: T | undefined, right: T | undefined) =>
+    text(refs) === text(right) && (right !== undefined || refs === undefined);
+  if (isRight(cache.get(type.keyJson(key))?.value, recount())) return;
   const { value } = await db.commit(async (tx) => {
     await sync.reached((await tx.entry(type, key))?.revision ?? 0);
     const stored = await tx.get(type, key);
     const right = recount();
-    if (text(stored) === text(right) && (right || !stored)) return undefined;
+    if (isRight(stored, right)) return undefined;
     if (right) tx.put(type, right);
     else tx.delete(type, key);
     return { before: text(stored), after: right ? text(right) : 'none' };

@@ -8,21 +8,19 @@ import { fill, mixedRows } from './stored-data.js';
 const start: Bench = {
   group: 'controller',
   name: 'start with a full etcd',
-  async run({ started }) {
-    let bare = Number.NaN;
-    return withController(
-      async ({ startMs }) => [durationFigure('controller.start', startMs, bare, null, 10_000)],
-      async ({ url }) => {
-        await fill(url, mixedRows(started));
-        const raw = rawEtcd(url);
+  run: ({ started }) =>
+    withController(
+      async ({ etcd, startMs }) => {
+        const raw = rawEtcd(etcd.url);
         const began = performance.now();
         const count = await raw.range('1/', '10');
-        bare = performance.now() - began;
+        const bare = performance.now() - began;
         raw.close();
-        if (count !== started) throw new Error(`${count} entries instead of ${started}`);
+        if (count < started) throw new Error(`${count} entries instead of ${started}`);
+        return [durationFigure('controller.start', startMs, bare, null, 10_000)];
       },
-    );
-  },
+      ({ url }) => fill(url, mixedRows(started)),
+    ),
 };
 
 /** Memory of a controller that has just loaded many objects, beside a bare grpc-js server's. */
