@@ -11,7 +11,7 @@ import {
   systemRandom,
 } from '@edgeplane/base';
 import type { EventBus } from '@edgeplane/bus';
-import { loadTls, RpcServer, type TlsMaterial } from '@edgeplane/rpc';
+import { AuditLog, loadTls, RpcServer, type TlsMaterial } from '@edgeplane/rpc';
 import { CacheSync, openStore, type Store } from '@edgeplane/store';
 import { accessGuard, accessResources } from './access/guard.js';
 import { loadPolicy } from './access/policy-file.js';
@@ -25,6 +25,7 @@ import { checkVersion } from './db/version-check.js';
 import { createTextFetcher, type TextFetcher } from './deploy/fetch-text.js';
 import { allowLocal, refuseLocal } from './deploy/local-addresses.js';
 import { controllerErrors } from './errors.js';
+import { auditEvents } from './events/audit-events.js';
 import { openBus } from './events/open-bus.js';
 import { startStateEvents } from './events/state-events.js';
 import { startInflux } from './influx/influx-writer.js';
@@ -160,7 +161,8 @@ async function start(
   const notify: ControllerNotify = createNotify(context, clock, tls, influx);
   running.parts.push(notify.server);
   const authorize = grants && accessGuard(grants, tls);
-  const api = new RpcServer({ logger, name: 'api', tls, clock, authorize });
+  const audit = new AuditLog({ clock, sink: auditEvents(context, region) });
+  const api = new RpcServer({ logger, name: 'api', tls, clock, audit, authorize });
   running.parts.push({ stop: () => api.stop() });
   addApis(api, context, notify);
 

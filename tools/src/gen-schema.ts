@@ -56,6 +56,7 @@ function fieldSource(field: DescField, options: Options): string {
   if (field.oneof) parts.push(`oneof: '${propertyName(field.oneof.name)}'`);
   if (options.get(field, 'edgeplane.nonnull')) parts.push('nonnull: true');
   if (options.get(field, 'edgeplane.backend')) parts.push('backend: true');
+  if (options.get(field, 'edgeplane.secret')) parts.push('secret: true');
   const hidetag = options.get(field, 'edgeplane.hidetag');
   if (hidetag) parts.push(`hidetag: '${hidetag}'`);
   const refs = options.get(field, 'edgeplane.refs');

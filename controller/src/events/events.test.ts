@@ -132,4 +132,38 @@ events('a bad subject or position is refused', async (context) => {
   }
 });
 
+events(
+  'a call is audited at its start and its end, without its secrets; Show calls are not',
+  async (context) => {
+    const controller = await start(context);
+    const developer = { key: { name: 'dev' }, username: 'u', passhash: 'very-secret-hash' };
+    await controller.run('create', 'Developer', developer);
+    await controller.run('create', 'Developer', developer);
+    await controller.show('Developer');
+    const notices = await follow(
+      controller,
+      { subject: 'audit.>' },
+      (all) => eventsOf(all).filter(({ audit }) => audit?.phase === 'end').length === 2,
+    );
+    const records = eventsOf(notices).map(({ audit }) => audit);
+    assert.equal(
+      records.map((r) => [r?.call, r?.phase, r?.cmd, r?.user, r?.result, r?.code]),
+      [
+        [1n, 'start', 'CreateDeveloper', 'notyet', '', ''],
+        [1n, 'end', 'CreateDeveloper', 'notyet', 'success', ''],
+        [2n, 'start', 'CreateDeveloper', 'notyet', '', ''],
+        [2n, 'end', 'CreateDeveloper', 'notyet', 'failure', 'KEY_EXISTS'],
+      ],
+    );
+    assert.match(records[0]?.client ?? '', /^127\.0\.0\.1:\d+$/);
+    assert.equal(JSON.parse(records[0]?.request ?? ''), {
+      key: { name: 'dev' },
+      username: 'u',
+      passhash: '[hidden]',
+    });
+    assert.not.match(records[3]?.error ?? '', 'very-secret');
+    assert.ok(records[3]?.error);
+  },
+);
+
 events.run();

@@ -35,6 +35,8 @@ export interface FieldSchema {
   /** Set by the system, not by users. */
   readonly backend?: boolean;
   readonly hidetag?: string;
+  /** Never shown in logs, errors or events. */
+  readonly secret?: boolean;
   /** Short name of the object type that this key names. */
   readonly refs?: string;
 }

@@ -1,16 +1,56 @@
-import { EdgeplaneError, type Logger, messageOf } from '@edgeplane/base';
+import { type Clock, EdgeplaneError, type Logger, messageOf, systemClock } from '@edgeplane/base';
+import { redact, withoutSecrets } from './secrets.js';
 
 const SECRET = /^(pass|secret|token|auth_?token|session_?cookie|private_?key)|password|passhash/i;
 const LONGEST_TEXT = 256;
 const LONGEST_LIST = 20;
 const DEEPEST = 8;
 
+/** The start or the end of an audited call, without secrets. */
+export type AuditRecord = AuditCall & (AuditStart | AuditEnd);
+
+export interface AuditCall {
+  /** Start and end share it. */
+  readonly id: number;
+  /** Method name. */
+  readonly cmd: string;
+  /** Address of the client, `ip:port`. */
+  readonly client: string;
+  readonly user: string;
+}
+
+export interface AuditStart {
+  readonly phase: 'start';
+  /** As {@link loggable} shows it. */
+  readonly request: unknown;
+}
+
+export interface AuditEnd {
+  readonly phase: 'end';
+  /** Text and stable code of the failure; undefined after a success. */
+  readonly error: { readonly text: string; readonly code: string } | undefined;
+  readonly durationMs: number;
+}
+
+export interface AuditLogOptions {
+  readonly clock?: Clock;
+  /** Gets every record, too. Must neither wait nor throw. */
+  readonly sink?: (record: AuditRecord) => void;
+}
+
 /**
  * Two records per audited call, joined by an id (controller spec section 1.4). Ids start at 1 and are counted per
  * instance; a process gives one instance to all its servers.
  */
 export class AuditLog {
+  readonly #clock: Clock;
+  readonly #sink: (record: AuditRecord) => void;
   #last = 0;
+
+  constructor({ clock = systemClock, sink = () => undefined }: AuditLogOptions = {}) {
+    this.#clock = clock;
+    this.#sink = sink;
+  }
 
   /** Logs the start of a call; the returned function logs its end. `path` is `/<service>/<method>`. */
   start(
@@ -21,17 +61,26 @@ export class AuditLog {
     request: unknown,
   ): (error?: unknown) => void {
     this.#last += 1;
-    const id = this.#last;
-    const cmd = path.slice(path.lastIndexOf('/') + 1);
-    logger.info({ id, cmd, client, user, req: loggable(request) }, 'Audit start');
+    const began = this.#clock.monotonic();
+    const call: AuditCall = { id: this.#last, cmd: path.slice(path.lastIndexOf('/') + 1), client, user };
+    const { id, cmd } = call;
+    const { shown, secrets } = redact(path, request);
+    const req = loggable(shown);
+    logger.info({ ...call, req }, 'Audit start');
+    this.#sink({ ...call, phase: 'start', request: req });
     return (error) => {
+      const durationMs = Math.round(this.#clock.monotonic() - began);
       if (error === undefined) {
-        logger.info({ id, cmd, result: 'success' }, 'Audit end');
+        logger.info({ id, cmd, result: 'success', ms: durationMs }, 'Audit end');
+        this.#sink({ ...call, phase: 'end', error: undefined, durationMs });
         return;
       }
-      const code = error instanceof EdgeplaneError ? { code: error.code } : {};
+      const text = withoutSecrets(messageOf(error), secrets);
+      const code = error instanceof EdgeplaneError ? error.code : '';
       // Not `msg`, as in the spec: that is the logger's own member, and a line with two of them loses the first.
-      logger.info({ id, cmd, result: 'failure', error: messageOf(error), ...code }, 'Audit end');
+      const facts = { id, cmd, result: 'failure', error: text, ...(code !== '' && { code }), ms: durationMs };
+      logger.info(facts, 'Audit end');
+      this.#sink({ ...call, phase: 'end', error: { text, code }, durationMs });
     };
   }
 }

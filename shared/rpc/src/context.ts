@@ -17,7 +17,7 @@ export interface RpcContext {
    * Work that must be finished regardless (controller spec section 8.8) simply does not look at it.
    */
   readonly signal: AbortSignal;
-  /** Address of the client, `ip:port`. */
+  /** Address of the client, `ip:port`; behind a gateway of ours, of the gateway's client. */
   readonly peer: string;
   readonly metadata: Metadata;
   /** Full method path, such as `/edgeproto.AppApi/CreateApp`. */
@@ -47,17 +47,29 @@ export function peerIdentity(call: Pick<AnyServerCall, 'getAuthContext'>): PeerI
   };
 }
 
+/** Metadata by which a gateway in the same process shows its token, and names the client it speaks for. */
+export const GATEWAY_TOKEN = 'edgeplane-gateway-token';
+export const FORWARDED_FOR = 'x-forwarded-for';
+
+/** Who made a call, for people: the name in the certificate, else its first other name. */
+export function userOf(identity: PeerIdentity | undefined): string {
+  if (!identity) return 'notyet';
+  return identity.commonName || identity.altNames[0] || identity.fingerprint;
+}
+
 /**
  * The context of a call. Its abort controller is made when somebody asks for the signal, which most unary handlers never
  * do. (AbortSignal.any over one server-wide signal would keep a trace of every call ever made.)
  */
 export class CallContext implements RpcContext {
   readonly #call: AnyServerCall;
+  readonly #gatewayToken: string | undefined;
   #controller: AbortController | undefined;
   #reason: string | undefined;
 
-  constructor(call: AnyServerCall) {
+  constructor(call: AnyServerCall, gatewayToken?: string) {
     this.#call = call;
+    this.#gatewayToken = gatewayToken;
     // grpc-js says this at the end of every call, also of those that went well.
     const gone = () => this.abort('the client is gone');
     if (call.cancelled) gone();
@@ -79,7 +91,11 @@ export class CallContext implements RpcContext {
   }
 
   get peer(): string {
-    return this.#call.getPeer();
+    const { metadata } = this.#call;
+    const [client] = metadata.get(FORWARDED_FOR);
+    const speaksFor =
+      this.#gatewayToken !== undefined && metadata.get(GATEWAY_TOKEN)[0] === this.#gatewayToken;
+    return speaksFor && typeof client === 'string' ? client : this.#call.getPeer();
   }
 
   get metadata(): Metadata {

@@ -7,7 +7,7 @@ import type {
   ServerWritableStream,
 } from '@grpc/grpc-js';
 import { type AuditLog, isAudited } from './audit.js';
-import { type AnyServerCall, CallContext, type RpcContext } from './context.js';
+import { type AnyServerCall, CallContext, type RpcContext, userOf } from './context.js';
 import { fromServiceError, toServiceError } from './service-error.js';
 
 /** What the server gives to each of its handlers. */
@@ -17,6 +17,8 @@ export interface HandlerEnvironment {
   readonly audit: AuditLog | undefined;
   /** Passed before every handler. */
   readonly authorize: Authorize | undefined;
+  /** Who shows it may name the client that it speaks for. */
+  readonly gatewayToken: string | undefined;
   /** Calls in progress, aborted when the server stops by force. */
   readonly active: Set<CallContext>;
   /** Remembers work in progress until it ends. */
@@ -134,9 +136,9 @@ async function run<T>(
   request: unknown,
   work: (context: RpcContext) => Promise<T>,
 ): Promise<Outcome<T>> {
-  const context = new CallContext(call);
+  const context = new CallContext(call, environment.gatewayToken);
   environment.active.add(context);
-  const user = context.identity?.commonName ?? 'notyet';
+  const user = userOf(context.identity);
   const audited = environment.audit && isAudited(context.path) ? environment.audit : undefined;
   const ended = audited?.start(environment.logger, context.path, context.peer, user, request);
   try {

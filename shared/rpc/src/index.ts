@@ -1,5 +1,5 @@
 export { formatAddress, type HostPort, parseAddress } from './address.js';
-export { AuditLog, loggable } from './audit.js';
+export { AuditLog, type AuditLogOptions, type AuditRecord, loggable } from './audit.js';
 export {
   type CallControl,
   type ClientConstructor,
@@ -13,7 +13,13 @@ export {
   type StreamName,
   type UnaryName,
 } from './client.js';
-export { type PeerIdentity, peerIdentity, type RpcContext } from './context.js';
+export {
+  FORWARDED_FOR,
+  GATEWAY_TOKEN,
+  type PeerIdentity,
+  peerIdentity,
+  type RpcContext,
+} from './context.js';
 export { type EncodedMessage, type EncodedStreamFunction, encodedStream, frameOf } from './encoded-stream.js';
 export { rpcErrors } from './errors.js';
 export {

@@ -29,6 +29,11 @@ export interface RpcServerOptions extends TransportOptions {
   readonly audit?: AuditLog;
   /** Refuses calls, after their start is audited; default none. Health and reflection are open. */
   readonly authorize?: Authorize | undefined;
+  /**
+   * A secret of this process. A call with it in its metadata (`GATEWAY_TOKEN`) comes from a gateway, and its client is the one
+   * named there (`FORWARDED_FOR`).
+   */
+  readonly gatewayToken?: string | undefined;
   /** FileDescriptorSets for reflection; default the core APIs. */
   readonly descriptorSets?: readonly Uint8Array[];
   readonly clock?: Clock;
@@ -83,7 +88,7 @@ export class RpcServer {
     this.#options = options;
     this.#logger = options.logger.child({ server: options.name });
     this.#clock = options.clock ?? systemClock;
-    this.#audit = options.audit ?? new AuditLog();
+    this.#audit = options.audit ?? new AuditLog({ clock: this.#clock });
     // With channelz switched off, forceShutdown of grpc-js 1.14 leaves open connections alone.
     this.#server = new Server(channelOptions(options));
     answerUnknownServices(this.#server, (name) => this.#services.has(name));
@@ -100,6 +105,7 @@ export class RpcServer {
       logger: this.#logger,
       audit: options.audit === false ? undefined : this.#audit,
       authorize: this.#options.authorize,
+      gatewayToken: this.#options.gatewayToken,
       active: this.#active,
       track: (work) => this.#track(work),
     };

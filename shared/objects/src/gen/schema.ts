@@ -11,7 +11,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 3, name: 'app_name', prop: 'appName', kind: 'scalar', type: 'string' },
       { no: 4, name: 'app_vers', prop: 'appVers', kind: 'scalar', type: 'string' },
       { no: 5, name: 'carrier_name', prop: 'carrierName', kind: 'scalar', type: 'string' },
-      { no: 6, name: 'auth_token', prop: 'authToken', kind: 'scalar', type: 'string' },
+      { no: 6, name: 'auth_token', prop: 'authToken', kind: 'scalar', type: 'string', secret: true },
     ],
   },
   'distributed_match_engine.RegisterClientReply': {
@@ -19,7 +19,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
     fields: [
       { no: 1, name: 'ver', prop: 'ver', kind: 'scalar', type: 'uint32' },
       { no: 2, name: 'status', prop: 'status', kind: 'enum', type: 'distributed_match_engine.ReplyStatus' },
-      { no: 3, name: 'session_cookie', prop: 'sessionCookie', kind: 'scalar', type: 'string' },
+      { no: 3, name: 'session_cookie', prop: 'sessionCookie', kind: 'scalar', type: 'string', secret: true },
       { no: 4, name: 'token_server_uri', prop: 'tokenServerUri', kind: 'scalar', type: 'string' },
     ],
   },
@@ -27,7 +27,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
     name: 'distributed_match_engine.FindCloudletRequest',
     fields: [
       { no: 1, name: 'ver', prop: 'ver', kind: 'scalar', type: 'uint32' },
-      { no: 2, name: 'session_cookie', prop: 'sessionCookie', kind: 'scalar', type: 'string' },
+      { no: 2, name: 'session_cookie', prop: 'sessionCookie', kind: 'scalar', type: 'string', secret: true },
       { no: 3, name: 'carrier_name', prop: 'carrierName', kind: 'scalar', type: 'string' },
       { no: 4, name: 'gps_location', prop: 'gpsLocation', kind: 'message', type: 'distributed_match_engine.Loc' },
       { no: 5, name: 'dev_name', prop: 'devName', kind: 'scalar', type: 'string' },
@@ -49,10 +49,10 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
     name: 'distributed_match_engine.VerifyLocationRequest',
     fields: [
       { no: 1, name: 'ver', prop: 'ver', kind: 'scalar', type: 'uint32' },
-      { no: 2, name: 'session_cookie', prop: 'sessionCookie', kind: 'scalar', type: 'string' },
+      { no: 2, name: 'session_cookie', prop: 'sessionCookie', kind: 'scalar', type: 'string', secret: true },
       { no: 3, name: 'carrier_name', prop: 'carrierName', kind: 'scalar', type: 'string' },
       { no: 4, name: 'gps_location', prop: 'gpsLocation', kind: 'message', type: 'distributed_match_engine.Loc' },
-      { no: 5, name: 'verify_loc_token', prop: 'verifyLocToken', kind: 'scalar', type: 'string' },
+      { no: 5, name: 'verify_loc_token', prop: 'verifyLocToken', kind: 'scalar', type: 'string', secret: true },
     ],
   },
   'distributed_match_engine.VerifyLocationReply': {
@@ -68,7 +68,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
     name: 'distributed_match_engine.GetLocationRequest',
     fields: [
       { no: 1, name: 'ver', prop: 'ver', kind: 'scalar', type: 'uint32' },
-      { no: 2, name: 'session_cookie', prop: 'sessionCookie', kind: 'scalar', type: 'string' },
+      { no: 2, name: 'session_cookie', prop: 'sessionCookie', kind: 'scalar', type: 'string', secret: true },
       { no: 3, name: 'carrier_name', prop: 'carrierName', kind: 'scalar', type: 'string' },
     ],
   },
@@ -86,7 +86,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
     name: 'distributed_match_engine.AppInstListRequest',
     fields: [
       { no: 1, name: 'ver', prop: 'ver', kind: 'scalar', type: 'uint32' },
-      { no: 2, name: 'session_cookie', prop: 'sessionCookie', kind: 'scalar', type: 'string' },
+      { no: 2, name: 'session_cookie', prop: 'sessionCookie', kind: 'scalar', type: 'string', secret: true },
       { no: 3, name: 'carrier_name', prop: 'carrierName', kind: 'scalar', type: 'string' },
       { no: 4, name: 'gps_location', prop: 'gpsLocation', kind: 'message', type: 'distributed_match_engine.Loc' },
     ],
@@ -122,7 +122,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
     name: 'distributed_match_engine.FqdnListRequest',
     fields: [
       { no: 1, name: 'ver', prop: 'ver', kind: 'scalar', type: 'uint32' },
-      { no: 2, name: 'session_cookie', prop: 'sessionCookie', kind: 'scalar', type: 'string' },
+      { no: 2, name: 'session_cookie', prop: 'sessionCookie', kind: 'scalar', type: 'string', secret: true },
     ],
   },
   'distributed_match_engine.AppFqdn': {
@@ -147,7 +147,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
     name: 'distributed_match_engine.DynamicLocGroupRequest',
     fields: [
       { no: 1, name: 'ver', prop: 'ver', kind: 'scalar', type: 'uint32' },
-      { no: 2, name: 'session_cookie', prop: 'sessionCookie', kind: 'scalar', type: 'string' },
+      { no: 2, name: 'session_cookie', prop: 'sessionCookie', kind: 'scalar', type: 'string', secret: true },
       { no: 3, name: 'lg_id', prop: 'lgId', kind: 'scalar', type: 'uint64' },
       { no: 11, name: 'comm_type', prop: 'commType', kind: 'enum', type: 'distributed_match_engine.DynamicLocGroupRequest.DlgCommType' },
       { no: 12, name: 'user_data', prop: 'userData', kind: 'scalar', type: 'string' },
@@ -159,7 +159,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 1, name: 'ver', prop: 'ver', kind: 'scalar', type: 'uint32' },
       { no: 2, name: 'status', prop: 'status', kind: 'enum', type: 'distributed_match_engine.ReplyStatus' },
       { no: 3, name: 'error_code', prop: 'errorCode', kind: 'scalar', type: 'uint32' },
-      { no: 5, name: 'group_cookie', prop: 'groupCookie', kind: 'scalar', type: 'string' },
+      { no: 5, name: 'group_cookie', prop: 'groupCookie', kind: 'scalar', type: 'string', secret: true },
     ],
   },
   'distributed_match_engine.AppPort': {
@@ -177,7 +177,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
     fields: [
       { no: 1, name: 'ver', prop: 'ver', kind: 'scalar', type: 'uint32' },
       { no: 2, name: 'lg_id', prop: 'lgId', kind: 'scalar', type: 'uint64' },
-      { no: 3, name: 'group_cookie', prop: 'groupCookie', kind: 'scalar', type: 'string' },
+      { no: 3, name: 'group_cookie', prop: 'groupCookie', kind: 'scalar', type: 'string', secret: true },
       { no: 4, name: 'message_id', prop: 'messageId', kind: 'scalar', type: 'uint64' },
       { no: 5, name: 'ack_type', prop: 'ackType', kind: 'enum', type: 'distributed_match_engine.DlgMessage.DlgAck' },
       { no: 6, name: 'message', prop: 'message', kind: 'scalar', type: 'string' },
@@ -188,7 +188,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
     fields: [
       { no: 1, name: 'ver', prop: 'ver', kind: 'scalar', type: 'uint32' },
       { no: 2, name: 'ack_id', prop: 'ackId', kind: 'scalar', type: 'uint64' },
-      { no: 3, name: 'group_cookie', prop: 'groupCookie', kind: 'scalar', type: 'string' },
+      { no: 3, name: 'group_cookie', prop: 'groupCookie', kind: 'scalar', type: 'string', secret: true },
     ],
   },
   'distributed_match_engine.Timestamp': {
@@ -397,11 +397,11 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 1, name: 'docker_registry', prop: 'dockerRegistry', kind: 'scalar', type: 'string' },
       { no: 2, name: 'dns_zone', prop: 'dnsZone', kind: 'scalar', type: 'string' },
       { no: 3, name: 'registry_file_server', prop: 'registryFileServer', kind: 'scalar', type: 'string' },
-      { no: 4, name: 'cf_key', prop: 'cfKey', kind: 'scalar', type: 'string' },
+      { no: 4, name: 'cf_key', prop: 'cfKey', kind: 'scalar', type: 'string', secret: true },
       { no: 5, name: 'cf_user', prop: 'cfUser', kind: 'scalar', type: 'string' },
-      { no: 6, name: 'docker_reg_pass', prop: 'dockerRegPass', kind: 'scalar', type: 'string' },
+      { no: 6, name: 'docker_reg_pass', prop: 'dockerRegPass', kind: 'scalar', type: 'string', secret: true },
       { no: 7, name: 'network_scheme', prop: 'networkScheme', kind: 'scalar', type: 'string' },
-      { no: 8, name: 'docker_registry_secret', prop: 'dockerRegistrySecret', kind: 'scalar', type: 'string' },
+      { no: 8, name: 'docker_registry_secret', prop: 'dockerRegistrySecret', kind: 'scalar', type: 'string', secret: true },
     ],
   },
   'edgeproto.AzureProperties': {
@@ -410,7 +410,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 1, name: 'location', prop: 'location', kind: 'scalar', type: 'string' },
       { no: 2, name: 'resource_group', prop: 'resourceGroup', kind: 'scalar', type: 'string' },
       { no: 3, name: 'user_name', prop: 'userName', kind: 'scalar', type: 'string' },
-      { no: 4, name: 'password', prop: 'password', kind: 'scalar', type: 'string' },
+      { no: 4, name: 'password', prop: 'password', kind: 'scalar', type: 'string', secret: true },
     ],
   },
   'edgeproto.GcpProperties': {
@@ -429,7 +429,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 2, name: 'os_image_name', prop: 'osImageName', kind: 'scalar', type: 'string' },
       { no: 3, name: 'os_external_router_name', prop: 'osExternalRouterName', kind: 'scalar', type: 'string' },
       { no: 4, name: 'os_mex_network', prop: 'osMexNetwork', kind: 'scalar', type: 'string' },
-      { no: 5, name: 'open_rc_vars', prop: 'openRcVars', kind: 'map', type: 'string', key: 'string' },
+      { no: 5, name: 'open_rc_vars', prop: 'openRcVars', kind: 'map', type: 'string', key: 'string', secret: true },
     ],
   },
   'edgeproto.CloudletInfraProperties': {
@@ -579,7 +579,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 1, name: 'fields', prop: 'fields', kind: 'scalar', type: 'string', repeated: true },
       { no: 2, name: 'key', prop: 'key', kind: 'message', type: 'edgeproto.DeveloperKey', nonnull: true },
       { no: 3, name: 'username', prop: 'username', kind: 'scalar', type: 'string' },
-      { no: 4, name: 'passhash', prop: 'passhash', kind: 'scalar', type: 'string' },
+      { no: 4, name: 'passhash', prop: 'passhash', kind: 'scalar', type: 'string', secret: true },
       { no: 5, name: 'address', prop: 'address', kind: 'scalar', type: 'string' },
       { no: 6, name: 'email', prop: 'email', kind: 'scalar', type: 'string' },
     ],
@@ -590,8 +590,8 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 1, name: 'app_inst_key', prop: 'appInstKey', kind: 'message', type: 'edgeproto.AppInstKey', refs: 'AppInst' },
       { no: 2, name: 'command', prop: 'command', kind: 'scalar', type: 'string' },
       { no: 3, name: 'container_id', prop: 'containerId', kind: 'scalar', type: 'string' },
-      { no: 4, name: 'offer', prop: 'offer', kind: 'scalar', type: 'string', backend: true, hidetag: 'nocmp' },
-      { no: 5, name: 'answer', prop: 'answer', kind: 'scalar', type: 'string', backend: true, hidetag: 'nocmp' },
+      { no: 4, name: 'offer', prop: 'offer', kind: 'scalar', type: 'string', backend: true, secret: true, hidetag: 'nocmp' },
+      { no: 5, name: 'answer', prop: 'answer', kind: 'scalar', type: 'string', backend: true, secret: true, hidetag: 'nocmp' },
       { no: 6, name: 'err', prop: 'err', kind: 'scalar', type: 'string' },
       { no: 100, name: 'request_id', prop: 'requestId', kind: 'scalar', type: 'string', backend: true, hidetag: 'nocmp' },
       { no: 101, name: 'plain', prop: 'plain', kind: 'scalar', type: 'bool' },
