@@ -50,6 +50,26 @@ busConformance(test, 'nats', async (limits) => ({
   },
 }));
 
+test('a client that starts before its server publishes and hears once it is there', async () => {
+  const { connect, cleanup } = clients();
+  await nats.kill();
+  const bus = connect();
+  const stop = new AbortController();
+  try {
+    bus.publish({ subject: 'state.A.x', id: 'first', order: 1, data: Buffer.from('') });
+    assert.equal(bus.status(), { connected: false, waiting: 1, stored: 0, dropped: 0 });
+    await nats.restart();
+    for await (const message of bus.subscribe('state.>', { from: 'oldest', signal: stop.signal })) {
+      if (message.kind !== 'event') continue;
+      assert.is(message.id, 'first');
+      break;
+    }
+  } finally {
+    stop.abort();
+    await cleanup();
+  }
+});
+
 test('killed, stopped and started again under publishers and subscribers: each event once, in order', async () => {
   const { connect, cleanup } = clients();
   const publishers = [connect(), connect()];
