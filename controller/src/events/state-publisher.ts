@@ -1,14 +1,19 @@
 import { createHash } from 'node:crypto';
 import { type Clock, type Logger, messageOf } from '@edgeplane/base';
-import type { BusEvent, EventBus } from '@edgeplane/bus';
+import { type BusEvent, type BusMessage, type EventBus, reaches } from '@edgeplane/bus';
 import type { ObjectOf } from '@edgeplane/objects';
 import type { ObjectCache } from '@edgeplane/store';
 import { decodeEvent, encodeEvent } from './event-json.js';
+import { missedSteps, type States, type Told } from './missed-steps.js';
 import type { StateStep } from './state-changes.js';
 
 export interface StatePublisherOptions {
   readonly bus: EventBus;
   readonly controllers: ObjectCache<ObjectOf<'Controller'>>;
+  /** What can be told of. */
+  readonly sources: readonly States[];
+  /** Revision up to which the sources are current. */
+  readonly revision: () => number;
   readonly region: number;
   readonly ownAddress: () => string;
   readonly clock: Clock;
@@ -30,7 +35,7 @@ interface Pending {
 /**
  * Publishes every change of state once, although every controller sees all of them: the first of the registered
  * controllers does so at once, the others when they do not hear of it on the bus in their turn. What two of them publish
- * all the same has one id.
+ * all the same has one id. What no controller lived to tell is told by those that start.
  */
 export class StatePublisher {
   readonly #options: StatePublisherOptions;
@@ -38,7 +43,7 @@ export class StatePublisher {
   readonly #pending = new Map<string, Pending[]>();
   #pendingCount = 0;
   /** What was last heard of a subject. */
-  readonly #told = new Map<string, { readonly order: number; readonly to: string }>();
+  readonly #told = new Map<string, Told>();
   #listening: Promise<void> | undefined;
 
   constructor(options: StatePublisherOptions) {
@@ -127,27 +132,44 @@ export class StatePublisher {
     }
   }
 
+  /** Hears what was told so far, catches up on what was not, and goes on hearing. */
   async #listen(): Promise<void> {
-    const { bus, logger } = this.#options;
-    for await (const message of bus.subscribe('state.>', { signal: this.#stopping.signal })) {
-      if (message.kind !== 'event' || message.order === undefined) continue;
-      let to: string;
-      try {
-        to = decodeEvent(message.data).state?.to ?? '';
-      } catch (error) {
-        logger.warn({ subject: message.subject, reason: messageOf(error) }, 'An event could not be read');
-        continue;
-      }
-      const { subject, order } = message;
-      this.#told.delete(subject);
-      this.#told.set(subject, { order, to });
-      if (this.#told.size > MOST_TOLD) {
-        const [oldest] = this.#told.keys();
-        if (oldest !== undefined) this.#told.delete(oldest);
-      }
-      this.#take(subject, ({ step }) => this.#isTold(step, subject));
+    const { bus, sources, revision } = this.#options;
+    const { signal } = this.#stopping;
+    let end: string | undefined;
+    let caughtUp = false;
+    for await (const message of bus.subscribe('state.>', { from: 'oldest', signal })) {
+      if (message.kind === 'event') this.#hear(message);
+      if (caughtUp) continue;
+      end ??= await newest(bus, signal);
+      if (end === undefined || !reaches(message.position, end)) continue;
+      caughtUp = true;
+      for (const step of missedSteps([...this.#told.values()], sources, revision())) this.take(step);
     }
   }
+
+  #hear({ subject, order, data }: BusMessage & { kind: 'event' }): void {
+    if (order === undefined) return;
+    try {
+      const { type = '', key = '', to = '' } = decodeEvent(data).state ?? {};
+      this.#told.delete(subject);
+      this.#told.set(subject, { type, key, order, to });
+    } catch (error) {
+      this.#options.logger.warn({ subject, reason: messageOf(error) }, 'An event could not be read');
+      return;
+    }
+    if (this.#told.size > MOST_TOLD) {
+      const [oldest] = this.#told.keys();
+      if (oldest !== undefined) this.#told.delete(oldest);
+    }
+    this.#take(subject, ({ step }) => this.#isTold(step, subject));
+  }
+}
+
+/** Position of the newest event. */
+async function newest(bus: EventBus, signal: AbortSignal): Promise<string | undefined> {
+  for await (const { position } of bus.subscribe('state.>', { signal })) return position;
+  return undefined;
 }
 
 /** Subject of the changes of one object: the key as the first 16 hex digits of its SHA-256. */

@@ -16,4 +16,5 @@ export { busErrors } from './errors.js';
 export { MemoryHub, type MemoryHubOptions } from './memory.js';
 export { NatsBus, type NatsBusOptions } from './nats.js';
 export type { NatsTls } from './nats-link.js';
+export { reaches } from './position.js';
 export { checkPattern, checkSubject } from './subjects.js';

@@ -18,3 +18,9 @@ export function parsePosition(text: string): Position {
   if (!match?.[1]) throw fail(busErrors.BUS_POSITION, { position: text.slice(0, 100) });
   return { stream: match[1], seq: Number(match[2]) };
 }
+
+/** Whether whoever is at `position` has come as far as `target`; true when one of them is of a bus that is no more. */
+export function reaches(position: string, target: string): boolean {
+  const [at, to] = [parsePosition(position), parsePosition(target)];
+  return at.stream !== to.stream || at.seq >= to.seq;
+}
