@@ -13,5 +13,16 @@ export const cliErrors = defineErrors({
   BAD_DOCUMENT: ['INVALID_ARGUMENT', '{where}: {reason}'],
   FILE_UNREADABLE: ['FAILED_PRECONDITION', 'cannot read {path}: {reason}'],
   CALL_FAILED: ['UNKNOWN', '{rpc} failed: {reason}'],
+  SHELL_ENDED: ['UNKNOWN', 'the shell was ended: {reason}'],
   STEP_FAILED: ['UNKNOWN', '{rpc} failed: {reason} ({label}, {where})'],
 });
+
+/** Ends edgectl with this status and without a word: the command it ran has said what there was to say. */
+export class CommandExit extends Error {
+  readonly status: number;
+
+  constructor(status: number) {
+    super(`exit status ${status}`);
+    this.status = status;
+  }
+}

@@ -24,6 +24,7 @@ process.exitCode = await runCli(
     err: writeTo(process.stderr),
     read: (path) => (path === '-' ? text(process.stdin) : readFile(path, 'utf8')),
     interactive: process.stdin.isTTY === true,
+    streams: { input: process.stdin, output: process.stdout, errors: process.stderr },
   },
   '0.1.0',
 );

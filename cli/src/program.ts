@@ -6,6 +6,7 @@ import { addFileOption, runFileCommand } from './file-command.js';
 import { FORMATS } from './output.js';
 import { type Rpc, rpcsOf, type Target } from './rpc-catalog.js';
 import { setUpRpcCommand } from './rpc-command.js';
+import { SHELL_CALL, setUpShellCommand } from './shell-command.js';
 
 /** The whole of edgectl's command line. Parsing it runs the command. */
 export function edgectlProgram(console: Console, version: string): Command {
@@ -28,7 +29,8 @@ function addTarget(program: Command, console: Console, target: Target, about: st
   const rpcs = rpcsOf(target);
   for (const rpc of rpcs) {
     // Both spellings of a name are taken; help shows one.
-    setUpRpcCommand(command.command(rpc.name).alias(rpc.name.toLowerCase()), console, target, rpc);
+    const setUp = rpc.name === SHELL_CALL ? setUpShellCommand : setUpRpcCommand;
+    setUp(command.command(rpc.name).alias(rpc.name.toLowerCase()), console, target, rpc);
   }
   const verbs = new Set(rpcs.flatMap(({ verb }) => verb ?? []));
   for (const verb of verbs)

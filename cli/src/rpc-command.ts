@@ -4,10 +4,17 @@ import { messageOfFlags } from './flag-message.js';
 import { type MessageFlag, messageFlags } from './flag-table.js';
 import type { Rpc, Target } from './rpc-catalog.js';
 import { runRpc } from './run-rpc.js';
-import { type GlobalOptions, withSession } from './session.js';
+import { type GlobalOptions, type Session, withSession } from './session.js';
 
-/** Configures the command of one call: a flag per leaf of its request. Its name is the caller's choice. */
-export function setUpRpcCommand(command: Command, console: Console, target: Target, rpc: Rpc): Command {
+/** Configures the command of one call: a flag per leaf of its request. Its name is the caller's choice. `run` makes it. */
+export function setUpRpcCommand(
+  command: Command,
+  console: Console,
+  target: Target,
+  rpc: Rpc,
+  run: (request: unknown, session: Session) => Promise<void> = (request, { caller, output }) =>
+    runRpc(console, caller, rpc, request, output),
+): Command {
   const flags = messageFlags(rpc.request);
   for (const flag of flags) command.addOption(optionOf(flag));
   return command
@@ -19,8 +26,8 @@ export function setUpRpcCommand(command: Command, console: Console, target: Targ
         return Array.isArray(texts) ? [{ flag, texts: texts as string[] }] : [];
       });
       const request = messageOfFlags(rpc.request, given, rpc.verb === 'update');
-      await withSession(console, target, command.optsWithGlobals<GlobalOptions>(), ({ caller, output }) =>
-        runRpc(console, caller, rpc, request, output),
+      await withSession(console, target, command.optsWithGlobals<GlobalOptions>(), (session) =>
+        run(request, session),
       );
     });
 }

@@ -1,6 +1,7 @@
 import { EdgeplaneError, messageOf } from '@edgeplane/base';
 import { type Command, CommanderError } from 'commander';
 import type { Console } from './console.js';
+import { CommandExit } from './errors.js';
 import { edgectlProgram } from './program.js';
 
 /** Refused before anything was asked of a server. */
@@ -10,7 +11,7 @@ const FAILED = 1;
 /**
  * Runs edgectl with the arguments after its name.
  * @returns the exit status: 0 when all went well, 1 when a server or a file failed, 2 when the command line or a
- * file's content is wrong.
+ * file's content is wrong; of RunCommand the status of the command that was run.
  */
 export async function runCli(argv: readonly string[], console: Console, version: string): Promise<number> {
   const program = edgectlProgram(console, version);
@@ -24,7 +25,8 @@ export async function runCli(argv: readonly string[], console: Console, version:
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
     status = error instanceof CommanderError ? statusOf(error) : fault(error);
-    if (!(error instanceof CommanderError)) write(console.err)(`Error: ${messageOf(error)}\n`);
+    const told = error instanceof CommanderError || error instanceof CommandExit;
+    if (!told) write(console.err)(`Error: ${messageOf(error)}\n`);
   }
   await written;
   return status;
@@ -49,5 +51,6 @@ function statusOf(error: CommanderError): number {
 }
 
 function fault(error: unknown): number {
+  if (error instanceof CommandExit) return error.status;
   return error instanceof EdgeplaneError && error.status === 'INVALID_ARGUMENT' ? WRONG_USE : FAILED;
 }

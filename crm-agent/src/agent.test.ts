@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { silentLogger } from '@edgeplane/base';
+import { Readable } from 'node:stream';
+import { silentLogger, systemClock } from '@edgeplane/base';
 import {
   type MessageReceiver,
   NotifyServer,
@@ -17,6 +18,7 @@ import type { ClusterInst } from '@edgeplane/proto/edgeproto/clusterinst.js';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 import type { ExecRequest } from '@edgeplane/proto/edgeproto/exec.js';
 import { NodeType } from '@edgeplane/proto/edgeproto/node.js';
+import { callShell } from '@edgeplane/remote-shell';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type AgentOverrides, createAgent } from './agent.js';
@@ -105,6 +107,8 @@ function config(address: string, name: string, fake: Partial<FakeSettings> = {})
     cpuOvercommit: 1,
     onStop: 'keep',
     metricsIntervalMs: 0,
+    stun: [],
+    execIdleMs: 60_000,
     fake: { ...FAKE_DEFAULTS, ...fake },
   };
 }
@@ -303,44 +307,48 @@ test('objects that vanish while disconnected are not deleted', async () => {
   }
 });
 
-test('requests for a shell are answered with what is missing', async () => {
-  const offers: (readonly string[])[] = [];
-  const overrides: AgentOverrides = {
-    answerOffer: async (argv, offer) => {
-      offers.push(argv);
-      return `answer to ${offer}`;
-    },
-  };
+test('requests for a shell are answered with what is missing, or with an answer', async () => {
   const request = (over: Partial<ExecRequest>): ExecRequest => ({
     appInstKey: testAppInst().key,
-    command: 'ls',
-    containerId: '',
-    offer: '',
-    answer: '',
-    err: '',
-    requestId: 'r',
-    plain: false,
+    ...{ command: '', containerId: '', offer: '{}', answer: '', err: '', requestId: 'r', plain: true },
     ...over,
   });
-  await withAgent(
-    'exec',
-    async (c) => {
-      const ask = async (message: ExecRequest) => {
-        const before = c.messages.length;
-        c.server.sendMessage('ExecRequest', message);
-        await until('a reply', () => c.messages.length > before);
-        return c.messages.at(-1);
-      };
-      assert.match((await ask(request({ offer: '1' })))?.err ?? '', /^app inst \{.*\} not found$/);
-      assert.match((await ask(request({ appInstKey: undefined })))?.err ?? '', /^app inst .* not found$/);
-      putCluster(c, {});
-      putApp(c, {});
-      await c.seen('AppInstInfo READY');
-      assert.is((await ask(request({ offer: '2' })))?.answer, 'answer to 2');
-      assert.equal(offers, [['sh', '-c', 'ls']]);
-    },
-    { overrides },
-  );
+  await withAgent('exec', async (c) => {
+    const ask = async (message: ExecRequest) => {
+      const before = c.messages.length;
+      c.server.sendMessage('ExecRequest', message);
+      await until('a reply', () => c.messages.length > before);
+      const reply = c.messages.at(-1);
+      assert.is(reply?.requestId, message.requestId);
+      return reply;
+    };
+    assert.match((await ask(request({})))?.err ?? '', /^app inst \{.*\} not found$/);
+    assert.match((await ask(request({ appInstKey: undefined })))?.err ?? '', /^app inst .* not found$/);
+    putCluster(c, {});
+    putApp(c, {});
+    await c.seen('AppInstInfo READY');
+    assert.match((await ask(request({ containerId: 'x' })))?.err ?? '', /^container x is not present/);
+    assert.match((await ask(request({})))?.err ?? '', /^unable to decode offer, its type is not "offer"$/);
+    let said = '';
+    const end = await callShell({
+      exchange: async (offer) => {
+        const reply = await ask(request({ offer }));
+        if (!reply?.answer) throw new Error(reply?.err);
+        return reply.answer;
+      },
+      io: {
+        input: Readable.from([Buffer.from('echo hello\nexit 3\n')]),
+        output: async (data) => {
+          said += Buffer.from(data).toString();
+        },
+        errors: async () => undefined,
+      },
+      iceServers: [],
+      clock: systemClock,
+      signal: new AbortController().signal,
+    });
+    assert.equal([said, end], ['hello\n', { code: 3 }]);
+  });
 });
 
 test('two agents on one state directory: the second is refused', async () => {

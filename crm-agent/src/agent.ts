@@ -14,7 +14,7 @@ import { gatherCloudletInfo } from './cloudlet-info.js';
 import type { AgentConfig } from './config.js';
 import { startControlLoop } from './control-loop.js';
 import type { Driver } from './drivers/driver.js';
-import type { AnswerOffer } from './exec-requests.js';
+import { type SessionLimits, ShellSessions } from './exec/sessions.js';
 import { makeDriver } from './make-driver.js';
 import { lockStateDir, type StateLock } from './state-lock.js';
 
@@ -25,8 +25,7 @@ export interface AgentOverrides {
   readonly random?: Random;
   /** A driver that is not initialised yet. */
   readonly driver?: Driver;
-  /** Opens remote shells; without it every request for one is refused. */
-  readonly answerOffer?: AnswerOffer;
+  readonly shellLimits?: Partial<SessionLimits>;
 }
 
 export interface Agent extends Service {
@@ -50,7 +49,7 @@ class CloudletAgent implements Agent {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #driver: Driver;
-  readonly #answerOffer: AnswerOffer | undefined;
+  readonly #shellLimits: Partial<SessionLimits>;
   readonly #abort = new AbortController();
   /** What to undo, in reverse order. */
   readonly #cleanups: (() => Promise<void> | void)[] = [];
@@ -63,7 +62,7 @@ class CloudletAgent implements Agent {
     this.#clock = overrides.clock ?? systemClock;
     this.#random = overrides.random ?? systemRandom;
     this.#driver = overrides.driver ?? makeDriver(config);
-    this.#answerOffer = overrides.answerOffer;
+    this.#shellLimits = overrides.shellLimits ?? {};
   }
 
   start(): Promise<void> {
@@ -96,18 +95,26 @@ class CloudletAgent implements Agent {
       { clusterInsts: recovered.clusterInsts.length, appInsts: recovered.appInsts.length },
       'Recovered',
     );
+    const shells = new ShellSessions({
+      iceServers: this.#config.stun,
+      clock: this.#clock,
+      logger: this.#logger,
+      limits: { idleMs: this.#config.execIdleMs, ...this.#shellLimits },
+    });
     const loop = startControlLoop({
       config: this.#config,
       driver: this.#driver,
       info,
       recovered,
       tls,
-      answerOffer: this.#answerOffer,
+      shells,
       logger: this.#logger,
       clock: this.#clock,
       random: this.#random,
     });
     this.#cleanups.push(() => loop.stop());
+    // Before the loop and the driver, as shells hold what these would end.
+    this.#cleanups.push(() => shells.stop());
   }
 
   async #startDriver(signal: AbortSignal): Promise<void> {

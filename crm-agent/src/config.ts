@@ -2,6 +2,8 @@ import { hostname as osHostname } from 'node:os';
 import { resolve } from 'node:path';
 import { fail, parseFlags } from '@edgeplane/base';
 import type { CloudletKey } from '@edgeplane/proto/edgeproto/cloudlet.js';
+import { type IceServer, parseIceServers } from '@edgeplane/remote-shell';
+
 import { parseCloudletKey } from './cloudlet-key.js';
 import type { FakeSettings } from './drivers/fake/index.js';
 import { parseFakeRules } from './drivers/fake/index.js';
@@ -37,6 +39,10 @@ export interface AgentConfig {
   readonly onStop: OnStop;
   /** Between two measurements, milliseconds; 0: nothing is measured. */
   readonly metricsIntervalMs: number;
+  /** Servers that tell the agent its address behind address translation; none unless configured. */
+  readonly stun: readonly IceServer[];
+  /** How long a remote shell may be silent, milliseconds. */
+  readonly execIdleMs: number;
   readonly fake: FakeSettings;
 }
 
@@ -81,6 +87,12 @@ export function parseConfig(argv: readonly string[], environment: Environment): 
       value: `${values.metricsInterval} ms`,
     });
   }
+  if (!(values.execIdleLimit > 0)) {
+    const rule = 'must be more than 0';
+    throw fail(agentErrors.INVALID_SETTING, {
+      ...{ flag: '--exec-idle-limit', rule, value: String(values.execIdleLimit) },
+    });
+  }
   const config: AgentConfig = {
     cloudletKey,
     platform: choosePlatform(values.platform, environment.variables['PLATFORM'], cloudletKey),
@@ -94,6 +106,8 @@ export function parseConfig(argv: readonly string[], environment: Environment): 
     cpuOvercommit: values.cpuOvercommit,
     onStop: values.onStop === 'stop' ? 'stop' : 'keep',
     metricsIntervalMs: values.metricsInterval,
+    stun: parseIceServers(values.stun),
+    execIdleMs: values.execIdleLimit,
     fake: {
       createDelayMs: values.fakeCreateDelay,
       updateDelayMs: values.fakeUpdateDelay,

@@ -10,7 +10,8 @@ import { clusterKind } from './cluster-kind.js';
 import type { AgentConfig } from './config.js';
 import { desiredTables, receiversOf } from './desired.js';
 import type { Driver, Recovered } from './drivers/driver.js';
-import { type AnswerOffer, execReceiver } from './exec-requests.js';
+import { execReceiver } from './exec/exec-receiver.js';
+import type { ShellSessions } from './exec/sessions.js';
 import { appInstChannel, clusterInstChannel } from './info-reporters.js';
 import { readHostUsage } from './metrics/host-usage.js';
 import { Sampler } from './metrics/sampler.js';
@@ -22,11 +23,18 @@ export interface ControlLoopOptions {
   readonly info: CloudletInfo;
   readonly recovered: Recovered;
   readonly tls: TlsMaterial | undefined;
-  readonly answerOffer: AnswerOffer | undefined;
+  readonly shells: ShellSessions;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: Random;
 }
+
+/** States in which an instance is on its way out. */
+const ENDING: ReadonlySet<TrackedState> = new Set([
+  TrackedState.DELETE_REQUESTED,
+  TrackedState.DELETING,
+  TrackedState.DELETE_PREPARE,
+]);
 
 /** Types the agent asks for, in the order of the reference (spec section 9.2). */
 const WANTED = ['Flavor', 'App', 'AppInst', 'Cloudlet', 'ClusterInst', 'ExecRequest'];
@@ -58,6 +66,11 @@ export function startControlLoop(options: ControlLoopOptions): { stop(): Promise
   apps.recovered(options.recovered.appInsts);
   tables.clusterInsts.subscribe((keyJson) => clusters.notice(keyJson));
   tables.appInsts.subscribe((keyJson) => apps.notice(keyJson));
+  tables.appInsts.subscribe((keyJson) => {
+    const state = tables.appInsts.get(keyJson)?.state;
+    if (state === undefined || ENDING.has(state))
+      options.shells.endAll(keyJson, 'the instance is being deleted');
+  });
   tables.apps.subscribe(() => apps.wakeWaiting());
 
   const cloudletInfos = new ObjectTable(OBJECTS.CloudletInfo);
@@ -85,7 +98,7 @@ export function startControlLoop(options: ControlLoopOptions): { stop(): Promise
       execReceiver({
         tables,
         driver,
-        answerOffer: options.answerOffer,
+        sessions: options.shells,
         cloudletKeyJson: OBJECTS.Cloudlet.keyJson(cloudletKey),
         reply: (message) => client.sendMessage('ExecRequest', message),
       }),

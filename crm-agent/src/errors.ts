@@ -13,5 +13,8 @@ export const agentErrors = defineErrors({
   RECORD_BROKEN: ['DATA_LOSS', 'cannot read {path}: {reason}'],
   CLUSTER_UPDATE_UNSUPPORTED: ['UNIMPLEMENTED', 'update cluster not supported for {platform}'],
   NOT_PRESENT: ['NOT_FOUND', '{kind} {key} is not present on this cloudlet'],
+  NOT_RUNNING: ['FAILED_PRECONDITION', 'app instance {key} does not run on this cloudlet, it is {state}'],
+  TOO_MANY_SHELLS: ['RESOURCE_EXHAUSTED', '{max} remote shells are open at {where}, which is all it takes'],
+  AGENT_STOPPING: ['UNAVAILABLE', 'the agent is stopping', 'retryable'],
   NO_CONTAINERS: ['FAILED_PRECONDITION', 'no containers to run command in'],
 });

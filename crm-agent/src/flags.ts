@@ -59,6 +59,16 @@ export const AGENT_FLAGS = {
     default: '10s',
     about: 'how often instances and the host are measured, 0 for never (docs/metrics.md)',
   },
+  stun: {
+    type: 'string',
+    default: '',
+    about: 'STUN servers for remote shells, comma-separated as stun:<host>:<port>; none are asked when empty',
+  },
+  execIdleLimit: {
+    type: 'duration',
+    default: '30m',
+    about: 'how long a remote shell may be silent before it is ended',
+  },
   fakeCreateDelay: { type: 'duration', default: '0', about: 'fake driver: how long a create takes' },
   fakeUpdateDelay: { type: 'duration', default: '0', about: 'fake driver: how long an update takes' },
   fakeDeleteDelay: { type: 'duration', default: '0', about: 'fake driver: how long a delete takes' },

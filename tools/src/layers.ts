@@ -11,6 +11,7 @@ export const LAYERS: Readonly<Record<string, number>> = {
   '@edgeplane/objects': 1,
   '@edgeplane/lifecycle': 1,
   '@edgeplane/store': 2,
+  '@edgeplane/remote-shell': 2,
   '@edgeplane/rpc': 2,
   '@edgeplane/bus': 2,
   '@edgeplane/notify': 3,

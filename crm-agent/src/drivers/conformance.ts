@@ -1,6 +1,8 @@
+import { text } from 'node:stream/consumers';
 import { OBJECTS } from '@edgeplane/objects';
 import type { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { DEFAULT_SIZE } from '../exec/shell.js';
 import { testOperation } from '../testing.js';
 import type { AppInstRequest, ClusterInstRequest, Driver, InstanceState, Recovered } from './driver.js';
 
@@ -73,9 +75,8 @@ export function driverConformance(tests: Suite, setup: () => ConformanceSetup): 
       await driver.createClusterInst(s.cluster, testOperation());
       await driver.createAppInst(s.app, testOperation());
       await s.check(s.app, 'serves');
-      const { containerIds } = await driver.appInstRuntime(s.app.keyJson, signal());
-      if (driver.capabilities.exec && containerIds.length > 0)
-        assert.ok((await driver.containerCommand(s.app.keyJson, '', 'true')).length > 0);
+      await driver.appInstRuntime(s.app.keyJson, signal());
+      if (driver.capabilities.exec && s.app.app.deployment !== 'vm') await checkShell(driver, s.app.keyJson);
     }
     for (let round = 0; round < 2; round++) {
       await driver.deleteAppInst(s.app.keyJson, testOperation());
@@ -203,4 +204,19 @@ async function rejects(promise: Promise<unknown>, pattern: RegExp): Promise<void
     (error: unknown) => error,
   );
   assert.match(outcome instanceof Error ? outcome.message : 'no failure', pattern);
+}
+
+/** A command without a terminal: its own bytes, and its status. */
+async function checkShell(driver: Driver, keyJson: string): Promise<void> {
+  const asked = { keyJson, containerId: '', plain: true };
+  const start = await driver.prepareShell({ ...asked, command: 'echo hello' });
+  const shell = await start(DEFAULT_SIZE, new AbortController().signal);
+  assert.is(await text(shell.output), 'hello\n');
+  assert.equal(await shell.ended, { code: 0 });
+  await shell.close();
+  await rejects(
+    driver.prepareShell({ ...asked, command: '', containerId: 'nosuch' }),
+    /nosuch is not present/,
+  );
+  await rejects(driver.prepareShell({ ...asked, command: '', keyJson: '{}' }), /not present/);
 }

@@ -4,6 +4,7 @@ import type { AppInst, AppInstRuntime } from '@edgeplane/proto/edgeproto/app_ins
 import type { CloudletKey, FlavorInfo } from '@edgeplane/proto/edgeproto/cloudlet.js';
 import type { ClusterInst } from '@edgeplane/proto/edgeproto/clusterinst.js';
 import type { Flavor } from '@edgeplane/proto/edgeproto/flavor.js';
+import type { ShellRequest, StartShell } from '../exec/shell.js';
 
 /** What a driver can do on this host, known after `init`. */
 export interface DriverCapabilities {
@@ -13,7 +14,7 @@ export interface DriverCapabilities {
   readonly vm: boolean;
   /** AppInsts of deployment `docker` and `kubernetes` can be made. */
   readonly containers: boolean;
-  /** `containerCommand` works. */
+  /** `prepareShell` works for containers. */
   readonly exec: boolean;
   /** Public ports of vm AppInsts are opened as those of containers are. */
   readonly publishesVmPorts: boolean;
@@ -129,11 +130,8 @@ export interface Driver {
   appInstRuntime(keyJson: string, signal: AbortSignal): Promise<AppInstRuntime>;
   /** Costs little, as it is called for every instance again and again. @throws NOT_FOUND when the instance is not there. */
   measure(keyJson: string, signal: AbortSignal): Promise<InstanceUsage>;
-  /**
-   * Argument list that runs a shell command in an instance, to be started under a pseudo terminal.
-   * `containerId` is empty for the first container. @throws when there is no such instance or container.
-   */
-  containerCommand(keyJson: string, containerId: string, command: string): Promise<readonly string[]>;
+  /** Finds what a shell is to run in; it starts later, or never. @throws when there is no such instance or container. */
+  prepareShell(request: ShellRequest): Promise<StartShell>;
   /** Rebuilds what the driver knows from what it left behind; called once, after `init`. */
   recover(signal: AbortSignal): Promise<Recovered>;
   /** Lets go of everything the process holds; `workloads` says what becomes of what runs. Safe to repeat. */

@@ -102,9 +102,4 @@ script('cluster updates are refused with the text of the reference', async () =>
   assert.is(await failure(driver.updateClusterInst(cluster, testOperation())), text);
 });
 
-script('a shell command runs as it is on the host', async () => {
-  const driver = new FakeDriver();
-  assert.equal(await driver.containerCommand('{}', '', 'echo hi'), ['sh', '-c', 'echo hi']);
-});
-
 script.run();

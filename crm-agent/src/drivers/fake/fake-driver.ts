@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { fail, sleep } from '@edgeplane/base';
 import type { AppInstRuntime } from '@edgeplane/proto/edgeproto/app_inst.js';
 import { agentErrors } from '../../errors.js';
+import type { ShellRequest, StartShell } from '../../exec/shell.js';
 import { RecordStore } from '../../records.js';
 import type {
   AppInstRequest,
@@ -15,6 +16,7 @@ import type {
   SiteLimits,
 } from '../driver.js';
 import { type FakeRecord, toFakeRecord } from './fake-record.js';
+import { openFakeShell } from './fake-shell.js';
 import {
   claimedUse,
   type FakeAnnotations,
@@ -138,13 +140,14 @@ export class FakeDriver implements Driver {
     return { cpuNanos: cores * uptimeMs * 1e6, memoryBytes: megabytes * 1024 ** 2 };
   }
 
-  /** The command itself, on the agent's host (spec section 11.1). */
-  async containerCommand(
-    _keyJson: string,
-    _containerId: string,
-    command: string,
-  ): Promise<readonly string[]> {
-    return ['sh', '-c', command];
+  /** In place of the reference's, which runs the command on the agent's own host (CRM spec section 11.1). */
+  async prepareShell(request: ShellRequest): Promise<StartShell> {
+    const { keyJson: key, containerId } = request;
+    const record = this.#apps.get(key);
+    if (!record) throw fail(agentErrors.NOT_PRESENT, { kind: 'app instance', key });
+    if (record.state !== 'ready') throw fail(agentErrors.NOT_RUNNING, { key, state: record.state });
+    if (containerId !== '') throw fail(agentErrors.NOT_PRESENT, { kind: 'container', key: containerId });
+    return async (size) => openFakeShell(record.name, request, size);
   }
 
   async recover(): Promise<Recovered> {

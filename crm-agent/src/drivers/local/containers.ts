@@ -1,15 +1,11 @@
 import { type Clock, fail, type Logger, messageOf } from '@edgeplane/base';
-import {
-  globalFlags,
-  LABEL,
-  PodmanEngine,
-  podmanEnv,
-  podmanErrors,
-  podmanLayout,
-} from '../../engines/podman/index.js';
+import type { TerminalSize } from '@edgeplane/remote-shell';
+import { LABEL, PodmanEngine, podmanErrors } from '../../engines/podman/index.js';
+import type { Shell, ShellRequest } from '../../exec/shell.js';
 import type { InstanceUsage, Operation } from '../driver.js';
 import { prepareImage } from './container-images.js';
 import type { ContainerPlan } from './container-plan.js';
+import { endShells, openContainerShell } from './container-shell.js';
 import { localErrors } from './errors.js';
 import { hostTurn } from './host-turn.js';
 import { changeManifest } from './manifest.js';
@@ -124,13 +120,15 @@ export class ContainerHost {
       .sort();
   }
 
-  /** Argument list that runs a shell command in a container under the terminal it is started in. */
-  shellCommand(container: string, command: string): readonly string[] {
-    const layout = podmanLayout(this.#options.stateDir);
-    const environment = Object.entries(podmanEnv(layout)).map(([name, value]) => `${name}=${value}`);
-    const flags = globalFlags(layout, this.#engine().settings);
-    const shell = command === '' ? ['sh'] : ['sh', '-c', command];
-    return ['env', '-i', ...environment, 'podman', ...flags, 'exec', '-it', container, ...shell];
+  /** Runs a shell in a container. */
+  openShell(
+    container: string,
+    request: Pick<ShellRequest, 'command' | 'plain'>,
+    size: TerminalSize,
+    signal: AbortSignal,
+  ): Promise<Shell> {
+    const { clock } = this.#options;
+    return openContainerShell({ client: this.#engine().client, clock, container, request, size, signal });
   }
 
   /** Puts in order what a crash left, starts what is stopped, removes what nobody knows. Names of what runs. */
@@ -139,6 +137,8 @@ export class ContainerHost {
     const engine = this.#engine();
     for (const { name } of await engine.list()) if (!known.has(name)) await engine.remove(name);
     const { workloads } = await engine.recover({ start: true });
+    // Shells of an agent that was killed: nobody is left to end them.
+    await endShells(engine.client, this.#options.clock, await engine.client.containers.list());
     return new Set(workloads.filter((w) => w.state === 'running').map((w) => w.name));
   }
 

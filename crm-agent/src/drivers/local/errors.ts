@@ -16,5 +16,10 @@ export const localErrors = defineErrors({
   BAD_ENV_VARS: ['INVALID_ARGUMENT', 'config of kind envVarsYaml: {rule}, but got "{value}"'],
   BAD_PUBLIC_ADDR: ['INVALID_ARGUMENT', '--public-addr: must be an IPv4 address, but got "{value}"'],
   NO_FLAVOR: ['FAILED_PRECONDITION', 'flavor {name} has no {what}'],
+  CONSOLE_UNREACHABLE: ['UNAVAILABLE', 'the console of virtual machine {id} cannot be reached: {reason}'],
+  CONSOLE_ONLY: [
+    'FAILED_PRECONDITION',
+    'a virtual machine has no shell but its serial console: give no command and no container, but got "{value}"',
+  ],
   VM_DIED: ['ABORTED', 'virtual machine stopped right after its start: {reason}'],
 });

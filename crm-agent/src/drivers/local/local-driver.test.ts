@@ -1,10 +1,9 @@
 // test: timeout=900s serial
 /** The conformance suite on real containers and virtual machines, through podman and QEMU. */
-import { execFile } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { text } from 'node:stream/consumers';
 import { OBJECTS } from '@edgeplane/objects';
 import { LProto } from '@edgeplane/proto/dme/appcommon.js';
 import type { App } from '@edgeplane/proto/edgeproto/app.js';
@@ -113,29 +112,30 @@ function impossible(app: App): ConformanceSetup['impossibleApp'] & object {
   return { request: request(bad, 0), names: /image "localhost\/no\/such:1" not found.*localhost[_/]no/ };
 }
 
-/** Runs an argument list under a terminal of its own; what it prints. */
-async function underTerminal(argv: readonly string[]): Promise<string> {
-  const line = argv.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
-  const { stdout } = await promisify(execFile)('script', ['-qec', line, '/dev/null']);
-  return stdout;
-}
-
 const workloads = suite('local driver workloads');
-workloads('a command runs in a container, under a terminal', async () => {
+workloads('a shell at a terminal: size, status, and nothing left when it is closed', async () => {
   copyFileSync(await sampleImage('container/build.mjs'), join(imageDir, 'localhost_edgeplane_hello_1.0.tar'));
   const driver = await open();
   const app = request(APPS.docker, 0);
   const operation = testOperation();
+  const { signal } = new AbortController();
   try {
     await driver.createAppInst(app, operation);
-    const { containerIds } = await driver.appInstRuntime(app.keyJson);
-    assert.match(containerIds[0] ?? '', /^web-/);
-    const argv = await driver.containerCommand(app.keyJson, '', 'tty && echo "it\'s" $((40 + 2))');
-    assert.match(await underTerminal(argv), /^\/dev\/[^\n]*\n+it's 42/);
-    const missing = await driver
-      .containerCommand(app.keyJson, 'nosuch', 'true')
-      .catch((e: Error) => e.message);
-    assert.match(String(missing), 'container nosuch is not present');
+    const asked = { keyJson: app.keyJson, containerId: '', plain: false };
+    const sized = await driver.prepareShell({ ...asked, command: 'tty && stty size && exit 7' });
+    const shell = await sized({ cols: 101, rows: 41 }, signal);
+    assert.match(await text(shell.output), /^\/dev\/[^\n]*\n41 101\r\n$/);
+    assert.equal(await shell.ended, { code: 7 });
+    await shell.close();
+
+    const long = await driver.prepareShell({ ...asked, command: '' });
+    const busy = await long({ cols: 80, rows: 24 }, signal);
+    busy.input.write('sleep 7654321 &\nsleep 7654321\n');
+    const sleeping = async () =>
+      (await listCommandLines()).filter(({ args }) => args.includes('7654321')).length;
+    while ((await sleeping()) < 2) await new Promise((resolve) => setImmediate(resolve));
+    await busy.close();
+    assert.is(await sleeping(), 0);
   } finally {
     await driver.deleteAppInst(app.keyJson, operation);
     await driver.stop('stop');

@@ -5,6 +5,7 @@ import { fail } from '@edgeplane/base';
 import { OBJECTS } from '@edgeplane/objects';
 import type { AppInstRuntime } from '@edgeplane/proto/edgeproto/app_inst.js';
 import { agentErrors } from '../../errors.js';
+import type { ShellRequest, StartShell } from '../../exec/shell.js';
 import { hostName, shortHash } from '../../host-names.js';
 import { RecordStore } from '../../records.js';
 import type {
@@ -151,12 +152,23 @@ export class LocalDriver implements Driver {
     return type === 'vm' ? machines.usage(name) : containers.usage(name);
   }
 
-  async containerCommand(keyJson: string, containerId: string, command: string): Promise<readonly string[]> {
-    const { containers } = this.#open();
-    const { type, name } = this.#required(keyJson);
-    const names = type === 'vm' ? [] : await containers.containerNames(name);
+  async prepareShell(request: ShellRequest): Promise<StartShell> {
+    const { containers, machines } = this.#open();
+    const { keyJson, containerId, command } = request;
+    const { type, name, state } = this.#required(keyJson);
+    if (state !== 'ready') throw fail(agentErrors.NOT_RUNNING, { key: keyJson, state });
+    if (type === 'vm') {
+      const value = containerId || command;
+      // What older callers ask for when they want something to talk to.
+      const shell = containerId === '' && /^(|(\/bin\/)?(ba)?sh)$/.test(command);
+      if (!shell) throw fail(localErrors.CONSOLE_ONLY, { value });
+      await machines.checkConsole(name);
+      return () => machines.openConsole(name, request.plain);
+    }
+    const names = await containers.containerNames(name);
     const container = containerId === '' ? names[0] : names.find((n) => n === containerId);
-    if (container !== undefined) return containers.shellCommand(container, command);
+    if (container !== undefined)
+      return (size, signal) => containers.openShell(container, request, size, signal);
     if (containerId === '') throw fail(agentErrors.NO_CONTAINERS);
     throw fail(agentErrors.NOT_PRESENT, { kind: 'container', key: containerId });
   }

@@ -1,6 +1,8 @@
 import { type Clock, fail, type Logger, messageOf, type Random } from '@edgeplane/base';
 import { QemuEngine, type VmSpec } from '../../engines/qemu/index.js';
+import type { Shell } from '../../exec/shell.js';
 import type { InstanceUsage } from '../driver.js';
+import { ConsoleHub } from './console-hub.js';
 import { localErrors } from './errors.js';
 import { MachineKeeper } from './machine-keeper.js';
 
@@ -12,6 +14,7 @@ export class MachineHost {
   readonly #engine: QemuEngine;
   readonly #logger: Logger;
   readonly #keeper: MachineKeeper;
+  readonly #hub: ConsoleHub;
   /** Why machines cannot be made; empty when they can. */
   #reason = '';
 
@@ -23,6 +26,7 @@ export class MachineHost {
   }) {
     this.#engine = new QemuEngine(options);
     this.#logger = options.logger;
+    this.#hub = new ConsoleHub(this.#engine, options.clock);
     this.#keeper = new MachineKeeper({ ...options, runner: this.#engine });
   }
 
@@ -59,6 +63,16 @@ export class MachineHost {
     };
   }
 
+  /** @throws EdgeplaneError when the machine does not run */
+  async checkConsole(id: string): Promise<void> {
+    await this.#engine.consoleSocket(id);
+  }
+
+  /** The machine's serial console, shared with whoever else looks at it. @throws as checkConsole */
+  openConsole(id: string, plain: boolean): Promise<Shell> {
+    return this.#hub.open(id, plain);
+  }
+
   /** Works without QEMU too: what is there is ours to remove. */
   async remove(id: string): Promise<void> {
     await this.#keeper.release(id);
@@ -77,6 +91,7 @@ export class MachineHost {
 
   async stop(workloads: 'keep' | 'stop'): Promise<void> {
     await this.#keeper.stop();
+    await this.#hub.stop();
     if (workloads === 'stop') {
       const running = (await this.#engine.list()).filter((vm) => vm.state === 'running');
       await Promise.all(running.map(({ id }) => this.#engine.stop(id, { graceMs: STOP_GRACE_MS })));

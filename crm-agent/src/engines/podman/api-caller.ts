@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Clock } from '@edgeplane/base';
 import { type ApiFault, apiFailure } from './api-faults.js';
 import { type CallOptions, type HttpAnswer, type HttpCall, UnixHttp } from './http.js';
@@ -30,6 +31,14 @@ export class ApiCaller {
 
   stream(call: ApiCall & { readonly signal: AbortSignal }) {
     return this.#http.stream({ ...call, path: `${BASE}${call.path}` });
+  }
+
+  /** Sends a call whose connection becomes a plain stream both ways. */
+  async upgrade(call: ApiCall): Promise<Socket> {
+    const found = await this.#http.upgrade({ ...call, path: `${BASE}${call.path}` });
+    if (!('status' in found)) return found;
+    const subject = call.subject ?? { kind: 'podman', name: '' };
+    throw apiFailure({ ...found, ...subject, action: call.action });
   }
 
   /** 304 means "is so already", which is what was asked for. */

@@ -20,6 +20,24 @@ export function demultiplex(body: Buffer): { stdout: string; stderr: string; all
   return { stdout: text((s) => s < 2), stderr: text((s) => s >= 2), all: text(() => true) };
 }
 
+/** Takes apart the same frames as they come; `stream` is 1 for output and 2 for standard error. */
+export async function* frames(
+  body: AsyncIterable<Buffer>,
+): AsyncGenerator<{ readonly stream: number; readonly data: Buffer }> {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of body) {
+    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    let at = 0;
+    while (at + 8 <= rest.length) {
+      const end = at + 8 + rest.readUInt32BE(at + 4);
+      if (end > rest.length) break;
+      yield { stream: rest[at] ?? 0, data: rest.subarray(at + 8, end) };
+      at = end;
+    }
+    rest = rest.subarray(at);
+  }
+}
+
 /** JSON values of a stream with one on each line. */
 export async function* jsonLines<T>(stream: AsyncIterable<Buffer>): AsyncGenerator<T> {
   const decoder = new StringDecoder('utf8');

@@ -65,6 +65,8 @@ export interface ContainerInspect {
     readonly Error: string;
     readonly StartedAt: string;
   };
+  /** Programs that run in it beside its own. */
+  readonly ExecIDs?: readonly string[] | null;
   readonly Config: { readonly Labels: Readonly<Record<string, string>> | null };
   readonly NetworkSettings: {
     readonly SandboxKey?: string;

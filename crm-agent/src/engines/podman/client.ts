@@ -3,6 +3,7 @@ import { ApiCaller } from './api-caller.js';
 import { jsonLines } from './api-streams.js';
 import type { ApiVersion, PodmanEvent } from './api-types.js';
 import { ContainerCalls } from './client-containers.js';
+import { ExecCalls } from './client-exec.js';
 import { ImageCalls } from './client-images.js';
 import { NetworkCalls, VolumeCalls } from './client-networks.js';
 import { PodCalls } from './client-pods.js';
@@ -19,6 +20,7 @@ export class PodmanClient {
   readonly volumes: VolumeCalls;
   readonly containers: ContainerCalls;
   readonly pods: PodCalls;
+  readonly execs: ExecCalls;
 
   constructor(socket: string, clock: Clock) {
     this.#api = new ApiCaller(socket, clock);
@@ -27,6 +29,7 @@ export class PodmanClient {
     this.volumes = new VolumeCalls(this.#api);
     this.containers = new ContainerCalls(this.#api);
     this.pods = new PodCalls(this.#api);
+    this.execs = new ExecCalls(this.#api);
   }
 
   /** True when the service answers; never throws. */

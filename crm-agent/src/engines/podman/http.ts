@@ -1,5 +1,7 @@
 import { type IncomingMessage, request } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { type Clock, fail, messageOf } from '@edgeplane/base';
 import { podmanErrors } from './errors.js';
 
@@ -80,6 +82,52 @@ export class UnixHttp {
         { cause: error },
       );
     }
+  }
+
+  /** Sends and hands over the connection, once the other side has agreed to make it a stream; else its answer. */
+  async upgrade(call: HttpCall): Promise<Socket | HttpAnswer> {
+    const limit = call.deadlineMs ?? DEFAULT_DEADLINE_MS;
+    const text = JSON.stringify(call.body ?? {});
+    return new Promise((resolve, reject) => {
+      const stop = new AbortController();
+      const signal = call.signal ? AbortSignal.any([call.signal, stop.signal]) : stop.signal;
+      const cancel = this.#clock.after(limit, () => stop.abort());
+      const broken = (error: unknown) => {
+        cancel();
+        const reason = messageOf(error);
+        if (call.signal?.aborted) reject(call.signal.reason);
+        else if (stop.signal.aborted)
+          reject(fail(podmanErrors.PODMAN_DEADLINE, { action: call.action, limit }));
+        else
+          reject(fail(podmanErrors.PODMAN_UNAVAILABLE, { socket: this.#socket, reason }, { cause: error }));
+      };
+      const outgoing = request({
+        socketPath: this.#socket,
+        method: call.method,
+        path: call.path + queryString(call.query ?? {}),
+        headers: {
+          Host: 'podman',
+          'Content-Type': 'application/json',
+          'Content-Length': Buffer.byteLength(text),
+          ...{ Connection: 'Upgrade', Upgrade: 'tcp' },
+        },
+        agent: false,
+        signal,
+      });
+      outgoing.on('error', broken);
+      outgoing.on('upgrade', (_response, socket: Socket, head: Buffer) => {
+        cancel();
+        if (head.length > 0) socket.unshift(head);
+        resolve(socket);
+      });
+      outgoing.on('response', (response) => {
+        buffer(response).then((body) => {
+          cancel();
+          resolve({ status: response.statusCode ?? 0, body });
+        }, broken);
+      });
+      outgoing.end(text);
+    });
   }
 
   #open(call: HttpCall, signal: AbortSignal): Promise<IncomingMessage> {

@@ -1,6 +1,8 @@
 export type { Labels } from './api-caller.js';
+export { frames } from './api-streams.js';
 export type { ContainerInspect, ExecResult, PodmanEvent } from './api-types.js';
 export { PodmanClient } from './client.js';
+export type { ExecSpec, ExecState } from './client-exec.js';
 export {
   type OwnedObjects,
   PodmanEngine,

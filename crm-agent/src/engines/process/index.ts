@@ -10,6 +10,7 @@ export {
   readResidentBytes,
   TICKS_PER_SECOND,
 } from './proc.js';
+export { endSession, type ProcessSession, sessionOf } from './session.js';
 export {
   exitOf,
   type ProcessExit,

@@ -4,6 +4,8 @@ import { readdir, readFile } from 'node:fs/promises';
 export interface ProcStat {
   /** One letter: R, S, D, Z (ended, not yet reaped), X and so on. */
   readonly state: string;
+  /** Pid of the process that began its session. */
+  readonly session: number;
   /** Ticks (1/100 s) of user plus system time. */
   readonly cpuTicks: number;
   /** Ticks after boot at which the process started; as text, since it is an identity and not a quantity. */
@@ -19,9 +21,15 @@ export function parseProcStat(text: string): ProcStat | undefined {
     .slice(text.lastIndexOf(')') + 2)
     .trim()
     .split(' ');
-  const [state, utime, stime, startTicks] = [fields[0], fields[11], fields[12], fields[19]];
+  const [state, session, utime, stime, startTicks] = [
+    fields[0],
+    fields[3],
+    fields[11],
+    fields[12],
+    fields[19],
+  ];
   if (!state || utime === undefined || stime === undefined || !startTicks) return undefined;
-  return { state, cpuTicks: Number(utime) + Number(stime), startTicks };
+  return { state, session: Number(session), cpuTicks: Number(utime) + Number(stime), startTicks };
 }
 
 /** undefined when there is no such process. */
