@@ -2,7 +2,9 @@ import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import {
   type Clock,
+  DebugAreas,
   fail,
+  inArea,
   type Logger,
   type Random,
   type Service,
@@ -11,7 +13,8 @@ import {
   systemRandom,
 } from '@edgeplane/base';
 import type { EventBus } from '@edgeplane/bus';
-import { AuditLog, loadTls, RpcServer, type TlsMaterial } from '@edgeplane/rpc';
+import { DebugApiService } from '@edgeplane/proto/log/debug.js';
+import { AuditLog, debugApi, loadTls, RpcServer, type TlsMaterial } from '@edgeplane/rpc';
 import { CacheSync, openStore, type Store } from '@edgeplane/store';
 import { accessGuard, accessResources } from './access/guard.js';
 import { loadPolicy } from './access/policy-file.js';
@@ -44,6 +47,8 @@ export interface ControllerOverrides {
   readonly clock?: Clock;
   readonly random?: Random;
   readonly logger?: Logger;
+  /** What `logger` asks which debug lines to write. */
+  readonly debug?: DebugAreas;
   readonly timeouts?: Timeouts;
   readonly fetcher?: TextFetcher;
 }
@@ -106,15 +111,25 @@ async function start(
   const grants = config.accessPolicy === '' ? undefined : loadPolicy(config.accessPolicy, accessResources());
   logger.info({ region, store: overrides.store?.kind ?? config.store }, 'Start up');
 
-  const store = overrides.store ?? (await openStore(config.store, { logger }));
+  const store = overrides.store ?? (await openStore(config.store, { logger: inArea(logger, 'etcd') }));
   running.parts.push({ stop: async () => (overrides.store ? undefined : store.close()) });
   if (!config.skipVersionCheck) {
     const { autoUpgrade, forceUpgrade: force } = config;
     const chain = versionChain();
-    await checkVersion({ store, region, chain, autoUpgrade, force, logger, clock, random, signal });
+    await checkVersion({
+      store,
+      region,
+      chain,
+      autoUpgrade,
+      force,
+      logger: inArea(logger, 'upgrade'),
+      clock,
+      random,
+      signal,
+    });
   }
 
-  const sync = new CacheSync(store, String(region), { logger, clock, random });
+  const sync = new CacheSync(store, String(region), { logger: inArea(logger, 'etcd'), clock, random });
   const caches = registerCaches(sync);
   await sync.start();
   running.parts.push(sync);
@@ -155,16 +170,20 @@ async function start(
   running.parts.push(startStateEvents(context, region));
   await repairRefs(context);
 
-  const influx = config.influxAddr === '' ? undefined : startInflux(config.influxAddr, context);
+  const influx =
+    config.influxAddr === ''
+      ? undefined
+      : startInflux(config.influxAddr, { ...context, logger: inArea(logger, 'metrics') });
   // Stops after notify, which feeds it.
   if (influx) running.parts.push(influx);
   const notify: ControllerNotify = createNotify(context, clock, tls, influx);
   running.parts.push(notify.server);
   const authorize = grants && accessGuard(grants, tls);
   const audit = new AuditLog({ clock, sink: auditEvents(context, region) });
-  const api = new RpcServer({ logger, name: 'api', tls, clock, audit, authorize });
+  const api = new RpcServer({ logger: inArea(logger, 'api'), name: 'api', tls, clock, audit, authorize });
   running.parts.push({ stop: () => api.stop() });
   addApis(api, context, notify);
+  api.addService(DebugApiService, debugApi(overrides.debug ?? new DebugAreas(), logger));
 
   const apiAddress = await api.listen(config.apiAddr);
   ownAddress ||= apiAddress;

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { fail, kebab, parseFlags } from '@edgeplane/base';
+import { fail, kebab, type ParsedAreas, parseDebugAreas, parseFlags } from '@edgeplane/base';
 import { parseAddress } from '@edgeplane/rpc';
 import type { Timeouts } from './context.js';
 import { controllerErrors } from './errors.js';
@@ -55,7 +55,7 @@ export const SHORT_TIMEOUTS: Timeouts = { create: 3000, update: 2000, delete: 20
 export function parseConfig(
   argv: readonly string[],
   cwd: string,
-): { readonly config: ControllerConfig; readonly debug: boolean } {
+): { readonly config: ControllerConfig; readonly debug: ParsedAreas } {
   const { values, given } = parseFlags(CONTROLLER_FLAGS, argv);
   if (values.localEtcd) throw fail(controllerErrors.LOCAL_ETCD_REFUSED);
   if (!Number.isSafeInteger(values.region) || values.region < 1) {
@@ -93,7 +93,7 @@ export function parseConfig(
     autoUpgrade: values.autoUpgrade,
     forceUpgrade: values.forceUpgrade,
   };
-  return { config, debug: values.d !== '' };
+  return { config, debug: parseDebugAreas(values.d) };
 }
 
 /** `--store` and `--etcd-urls` in one; naming both is fine when they agree. */

@@ -1,4 +1,4 @@
-import type { FlagSpec } from '@edgeplane/base';
+import { DEBUG_AREAS, type FlagSpec } from '@edgeplane/base';
 import { CAPACITY_MODES } from './refs/capacity.js';
 
 /** Accepted from old start scripts, without effect. */
@@ -118,7 +118,11 @@ export const CONTROLLER_FLAGS = {
     default: '',
     about: 'host:port of the InfluxDB that samples are written to (docs/metrics.md); empty: none',
   },
-  d: { type: 'string', default: '', about: 'any value turns on debug logging' },
+  d: {
+    type: 'string',
+    default: '',
+    about: `areas whose debug lines are written, separated by commas: ${DEBUG_AREAS.join(' ')}`,
+  },
   localEtcd: { type: 'boolean', default: 'false', about: 'not supported, see --store', ignored: true },
   initLocalEtcd: ignored('boolean'),
   r: ignored('string'),

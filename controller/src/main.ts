@@ -1,4 +1,4 @@
-import { createLogger, runProgram } from '@edgeplane/base';
+import { debugLogger, runProgram } from '@edgeplane/base';
 import { createController } from './app.js';
 import { parseConfig } from './config.js';
 import { CONTROLLER_FLAGS } from './flags.js';
@@ -11,8 +11,8 @@ await runProgram(
     flags: CONTROLLER_FLAGS,
     create(argv) {
       const { config, debug } = parseConfig(argv, process.cwd());
-      const logger = createLogger({ name: 'controller', level: debug ? 'debug' : 'info' });
-      return { service: createController(config, { logger }), logger };
+      const { logger, areas } = debugLogger('controller', debug);
+      return { service: createController(config, { logger, debug: areas }), logger };
     },
   },
   process.argv.slice(2),

@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import {
   type Clock,
   createLogger,
+  DebugAreas,
+  inArea,
   type Logger,
   type Random,
   type Service,
@@ -9,7 +11,8 @@ import {
   systemRandom,
 } from '@edgeplane/base';
 import { OBJECTS } from '@edgeplane/objects';
-import { loadTls, RpcServer } from '@edgeplane/rpc';
+import { DebugApiService } from '@edgeplane/proto/log/debug.js';
+import { debugApi, loadTls, RpcServer } from '@edgeplane/rpc';
 import { gatherCloudletInfo } from './cloudlet-info.js';
 import type { AgentConfig } from './config.js';
 import { startControlLoop } from './control-loop.js';
@@ -21,6 +24,8 @@ import { lockStateDir, type StateLock } from './state-lock.js';
 /** What an agent may be given instead of its own. */
 export interface AgentOverrides {
   readonly logger?: Logger;
+  /** What `logger` asks which debug lines to write. */
+  readonly debug?: DebugAreas;
   readonly clock?: Clock;
   readonly random?: Random;
   /** A driver that is not initialised yet. */
@@ -46,6 +51,7 @@ class CloudletAgent implements Agent {
   readonly addresses: Record<string, string> = {};
   readonly #config: AgentConfig;
   readonly #logger: Logger;
+  readonly #debug: DebugAreas;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #driver: Driver;
@@ -59,6 +65,7 @@ class CloudletAgent implements Agent {
   constructor(config: AgentConfig, overrides: AgentOverrides) {
     this.#config = config;
     this.#logger = overrides.logger ?? createLogger({ name: 'crm-agent' });
+    this.#debug = overrides.debug ?? new DebugAreas();
     this.#clock = overrides.clock ?? systemClock;
     this.#random = overrides.random ?? systemRandom;
     this.#driver = overrides.driver ?? makeDriver(config);
@@ -81,7 +88,13 @@ class CloudletAgent implements Agent {
     const lock: StateLock = await lockStateDir(this.#config.stateDir);
     this.#cleanups.push(() => lock.release());
     if (this.#config.apiAddr !== 'off') {
-      const api = new RpcServer({ logger: this.#logger, name: 'api', tls, clock: this.#clock });
+      const api = new RpcServer({
+        logger: inArea(this.#logger, 'api'),
+        name: 'api',
+        tls,
+        clock: this.#clock,
+      });
+      api.addService(DebugApiService, debugApi(this.#debug, this.#logger));
       this.#cleanups.push(() => api.stop(0));
       this.addresses['api'] = await api.listen(this.#config.apiAddr);
     }
@@ -127,7 +140,7 @@ class CloudletAgent implements Agent {
         stateDir: join(this.#config.stateDir, this.#driver.name),
         publicAddr: this.#config.publicAddr,
         imageDir: this.#config.imageDir,
-        logger: this.#logger,
+        logger: inArea(this.#logger, 'mexos'),
         clock: this.#clock,
         random: this.#random,
       },

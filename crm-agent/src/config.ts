@@ -1,6 +1,6 @@
 import { hostname as osHostname } from 'node:os';
 import { resolve } from 'node:path';
-import { fail, parseFlags } from '@edgeplane/base';
+import { fail, type ParsedAreas, parseDebugAreas, parseFlags } from '@edgeplane/base';
 import type { CloudletKey } from '@edgeplane/proto/edgeproto/cloudlet.js';
 import { type IceServer, parseIceServers } from '@edgeplane/remote-shell';
 
@@ -54,7 +54,7 @@ export interface Environment {
 
 export interface ParsedConfig {
   readonly config: AgentConfig;
-  readonly debug: boolean;
+  readonly debug: ParsedAreas;
   /** The value of a flag that is accepted and ignored. */
   readonly plugin: string;
 }
@@ -117,7 +117,7 @@ export function parseConfig(argv: readonly string[], environment: Environment): 
       vmPorts: values.fakeVmPorts,
     },
   };
-  return { config, debug: values.d !== '', plugin: values.plugin };
+  return { config, debug: parseDebugAreas(values.d), plugin: values.plugin };
 }
 
 /** Folder of a cloudlet's agent below the working directory; names hold spaces and more, folders should not. */

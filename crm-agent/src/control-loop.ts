@@ -1,4 +1,4 @@
-import type { Clock, Logger, Random } from '@edgeplane/base';
+import { type Clock, inArea, type Logger, type Random } from '@edgeplane/base';
 import { NotifyClient, ObjectTable, type SendSource } from '@edgeplane/notify';
 import { OBJECTS } from '@edgeplane/objects';
 import type { CloudletInfo } from '@edgeplane/proto/edgeproto/cloudlet.js';
@@ -104,7 +104,7 @@ export function startControlLoop(options: ControlLoopOptions): { stop(): Promise
       }),
     ],
     tls: options.tls,
-    logger,
+    logger: inArea(logger, 'notify'),
     clock,
     random: options.random,
   });
@@ -123,7 +123,8 @@ export function startControlLoop(options: ControlLoopOptions): { stop(): Promise
           wanted: connected,
           send: (metric) => void client.sendMessage('Metric', metric),
           intervalMs: config.metricsIntervalMs,
-          ...{ clock, logger },
+          clock,
+          logger: inArea(logger, 'metrics'),
         });
   return {
     async stop() {

@@ -1,4 +1,4 @@
-import type { FlagSpec } from '@edgeplane/base';
+import { DEBUG_AREAS, type FlagSpec } from '@edgeplane/base';
 
 /**
  * The agent's command line. Names in camel case are those of CRM spec section 9.1; the rest are ours. Each works in
@@ -22,7 +22,11 @@ export const AGENT_FLAGS = {
     about: 'notify addresses of controllers, comma-separated',
   },
   cloudletKey: { type: 'string', default: '', about: 'key of the cloudlet, as JSON or YAML; required' },
-  d: { type: 'string', default: '', about: 'debug levels, comma-separated; any level turns debug lines on' },
+  d: {
+    type: 'string',
+    default: '',
+    about: `areas whose debug lines are written, comma-separated: ${DEBUG_AREAS.join(' ')}`,
+  },
   tls: { type: 'string', default: '', about: 'certificate file; the key and mex-ca.crt are found beside it' },
   hostname: { type: 'string', default: '', about: 'name of this node; the host name when empty' },
   platform: {

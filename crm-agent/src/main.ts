@@ -1,4 +1,4 @@
-import { createLogger, runProgram } from '@edgeplane/base';
+import { debugLogger, runProgram } from '@edgeplane/base';
 import { createAgent } from './agent.js';
 import { parseConfig } from './config.js';
 import { AGENT_FLAGS } from './flags.js';
@@ -11,9 +11,9 @@ await runProgram(
     flags: AGENT_FLAGS,
     create(argv) {
       const { config, debug, plugin } = parseConfig(argv, { variables: process.env, cwd: process.cwd() });
-      const logger = createLogger({ name: 'crm-agent', level: debug ? 'debug' : 'info' });
+      const { logger, areas } = debugLogger('crm-agent', debug);
       if (plugin !== '') logger.info({ plugin }, 'Plugins are not used: drivers are built in');
-      return { service: createAgent(config, { logger }), logger };
+      return { service: createAgent(config, { logger, debug: areas }), logger };
     },
   },
   process.argv.slice(2),

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { fail, parseFlags } from '@edgeplane/base';
+import { fail, type ParsedAreas, parseDebugAreas, parseFlags } from '@edgeplane/base';
 import type { CloudletKey } from '@edgeplane/proto/edgeproto/cloudlet.js';
 import { parseAddress } from '@edgeplane/rpc';
 import { parseCloudletKey } from './cloudlet-key.js';
@@ -19,7 +19,7 @@ export interface DmeConfig {
   readonly cookieExpirationMs: number;
   readonly cookieKeyFile: string;
   readonly carrier: string;
-  readonly debug: boolean;
+  readonly debug: ParsedAreas;
 }
 
 /** Reads the command line. @throws EdgeplaneError INVALID_ARGUMENT naming the flag and the rule. */
@@ -44,6 +44,6 @@ export function parseConfig(argv: readonly string[]): DmeConfig {
     cookieExpirationMs: values.cookieExpiration,
     cookieKeyFile: values.cookieKeyFile,
     carrier: values.carrier,
-    debug: values.d !== '',
+    debug: parseDebugAreas(values.d),
   };
 }

@@ -1,6 +1,7 @@
 import {
   type Clock,
-  createLogger,
+  debugLogger,
+  inArea,
   type Logger,
   type Random,
   type Service,
@@ -40,7 +41,7 @@ export interface Dme extends Service {
  */
 export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme {
   const clock = overrides.clock ?? systemClock;
-  const logger = overrides.logger ?? createLogger({ name: 'dme', level: config.debug ? 'debug' : 'info' });
+  const logger = overrides.logger ?? debugLogger('dme', config.debug).logger;
   const addresses: Record<string, string> = {};
   let server: RpcServer | undefined;
   let notify: NotifyClient | undefined;
@@ -58,6 +59,7 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
       const tls = config.tls === undefined ? undefined : loadTls(config.tls);
       const keys = loadCookieKeys(config.cookieKeyFile, logger);
       const table = new AppTable();
+      const tableLogger = inArea(logger, 'dmedb');
       const node = new ObjectTable(OBJECTS.Node);
       node.put(
         OBJECTS.Node.withKey({
@@ -70,14 +72,14 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
         addrs: config.notifyAddrs,
         filterCloudletKey: false,
         sources: [node],
-        receivers: [appReceiver(table), appInstReceiver(table)],
+        receivers: [appReceiver(table, tableLogger), appInstReceiver(table, tableLogger)],
         messageReceivers: [],
         tls,
-        logger,
+        logger: inArea(logger, 'notify'),
         clock,
         random: overrides.random ?? systemRandom,
       });
-      server = new RpcServer({ logger, name: 'dme', tls, clock });
+      server = new RpcServer({ logger: inArea(logger, 'dmereq'), name: 'dme', tls, clock });
       const engine = {
         table,
         sessions: new Sessions(keys, clock, config.cookieExpirationMs),

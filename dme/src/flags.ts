@@ -1,4 +1,4 @@
-import type { FlagSpec } from '@edgeplane/base';
+import { DEBUG_AREAS, type FlagSpec } from '@edgeplane/base';
 
 /**
  * The command line. Names in camel case are those of match engine spec section 1.1; the rest are ours. Each works in
@@ -18,7 +18,11 @@ export const DME_FLAGS = {
     ignored: true,
   },
   standalone: { type: 'boolean', default: 'false', about: 'work without a controller', ignored: true },
-  d: { type: 'string', default: '', about: 'debug levels, comma-separated; any level turns debug lines on' },
+  d: {
+    type: 'string',
+    default: '',
+    about: `areas whose debug lines are written, comma-separated: ${DEBUG_AREAS.join(' ')}`,
+  },
   locverurl: {
     type: 'string',
     default: '',

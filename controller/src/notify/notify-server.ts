@@ -1,4 +1,4 @@
-import type { Clock } from '@edgeplane/base';
+import { type Clock, inArea } from '@edgeplane/base';
 import {
   type MessageReceiver,
   NotifyServer,
@@ -64,9 +64,16 @@ export function createNotify(
     send: (message, predicate) => server.sendMessage('ExecRequest', message, predicate),
   });
   const metrics = new LatestMetrics(caches, clock);
-  const samples = new MetricReceiver(metrics, sink, logger);
+  const samples = new MetricReceiver(metrics, sink, inArea(logger, 'metrics'));
   const messageReceivers = [exec, samples] as readonly unknown[] as readonly MessageReceiver[];
-  const server = new NotifyServer({ sources, receivers, messageReceivers, tls, logger, clock });
+  const server = new NotifyServer({
+    sources,
+    receivers,
+    messageReceivers,
+    tls,
+    logger: inArea(logger, 'notify'),
+    clock,
+  });
   const live = {
     nodes: nodes.table,
     appInstInfos: appInstInfos.table,

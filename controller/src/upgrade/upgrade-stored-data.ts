@@ -106,6 +106,7 @@ class StepRun {
     const batches = packBatches(conversions, { compares: 1, bytes: this.#version.key.length });
     for (const { sources, changes } of batches) {
       this.#options.signal.throwIfAborted();
+      logger.debug({ upgrade: upgrade.name, keys: sources.map(({ key }) => key) }, 'Upgrading entries');
       const compare = [this.#version, ...sources].map(({ key, revision }) => ({ key, revision }));
       if (!(await this.#attempt({ compare, ops: changes }))) return false;
     }

@@ -110,6 +110,7 @@ export class Sampler {
   async #cloudlet(sums: Sums): Promise<void> {
     const { host, cloudletKey, clock, send } = this.#options;
     const usage = await host();
+    this.#options.logger.debug({ instances: sums.count.toString() }, 'Measured');
     const cpuPercent = this.#rates.percent(HOST, usage.cpuNanos);
     send(
       cloudletMetric(cloudletKey, clock.now(), {

@@ -1,5 +1,13 @@
 export { Backoff, type BackoffOptions } from './backoff.js';
 export { type Clock, ManualClock, sleep, systemClock } from './clock.js';
+export {
+  DEBUG_AREAS,
+  type DebugArea,
+  DebugAreas,
+  inArea,
+  type ParsedAreas,
+  parseDebugAreas,
+} from './debug-areas.js';
 export { type Deferred, deferred } from './deferred.js';
 export { parseDuration } from './duration.js';
 export {
@@ -26,7 +34,7 @@ export {
 } from './flags.js';
 export { KeyedQueue } from './keyed-queue.js';
 export { type ExitStatus, type Launched, type LaunchOptions, launch } from './launch.js';
-export { createLogger, type Logger, type LoggerOptions, silentLogger } from './logger.js';
+export { createLogger, debugLogger, type Logger, type LoggerOptions, silentLogger } from './logger.js';
 export { type ProcessLock, takeProcessLock } from './process-lock.js';
 export { type ProgramOptions, runProgram, type Service } from './program.js';
 export { type Random, seededRandom, systemRandom } from './random.js';

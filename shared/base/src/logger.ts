@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { areaOf, DEBUG_AREAS, DebugAreas, type ParsedAreas } from './debug-areas.js';
 
 export type { Logger } from 'pino';
 
@@ -21,25 +22,38 @@ const SECRET_MEMBERS: ReadonlySet<string> = new Set([
   'answer',
 ]);
 const DEEPEST = 2;
+/** pino's number of the level `debug`. */
+const DEBUG = 20;
 
 export interface LoggerOptions {
   readonly name: string;
-  /** pino level; default `info`. */
+  /** pino level; default `info`, or `debug` with {@link debug}. */
   readonly level?: string;
+  /** Which debug lines are written: those of loggers in one of these areas, and no others. */
+  readonly debug?: DebugAreas;
   /** Where lines go; default standard error, so that standard output stays free for results. */
   readonly destination?: DestinationStream;
 }
 
 /** A JSON-lines logger that hides secrets. */
 export function createLogger(options: LoggerOptions): Logger {
+  const { debug } = options;
   return pino(
     {
       name: options.name,
-      level: options.level ?? 'info',
+      level: options.level ?? (debug ? 'debug' : 'info'),
       base: { pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
       // Also of child loggers, whose own members the formatter does not see.
       redact: { paths: [...SECRET_MEMBERS], censor: '[hidden]' },
+      ...(debug && {
+        hooks: {
+          logMethod(args, method, level) {
+            const area = level <= DEBUG ? areaOf(this) : undefined;
+            if (level > DEBUG || (area !== undefined && debug.has(area))) method.apply(this, args);
+          },
+        },
+      }),
       formatters: {
         level: (label) => ({ level: label }),
         log: (members) => hidden(members, DEEPEST),
@@ -48,6 +62,21 @@ export function createLogger(options: LoggerOptions): Logger {
     // Not in step with the reader of the lines: a slow one must not hold up the process. What waits is written at exit.
     options.destination ?? pino.destination({ dest: 2, sync: false }),
   );
+}
+
+/**
+ * The logger of a program with its `-d` flag, and the areas to switch while it runs. Names that are no areas are told, and
+ * no reason not to start (controller spec section 1.1).
+ */
+export function debugLogger(
+  name: string,
+  { areas: enabled, unknown }: ParsedAreas,
+): { readonly logger: Logger; readonly areas: DebugAreas } {
+  const areas = new DebugAreas();
+  areas.enable(enabled);
+  const logger = createLogger({ name, debug: areas });
+  if (unknown.length > 0) logger.warn({ unknown, known: DEBUG_AREAS }, 'Debug levels that do not exist');
+  return { logger, areas };
 }
 
 /**

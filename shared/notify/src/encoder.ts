@@ -30,7 +30,11 @@ export class SourceEncoder {
     try {
       const object = this.source.get(keyJson);
       const frame = object === undefined ? this.#delete(keyJson) : this.#update(object);
-      if (frame.length <= this.#maxBytes) return frame;
+      if (frame.length <= this.#maxBytes) {
+        const facts = { type: this.source.type.name, key: keyJson, gone: object === undefined };
+        this.#logger.debug(facts, 'Notice sent');
+        return frame;
+      }
       return this.#refuse(keyJson, `${frame.length} bytes, more than the limit of ${this.#maxBytes}`);
     } catch (error) {
       return this.#refuse(keyJson, messageOf(error));

@@ -93,6 +93,7 @@ export class Inbound {
       keyed.doubtful = true;
       return this.#undecodable(type.fullName, messageOf(error));
     }
+    this.#options.logger.debug({ type: type.name, action, key: keyJson }, 'Notice received');
     if (action === NoticeAction.DELETE) return this.#delete(keyed, type.key(object), keyJson);
     if (!this.#synced) keyed.valid.add(keyJson);
     if (this.#options.stampNotifyId && hasNotifyId(object)) object.notifyId = this.#options.peer.id;

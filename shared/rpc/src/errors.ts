@@ -5,5 +5,6 @@ export const rpcErrors = defineErrors({
   ADDRESS_INVALID: ['INVALID_ARGUMENT', 'bad address "{address}": expected host:port'],
   LISTEN_FAILED: ['FAILED_PRECONDITION', 'cannot listen on {address}: {reason}'],
   TLS_FILE_UNREADABLE: ['FAILED_PRECONDITION', 'cannot read TLS {what} {path}: {reason}'],
+  DEBUG_LEVEL_UNKNOWN: ['INVALID_ARGUMENT', 'no debug level {level}: must be one of {known}'],
   INTERNAL: ['INTERNAL', 'internal error'],
 });

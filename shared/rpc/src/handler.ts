@@ -139,6 +139,7 @@ async function run<T>(
   const context = new CallContext(call, environment.gatewayToken);
   environment.active.add(context);
   const user = userOf(context.identity);
+  environment.logger.debug({ path: context.path, peer: context.peer, user }, 'Call');
   const audited = environment.audit && isAudited(context.path) ? environment.audit : undefined;
   const ended = audited?.start(environment.logger, context.path, context.peer, user, request);
   try {

@@ -20,6 +20,7 @@ export {
   peerIdentity,
   type RpcContext,
 } from './context.js';
+export { debugApi } from './debug-api.js';
 export { type EncodedMessage, type EncodedStreamFunction, encodedStream, frameOf } from './encoded-stream.js';
 export { rpcErrors } from './errors.js';
 export {

@@ -277,6 +277,7 @@ export class CacheSync {
     for (const change of changes) {
       const place = this.#place(change.key);
       if (!place) continue;
+      this.#logger.debug({ key: change.key, rev: revision, gone: change.entry === undefined }, 'Stored data');
       const applied = this.#applyOne(place, change, revision);
       if (applied && place.cache.isWatched(applied.key)) told.push(() => this.#tell(place.cache, applied));
     }
