@@ -5,7 +5,6 @@
  */
 
 import { createSocket } from 'node:dgram';
-import { copyFileSync, mkdirSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { sleep, systemClock } from '@edgeplane/base';
@@ -21,27 +20,12 @@ import {
 } from '@edgeplane/test-harness';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { CLUSTER_ARGS, instanceArgs, prepareSite } from './site.js';
+import { buildImages, CLUSTER_ARGS, instanceArgs, prepareSite } from './site.js';
 
 const SITE = { operator: 'op', name: 'site' };
 const PUBLIC = '127.0.7.1';
 /** Moments after the create was accepted, milliseconds: chosen to fall into different steps of it. */
 const MOMENTS = [50, 400, 1200];
-
-async function buildImages(dir: string): Promise<string> {
-  const images = join(dir, 'images');
-  mkdirSync(images);
-  for (const [script, name] of [
-    ['container/build.mjs', 'localhost_edgeplane_hello_1.0.tar'],
-    ['guest/build.sh', 'edgeplane-hello.qcow2'],
-  ] as const) {
-    const built = await runCommand(join(ROOT, 'deploy/images', script), [], { timeoutMs: 300_000 });
-    const path = built.stdout.trim().split('\n').at(-1)?.split(' ')[0] ?? '';
-    assert.is(built.code, 0, built.stderr);
-    copyFileSync(path, join(images, name));
-  }
-  return images;
-}
 
 function page(port: number): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -1,3 +1,4 @@
+import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually, ROOT, runCommand } from '@edgeplane/test-harness';
 
@@ -69,4 +70,20 @@ export async function prepareSite(api: string, webPorts = 'tcp:8080'): Promise<v
   );
   const made = await edgectl(['create', '-f', '-'], siteYaml(webPorts));
   if (made.code !== 0) throw new Error(made.stderr);
+}
+
+/** Builds the sample images, or takes them from the cache; the folder they are in, below `dir`. */
+export async function buildImages(dir: string): Promise<string> {
+  const images = join(dir, 'images');
+  mkdirSync(images);
+  for (const [script, name] of [
+    ['container/build.mjs', 'localhost_edgeplane_hello_1.0.tar'],
+    ['guest/build.sh', 'edgeplane-hello.qcow2'],
+  ] as const) {
+    const built = await runCommand(join(ROOT, 'deploy/images', script), [], { timeoutMs: 300_000 });
+    const path = built.stdout.trim().split('\n').at(-1)?.split(' ')[0] ?? '';
+    if (built.code !== 0) throw new Error(built.stderr);
+    copyFileSync(path, join(images, name));
+  }
+  return images;
 }
