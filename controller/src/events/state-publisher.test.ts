@@ -127,6 +127,7 @@ turns(
     a?.take(step('x', 'Deleting', 'NotPresent', 10));
     await until('nobody waits', () => context.clock.pending === 0);
     context.clock.advance(10_000);
+    await until('heard', () => context.heard.length > 0);
     assert.equal(context.heard, ['a:1: x Deleting NotPresent 10']);
   },
 );

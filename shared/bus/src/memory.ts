@@ -108,6 +108,8 @@ class MemoryBus implements EventBus {
   readonly #hub: MemoryHub;
   readonly #outbox: Outbox;
   readonly #end = new AbortController();
+  /** Events that did not have to wait. */
+  #direct = 0;
   readonly #answering = new Set<Promise<void>>();
 
   constructor(hub: MemoryHub, publisher: string) {
@@ -131,7 +133,12 @@ class MemoryBus implements EventBus {
 
   publish(event: BusEvent): void {
     checkSubject(event.subject);
-    this.#outbox.push(event);
+    const waits = this.#hub.down || this.#outbox.busy || event.data.byteLength > MAX_MESSAGE_BYTES;
+    if (waits || this.#end.signal.aborted) this.#outbox.push(event);
+    else {
+      this.#hub.log.append(event);
+      this.#direct += 1;
+    }
   }
 
   subscribe(pattern: string, options: SubscribeOptions = {}): AsyncIterable<BusMessage> {
@@ -165,7 +172,7 @@ class MemoryBus implements EventBus {
 
   status(): BusStatus {
     const { waiting, stored, dropped } = this.#outbox;
-    return { connected: !this.#hub.down, waiting, stored, dropped };
+    return { connected: !this.#hub.down, waiting, stored: stored + this.#direct, dropped };
   }
 
   async close(): Promise<void> {

@@ -46,6 +46,11 @@ export class Outbox {
     this.#backoff = new Backoff({ base: 100, max: 2000 }, options.random);
   }
 
+  /** Whether events wait or are to be told as dropped: a new one must not overtake them. */
+  get busy(): boolean {
+    return this.waiting > 0 || this.#unsaid > 0 || this.#gap !== undefined;
+  }
+
   get waiting(): number {
     return this.#queue.length + this.#sending;
   }
@@ -148,7 +153,7 @@ export class Outbox {
       else this.#stored += 1;
     });
     for (const { data } of failed) this.#bytes += data.byteLength;
-    this.#queue = [...failed, ...this.#queue];
+    if (failed.length > 0) this.#queue = [...failed, ...this.#queue];
     if (reason === undefined) {
       this.#backoff.reset();
       return;
@@ -166,8 +171,7 @@ export class Outbox {
       subjects.add(event.subject);
       size += 1;
     }
-    const batch = this.#queue.slice(0, size);
-    this.#queue = this.#queue.slice(size);
+    const batch = this.#queue.splice(0, size);
     for (const { data } of batch) this.#bytes -= data.byteLength;
     this.#sending = batch.length;
     return batch;
