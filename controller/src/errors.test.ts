@@ -470,9 +470,9 @@ const CASES: readonly Case[] = [
   [
     'update',
     'AppInst',
-    appInst('web', 'c1', { fields: ['12.1'] }),
-    'UNIMPLEMENTED',
-    'Update app instance not supported yet',
+    appInst('web', 'c1', { fields: ['12.1', '4'] }),
+    'INVALID_ARGUMENT',
+    'some specified fields cannot be modified: 4; only flavor and configs can',
   ],
   ['delete', 'AppInst', appInst('nope'), 'NOT_FOUND', 'Key not found'],
   [

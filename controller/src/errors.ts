@@ -215,7 +215,16 @@ export const controllerErrors = defineErrors({
     'INVALID_ARGUMENT',
     'Cannot specify cloudlet location fields as they are inherited from specified cloudlet',
   ],
-  APP_INST_UPDATE: ['UNIMPLEMENTED', 'Update app instance not supported yet'],
+  APP_INST_UPDATE_UNSUPPORTED: [
+    'UNIMPLEMENTED',
+    'Update app instance not supported yet by the agent of cloudlet {cloudlet}',
+  ],
+  APP_INST_NOTHING_TO_UPDATE: ['INVALID_ARGUMENT', 'nothing specified to update'],
+  APP_INST_FIELDS: [
+    'INVALID_ARGUMENT',
+    'some specified fields cannot be modified: {fields}; only flavor and configs can',
+  ],
+  APP_INST_NOT_READY: ['FAILED_PRECONDITION', 'AppInst is not ready, state is {state}'],
   APP_INST_BUSY: ['FAILED_PRECONDITION', 'AppInst busy, cannot delete'],
 
   // Remote shells.

@@ -39,6 +39,7 @@ const WORKING: Readonly<Record<number, readonly [Phase, TrackedState, TrackedSta
 /** What an agent by script says of its site. */
 export interface AgentOptions {
   readonly vmPorts?: boolean;
+  readonly appUpdates?: boolean;
   readonly limits?: Partial<Pick<CloudletInfo, 'osMaxRam' | 'osMaxVcores' | 'osMaxVolGb' | 'limitsBinding'>>;
 }
 
@@ -76,6 +77,7 @@ export class ScriptedAgent {
         { name: 'platform.large', vcpus: 8n, ram: 16384n, disk: 160n },
       ],
       publishesVmPorts: options.vmPorts ?? false,
+      updatesAppInsts: options.appUpdates ?? true,
       ...options.limits,
     });
     this.nodes.put(OBJECTS.Node.withKey({ name: 'agent-host', nodeType: 2, cloudletKey: key }));

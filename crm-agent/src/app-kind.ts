@@ -1,10 +1,10 @@
-import type { Logger } from '@edgeplane/base';
+import { type Logger, messageOf } from '@edgeplane/base';
 import { OBJECTS } from '@edgeplane/objects';
 import type { App } from '@edgeplane/proto/edgeproto/app.js';
 import type { AppInst, AppInstInfo } from '@edgeplane/proto/edgeproto/app_inst.js';
 import type { ClusterInst } from '@edgeplane/proto/edgeproto/clusterinst.js';
 import { needsCluster } from './cluster-kind.js';
-import type { Driver } from './drivers/driver.js';
+import type { AppInstRequest, Driver, Operation } from './drivers/driver.js';
 import type { DesiredTables } from './tables.js';
 import { texts } from './texts.js';
 import type { InstanceKind } from './workers.js';
@@ -27,24 +27,59 @@ export function appKind(
     const cluster = tables.clusterInsts.get(OBJECTS.ClusterInst.keyJson(key));
     return cluster ? { cluster } : { refuse: texts.clusterNotFound(key.clusterKey?.name ?? '') };
   };
+  /** What the driver is asked for, or why it cannot be now. */
+  const requestOf = (
+    keyJson: string,
+    appInst: AppInst,
+  ): AppInstRequest | { wait: string } | { refuse: string } => {
+    const app = appOf(appInst);
+    if (!app) return { wait: 'its App is gone' };
+    const flavorName = appInst.flavor?.name ?? '';
+    const flavor = tables.flavors.get(OBJECTS.Flavor.keyJson({ name: flavorName }));
+    if (!flavor) return { refuse: texts.flavorNotFound(flavorName) };
+    const found = clusterOf(appInst, app);
+    if ('refuse' in found) return found;
+    const configured = { ...app, configs: [...app.configs, ...appInst.configs] };
+    return { keyJson, app: configured, appInst, clusterInst: found.cluster, flavor };
+  };
+  /** After a failure the instance is brought back to what it was. */
+  const update = async (
+    request: AppInstRequest,
+    before: AppInstRequest | undefined,
+    operation: Operation,
+  ): Promise<void> => {
+    try {
+      await driver.updateAppInst(request, operation);
+    } catch (error) {
+      operation.signal.throwIfAborted();
+      if (before) {
+        operation.progress('going back to what it was');
+        await driver.createAppInst(before, operation).catch((cause: unknown) => {
+          throw new Error(texts.appNotRestored(messageOf(error), messageOf(cause)));
+        });
+      }
+      throw error;
+    }
+  };
   return {
     name: 'AppInst',
-    updates: false,
+    get updates() {
+      return driver.capabilities.appUpdate;
+    },
     desired: (keyJson) => tables.appInsts.get(keyJson),
     stateOf: (appInst) => appInst.state,
     blocked: (_keyJson, appInst) => (appOf(appInst) ? undefined : 'its App has not arrived'),
     planCreate(keyJson, appInst) {
-      const app = appOf(appInst);
-      if (!app) return { wait: 'its App is gone' };
-      const flavorName = appInst.flavor?.name ?? '';
-      const flavor = tables.flavors.get(OBJECTS.Flavor.keyJson({ name: flavorName }));
-      if (!flavor) return { refuse: texts.flavorNotFound(flavorName) };
-      const found = clusterOf(appInst, app);
-      if ('refuse' in found) return found;
-      const request = { keyJson, app, appInst, clusterInst: found.cluster, flavor };
+      const request = requestOf(keyJson, appInst);
+      if (!('appInst' in request)) return request;
       return { run: (operation) => driver.createAppInst(request, operation) };
     },
-    planUpdate: () => ({ wait: 'instances of Apps cannot be updated' }),
+    planUpdate(keyJson, appInst) {
+      const request = requestOf(keyJson, appInst);
+      if (!('appInst' in request)) return request;
+      const before = requestOf(keyJson, { ...appInst, ...appInst.previous });
+      return { run: (operation) => update(request, 'appInst' in before ? before : undefined, operation) };
+    },
     planDelete(keyJson, appInst) {
       const app = appOf(appInst);
       if (!app) return { wait: 'its App is gone' };
@@ -64,7 +99,15 @@ export function appKind(
       }
     },
     cleanUp: (keyJson, operation) => driver.deleteAppInst(keyJson, operation),
-    failure: (verb, error) =>
-      verb === 'delete' ? texts.appDeleteFailed(error) : texts.appCreateFailed(error),
+    failure(verb, error) {
+      switch (verb) {
+        case 'create':
+          return texts.appCreateFailed(error);
+        case 'update':
+          return texts.appUpdateFailed(error);
+        case 'delete':
+          return texts.appDeleteFailed(error);
+      }
+    },
   };
 }

@@ -15,6 +15,7 @@ export async function gatherCloudletInfo(
 ): Promise<CloudletInfo> {
   const info: CloudletInfo = {
     ...OBJECTS.CloudletInfo.withKey(key),
+    updatesAppInsts: driver.capabilities.appUpdate,
     publishesVmPorts: driver.capabilities.publishesVmPorts,
   };
   try {

@@ -80,7 +80,7 @@ export const AGENT_FLAGS = {
     type: 'string',
     default: '',
     about:
-      'fake driver: what fails, as <operation>[@<name pattern>]=fail:<text> or fail-once:<text>, separated by semicolons; operations are gather, create-cluster, update-cluster, delete-cluster, create-app, delete-app, runtime',
+      'fake driver: what fails, as <operation>[@<name pattern>]=fail:<text> or fail-once:<text>, separated by semicolons; operations are gather, create-cluster, update-cluster, delete-cluster, create-app, update-app, delete-app, runtime',
   },
   fakeClusterUpdate: {
     type: 'boolean',

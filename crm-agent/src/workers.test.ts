@@ -104,6 +104,28 @@ test('a failed create reports the text and leaves nothing', async () => {
   assert.is(t.infos.size, 0);
 });
 
+test('an update reports each step; one that fails goes back to what was there', async () => {
+  const t = await setUp({ rules: parseFakeRules('update-app=fail-once:no room') });
+  t.send(S.CREATE_REQUESTED);
+  await t.workers.idle();
+  for (const end of [S.UPDATE_ERROR, S.READY]) {
+    t.tables.appInsts.set(
+      t.keyJson,
+      testAppInst({
+        state: S.UPDATE_REQUESTED,
+        configs: [{ kind: 'envVarsYaml', config: '' }],
+        previous: { flavor: testFlavor().key, configs: [] },
+      }),
+    );
+    t.workers.notice(t.keyJson);
+    await t.workers.idle();
+    assert.equal(t.states().slice(-2), [S.UPDATING, end]);
+    assert.equal(await t.has(), ['ready']);
+  }
+  const failed = t.reports.find((r) => r.state === S.UPDATE_ERROR);
+  assert.equal(failed?.errors, ['Update App Inst failed: no room']);
+});
+
 test('a failed delete can be asked for again', async () => {
   const t = await setUp({ rules: parseFakeRules('delete-app=fail-once:stuck') });
   t.send(S.CREATE_REQUESTED);

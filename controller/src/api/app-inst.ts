@@ -1,25 +1,22 @@
-import { fail } from '@edgeplane/base';
-import { OBJECTS } from '@edgeplane/objects';
+import { OBJECTS, validateEnums } from '@edgeplane/objects';
 import type { AppInst, AppInstApiService } from '@edgeplane/proto/edgeproto/app_inst.js';
 import { Liveness } from '@edgeplane/proto/edgeproto/common.js';
 import type { ServiceHandlers } from '@edgeplane/rpc';
 import type { ControllerContext } from '../context.js';
-import { controllerErrors } from '../errors.js';
 import { newCall, type Say } from '../operations/call.js';
 import { createAppInst } from '../operations/create-app-inst.js';
 import { deleteAppInst } from '../operations/delete-app-inst.js';
+import { updateAppInst } from '../operations/update-app-inst.js';
 import { forCreate, streamedMutation } from './handlers.js';
 import { showCache } from './show.js';
 
 const TYPE = OBJECTS.AppInst;
-/** Field id of cloudlet_loc. */
-const LOCATION = '3';
 
 /** AppInsts (controller spec section 14). */
 export function appInstApi(context: ControllerContext): ServiceHandlers<typeof AppInstApiService> {
   return {
     createAppInst: streamedMutation(TYPE, (request, say) => create(context, request, say)),
-    updateAppInst: streamedMutation(TYPE, update),
+    updateAppInst: streamedMutation(TYPE, (request, say) => update(context, request, say)),
     deleteAppInst: streamedMutation(TYPE, (request, say) => remove(context, request, say)),
     showAppInst: showCache(TYPE, context.caches.appInsts),
   };
@@ -31,9 +28,9 @@ async function create(context: ControllerContext, request: AppInst, say: Say): P
   await createAppInst(context, { ...checked, liveness: Liveness.LIVENESS_STATIC }, call);
 }
 
-async function update(request: AppInst): Promise<void> {
-  const moves = request.fields.some((id) => id === LOCATION || id.startsWith(`${LOCATION}.`));
-  throw fail(moves ? controllerErrors.APP_INST_LOCATION : controllerErrors.APP_INST_UPDATE);
+async function update(context: ControllerContext, request: AppInst, say: Say): Promise<void> {
+  validateEnums(TYPE.schema, request);
+  await updateAppInst(context, request, newCall(request.crmOverride, say));
 }
 
 async function remove(context: ControllerContext, request: AppInst, say: Say): Promise<void> {

@@ -6,6 +6,7 @@ import type { ClusterInstInfo } from '@edgeplane/proto/edgeproto/clusterinst.js'
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 import type { ControllerContext } from '../context.js';
 import { turnOf } from '../db/database.js';
+import { endUpdate } from '../operations/app-inst-settings.js';
 import { dropAppInst } from '../operations/drop-app-inst.js';
 import { dropClusterInst } from '../operations/drop-cluster-inst.js';
 
@@ -56,7 +57,10 @@ export function appInstInfoReceiver({ db }: ControllerContext): Receiver<AppInst
           return;
         }
         if (state === TrackedState.NOT_PRESENT) await dropAppInst(tx, inst);
-        else tx.put(type, { ...inst, state, errors: errorsIn(state, info.errors), runtimeInfo });
+        else {
+          const settled = await endUpdate(tx, inst, state);
+          tx.put(type, { ...settled, state, errors: errorsIn(state, info.errors), runtimeInfo });
+        }
       },
       turnOf(type, key),
     );

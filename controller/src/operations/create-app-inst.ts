@@ -7,6 +7,7 @@ import { IpAccess, Liveness, TrackedState } from '@edgeplane/proto/edgeproto/com
 import type { ControllerContext } from '../context.js';
 import { turnOf } from '../db/database.js';
 import type { Tx } from '../db/tx.js';
+import { resolveConfigFiles } from '../deploy/app-configs.js';
 import { controllerErrors } from '../errors.js';
 import { clusterDeployment, isDefaultCloudlet, needsCluster } from '../names.js';
 import { type Exposure, grantPorts } from '../refs/app-ports.js';
@@ -25,7 +26,10 @@ import { APP_INSTS, settleCreate } from './settle.js';
 import { CREATE_WAIT, StateWatch } from './state-watch.js';
 
 /** What a caller may say of a new AppInst; all else is the controller's. */
-export type AppInstRequest = Pick<AppInst, 'key' | 'uri' | 'liveness' | 'flavor' | 'autoClusterIpAccess'>;
+export type AppInstRequest = Pick<
+  AppInst,
+  'key' | 'uri' | 'liveness' | 'flavor' | 'autoClusterIpAccess' | 'configs'
+>;
 
 /**
  * Creates an AppInst, with an auto-cluster when its key asks for one, and waits for the agent (controller spec section
@@ -34,9 +38,10 @@ export type AppInstRequest = Pick<AppInst, 'key' | 'uri' | 'liveness' | 'flavor'
  */
 export async function createAppInst(
   context: ControllerContext,
-  request: AppInstRequest,
+  given: AppInstRequest,
   call: Call,
 ): Promise<void> {
+  const request = { ...given, configs: await resolveConfigFiles(given.configs, context.fetcher) };
   const type = OBJECTS.AppInst;
   const requested = type.key(type.normalize({ ...type.empty(), key: request.key }));
   const onDefault = isDefaultCloudlet(cloudletOf(requested));
@@ -162,6 +167,7 @@ async function store(
     state: to,
     createdAt: { seconds: BigInt(Math.floor(now / 1000)), nanos: Math.floor((now % 1000) * 1e6) },
     autoClusterIpAccess: request.autoClusterIpAccess,
+    configs: request.configs,
   });
 }
 

@@ -1,4 +1,5 @@
 import { text } from 'node:stream/consumers';
+import { EdgeplaneError, type StatusName } from '@edgeplane/base';
 import { OBJECTS } from '@edgeplane/objects';
 import type { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -107,6 +108,20 @@ export function driverConformance(tests: Suite, setup: () => ConformanceSetup): 
     await driver.createAppInst(s.app, testOperation());
     await driver.createAppInst(s.changedApp, testOperation());
     await s.check(s.changedApp, 'serves');
+  });
+
+  run('an update replaces what was made from another request, or changes nothing', async (driver, s) => {
+    await driver.createClusterInst(s.cluster, testOperation());
+    await driver.createAppInst(s.app, testOperation());
+    const updates = [1, 2].map(() => () => driver.updateAppInst(s.changedApp, testOperation()));
+    let refused = false;
+    for (const update of updates) {
+      await update().catch((error: unknown) => {
+        refused = isKindOfStatus(error, 'UNIMPLEMENTED');
+        if (!refused) throw error;
+      });
+    }
+    await s.check(refused ? s.app : s.changedApp, 'serves');
   });
 
   for (const workloads of ['keep', 'stop'] as const) {
@@ -219,4 +234,8 @@ async function checkShell(driver: Driver, keyJson: string): Promise<void> {
     /nosuch is not present/,
   );
   await rejects(driver.prepareShell({ ...asked, command: '', keyJson: '{}' }), /not present/);
+}
+
+function isKindOfStatus(error: unknown, status: StatusName): boolean {
+  return error instanceof EdgeplaneError && error.status === status;
 }

@@ -10,6 +10,8 @@ import type { ShellRequest, StartShell } from '../exec/shell.js';
 export interface DriverCapabilities {
   /** `updateClusterInst` may succeed. */
   readonly clusterUpdate: boolean;
+  /** `updateAppInst` may succeed. */
+  readonly appUpdate: boolean;
   /** AppInsts of deployment `vm` can be made. */
   readonly vm: boolean;
   /** AppInsts of deployment `docker` and `kubernetes` can be made. */
@@ -125,6 +127,11 @@ export interface Driver {
   updateClusterInst(request: ClusterInstRequest, operation: Operation): Promise<void>;
   deleteClusterInst(keyJson: string, operation: Operation): Promise<void>;
   createAppInst(request: AppInstRequest, operation: Operation): Promise<void>;
+  /**
+   * Makes a running instance be what another request wants. After a failure it may be as it was, or gone; a create from
+   * the earlier request brings it back.
+   */
+  updateAppInst(request: AppInstRequest, operation: Operation): Promise<void>;
   deleteAppInst(keyJson: string, operation: Operation): Promise<void>;
   /** @throws NOT_FOUND when the instance is not there. */
   appInstRuntime(keyJson: string, signal: AbortSignal): Promise<AppInstRuntime>;

@@ -55,7 +55,7 @@ export const TRACKED_MOVES: readonly Move[] = [
   ...moves(BOTH, 'user', TRANSIENT, S.CREATE_REQUESTED, 'create over an operation under way', 'takeover'),
   ...moves(BOTH, 'user', [S.NOT_PRESENT, S.DELETE_ERROR], S.READY, 'create', 'without-agent'),
   ...moves(BOTH, 'user', TRANSIENT, S.READY, 'create over an operation under way', 'takeover-without-agent'),
-  ...moves(CLUSTER, 'user', [S.READY, S.UPDATE_ERROR], S.UPDATE_REQUESTED, 'update'),
+  ...moves(BOTH, 'user', [S.READY, S.UPDATE_ERROR], S.UPDATE_REQUESTED, 'update'),
   ...moves(
     CLUSTER,
     'user',
@@ -86,14 +86,8 @@ export const TRACKED_MOVES: readonly Move[] = [
   ...moves(BOTH, 'agent', [S.DELETE_REQUESTED, S.DELETING], S.NOT_PRESENT, 'deleted'),
   ...moves(BOTH, 'agent', [S.DELETE_REQUESTED, S.DELETING], S.DELETE_ERROR, 'deleting failed'),
 
-  ...moves(
-    CLUSTER,
-    'controller',
-    [S.UPDATE_REQUESTED],
-    S.READY,
-    'nobody is asked to update',
-    'without-agent',
-  ),
+  ...moves(BOTH, 'controller', [S.UPDATE_REQUESTED], S.READY, 'nobody is asked to update', 'without-agent'),
+  ...moves(APP, 'controller', [S.UPDATE_REQUESTED], S.UPDATE_ERROR, 'the agent did not begin: as before'),
   ...moves(CLUSTER, 'controller', [S.DELETE_PREPARE], S.DELETE_REQUESTED, 'nothing is left on it'),
   ...moves(
     CLUSTER,

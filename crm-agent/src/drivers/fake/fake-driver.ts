@@ -67,6 +67,7 @@ export class FakeDriver implements Driver {
     this.#settings = settings;
     this.capabilities = {
       clusterUpdate: settings.clusterUpdate,
+      appUpdate: true,
       vm: true,
       containers: true,
       exec: true,
@@ -118,6 +119,14 @@ export class FakeDriver implements Driver {
     const name = request.app.key?.name ?? '';
     const record: FakeRecord = { keyJson: request.keyJson, state: 'creating', name, annotations };
     await this.#create(this.#apps, 'create-app', record, operation);
+  }
+
+  async updateAppInst({ keyJson, app }: AppInstRequest, operation: Operation): Promise<void> {
+    const record = this.#apps.get(keyJson);
+    if (!record) throw fail(agentErrors.NOT_PRESENT, { kind: 'app instance', key: keyJson });
+    const changed = { ...record, annotations: app.annotations };
+    await this.#act('update-app', changed, this.#settings.updateDelayMs, operation);
+    await this.#apps.put(changed);
   }
 
   async deleteAppInst(keyJson: string, operation: Operation): Promise<void> {
@@ -218,6 +227,8 @@ function annotationsOf(operation: FakeOperation, record: FakeRecord): FakeAnnota
   switch (operation) {
     case 'create-app':
       return readAnnotations(record.annotations, 'create');
+    case 'update-app':
+      return readAnnotations(record.annotations, 'update');
     case 'delete-app':
       return readAnnotations(record.annotations, 'delete');
     case 'runtime':

@@ -8,6 +8,7 @@ export const FAKE_OPERATIONS = [
   'update-cluster',
   'delete-cluster',
   'create-app',
+  'update-app',
   'delete-app',
   'runtime',
 ] as const;
@@ -73,7 +74,10 @@ export interface FakeAnnotations {
  * Reads `fake.<verb>=fail:<text>`, `fake.<verb>=fail-once:<text>` and `fake.<verb>.delay=<duration>` from
  * App.annotations (`key=value` pairs separated by commas). What cannot be read asks for nothing.
  */
-export function readAnnotations(annotations: string, verb: 'create' | 'delete' | 'runtime'): FakeAnnotations {
+export function readAnnotations(
+  annotations: string,
+  verb: 'create' | 'update' | 'delete' | 'runtime',
+): FakeAnnotations {
   const pairs = pairsOf(annotations);
   return {
     failure: parseFailure(pairs.get(`fake.${verb}`) ?? ''),

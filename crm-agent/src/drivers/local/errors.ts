@@ -21,5 +21,9 @@ export const localErrors = defineErrors({
     'FAILED_PRECONDITION',
     'a virtual machine has no shell but its serial console: give no command and no container, but got "{value}"',
   ],
+  VM_UPDATE_UNSUPPORTED: [
+    'UNIMPLEMENTED',
+    'a virtual machine keeps its size on platform local: delete the instance and create it with the new one',
+  ],
   VM_DIED: ['ABORTED', 'virtual machine stopped right after its start: {reason}'],
 });

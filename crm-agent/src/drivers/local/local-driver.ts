@@ -65,7 +65,14 @@ export class LocalDriver implements Driver {
   get capabilities(): DriverCapabilities {
     const containers = this.#opened?.containers.available ?? false;
     const vm = this.#opened?.machines.available ?? false;
-    return { clusterUpdate: false, vm, containers, exec: containers, publishesVmPorts: vm };
+    return {
+      clusterUpdate: false,
+      appUpdate: containers,
+      vm,
+      containers,
+      exec: containers,
+      publishesVmPorts: vm,
+    };
   }
 
   async init(context: DriverContext, signal: AbortSignal): Promise<void> {
@@ -133,6 +140,15 @@ export class LocalDriver implements Driver {
       operation.progress(`port ${internalPort} is reached by path, which needs a load balancer`);
     await run(operation);
     await apps.put({ ...record, keyJson, state: 'ready' });
+  }
+
+  /** Containers are made anew with the new limits and environment; the disk of a machine would be lost by that. */
+  async updateAppInst(request: AppInstRequest, operation: Operation): Promise<void> {
+    const existing = this.#open().apps.get(request.keyJson);
+    const { record } = await this.#plan(request);
+    if (existing?.type === 'vm' && existing.plan !== record.plan)
+      throw fail(localErrors.VM_UPDATE_UNSUPPORTED);
+    await this.createAppInst(request, operation);
   }
 
   async deleteAppInst(keyJson: string, operation: Operation): Promise<void> {

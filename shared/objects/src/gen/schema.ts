@@ -346,6 +346,15 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 17, name: 'runtime_info', prop: 'runtimeInfo', kind: 'message', type: 'edgeproto.AppInstRuntime', nonnull: true },
       { no: 21, name: 'created_at', prop: 'createdAt', kind: 'message', type: 'distributed_match_engine.Timestamp', nonnull: true, backend: true, hidetag: 'timestamp' },
       { no: 22, name: 'auto_cluster_ip_access', prop: 'autoClusterIpAccess', kind: 'enum', type: 'edgeproto.IpAccess', backend: true },
+      { no: 100, name: 'configs', prop: 'configs', kind: 'message', type: 'edgeproto.ConfigFile', repeated: true },
+      { no: 101, name: 'previous', prop: 'previous', kind: 'message', type: 'edgeproto.AppInstSettings', backend: true, hidetag: 'nocmp' },
+    ],
+  },
+  'edgeproto.AppInstSettings': {
+    name: 'edgeproto.AppInstSettings',
+    fields: [
+      { no: 1, name: 'flavor', prop: 'flavor', kind: 'message', type: 'edgeproto.FlavorKey', nonnull: true, refs: 'Flavor' },
+      { no: 2, name: 'configs', prop: 'configs', kind: 'message', type: 'edgeproto.ConfigFile', repeated: true },
     ],
   },
   'edgeproto.AppInstRuntime': {
@@ -478,6 +487,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 10, name: 'flavors', prop: 'flavors', kind: 'message', type: 'edgeproto.FlavorInfo', repeated: true },
       { no: 100, name: 'publishes_vm_ports', prop: 'publishesVmPorts', kind: 'scalar', type: 'bool' },
       { no: 101, name: 'limits_binding', prop: 'limitsBinding', kind: 'scalar', type: 'bool' },
+      { no: 102, name: 'updates_app_insts', prop: 'updatesAppInsts', kind: 'scalar', type: 'bool' },
     ],
   },
   'edgeproto.CloudletMetrics': {

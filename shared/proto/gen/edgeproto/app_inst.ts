@@ -19,7 +19,7 @@ import {
 } from "@grpc/grpc-js";
 import { AppPort } from "../dme/appcommon.js";
 import { Loc, Timestamp } from "../dme/loc.js";
-import { AppKey } from "./app.js";
+import { AppKey, ConfigFile } from "./app.js";
 import { ClusterInstKey } from "./clusterinst.js";
 import { CRMOverride, IpAccess, Liveness, TrackedState } from "./common.js";
 import { FlavorKey } from "./flavor.js";
@@ -79,6 +79,20 @@ export interface AppInst {
     | undefined;
   /** ip_access of the ClusterInst that is made along with it. */
   autoClusterIpAccess: IpAccess;
+  /** Customisations of this instance, after those of its App. Ours. */
+  configs: ConfigFile[];
+  /** What a failed update goes back to; set while one is under way. Ours. */
+  previous: AppInstSettings | undefined;
+}
+
+/** What an update of an AppInst can change. */
+export interface AppInstSettings {
+  /** Size. */
+  flavor:
+    | FlavorKey
+    | undefined;
+  /** Customisations. */
+  configs: ConfigFile[];
 }
 
 /** What runs for an AppInst. */
@@ -227,6 +241,8 @@ function createBaseAppInst(): AppInst {
     runtimeInfo: undefined,
     createdAt: undefined,
     autoClusterIpAccess: 0,
+    configs: [],
+    previous: undefined,
   };
 }
 
@@ -270,6 +286,12 @@ export const AppInst: MessageFns<AppInst> = {
     }
     if (message.autoClusterIpAccess !== 0) {
       writer.uint32(176).int32(message.autoClusterIpAccess);
+    }
+    for (const v of message.configs) {
+      ConfigFile.encode(v!, writer.uint32(802).fork()).join();
+    }
+    if (message.previous !== undefined) {
+      AppInstSettings.encode(message.previous, writer.uint32(810).fork()).join();
     }
     return writer;
   },
@@ -391,6 +413,22 @@ export const AppInst: MessageFns<AppInst> = {
             message.autoClusterIpAccess = reader.int32() as any;
             continue;
           }
+          case 100: {
+            if (tag !== 802) {
+              break;
+            }
+
+            message.configs.push(ConfigFile.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 101: {
+            if (tag !== 810) {
+              break;
+            }
+
+            message.previous = AppInstSettings.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -429,6 +467,79 @@ export const AppInst: MessageFns<AppInst> = {
       ? Timestamp.fromPartial(object.createdAt)
       : undefined;
     message.autoClusterIpAccess = object.autoClusterIpAccess ?? 0;
+    message.configs = object.configs?.map((e) => ConfigFile.fromPartial(e)) || [];
+    message.previous = (object.previous !== undefined && object.previous !== null)
+      ? AppInstSettings.fromPartial(object.previous)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseAppInstSettings(): AppInstSettings {
+  return { flavor: undefined, configs: [] };
+}
+
+export const AppInstSettings: MessageFns<AppInstSettings> = {
+  encode(message: AppInstSettings, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.flavor !== undefined) {
+      FlavorKey.encode(message.flavor, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.configs) {
+      ConfigFile.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AppInstSettings {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAppInstSettings();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.flavor = FlavorKey.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.configs.push(ConfigFile.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<AppInstSettings>, I>>(base?: I): AppInstSettings {
+    return AppInstSettings.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AppInstSettings>, I>>(object: I): AppInstSettings {
+    const message = createBaseAppInstSettings();
+    message.flavor = (object.flavor !== undefined && object.flavor !== null)
+      ? FlavorKey.fromPartial(object.flavor)
+      : undefined;
+    message.configs = object.configs?.map((e) => ConfigFile.fromPartial(e)) || [];
     return message;
   },
 };

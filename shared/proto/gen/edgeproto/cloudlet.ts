@@ -214,6 +214,8 @@ export interface CloudletInfo {
    * what they report is not enforced.
    */
   limitsBinding: boolean;
+  /** The agent can change AppInsts that run. Ours; older agents leave it unset, and updates are refused there. */
+  updatesAppInsts: boolean;
 }
 
 /** The latest measurements of one Cloudlet: of its agent's host, and of what its instances use together. */
@@ -1208,6 +1210,7 @@ function createBaseCloudletInfo(): CloudletInfo {
     flavors: [],
     publishesVmPorts: false,
     limitsBinding: false,
+    updatesAppInsts: false,
   };
 }
 
@@ -1260,6 +1263,9 @@ export const CloudletInfo: MessageFns<CloudletInfo> = {
     }
     if (message.limitsBinding !== false) {
       writer.uint32(808).bool(message.limitsBinding);
+    }
+    if (message.updatesAppInsts !== false) {
+      writer.uint32(816).bool(message.updatesAppInsts);
     }
     return writer;
   },
@@ -1373,6 +1379,14 @@ export const CloudletInfo: MessageFns<CloudletInfo> = {
             message.limitsBinding = reader.bool();
             continue;
           }
+          case 102: {
+            if (tag !== 816) {
+              break;
+            }
+
+            message.updatesAppInsts = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1406,6 +1420,7 @@ export const CloudletInfo: MessageFns<CloudletInfo> = {
     message.flavors = object.flavors?.map((e) => FlavorInfo.fromPartial(e)) || [];
     message.publishesVmPorts = object.publishesVmPorts ?? false;
     message.limitsBinding = object.limitsBinding ?? false;
+    message.updatesAppInsts = object.updatesAppInsts ?? false;
     return message;
   },
 };
