@@ -34,6 +34,8 @@ import { startStateEvents } from './events/state-events.js';
 import { startInflux } from './influx/influx-writer.js';
 import { type ControllerNotify, createNotify } from './notify/notify-server.js';
 import { repairRefs } from './operations/repair-refs.js';
+import { Successor } from './operations/successor.js';
+import { Ownership } from './ownership/ownership.js';
 import { Peers } from './peers/peers.js';
 import { Registry } from './registry.js';
 import { versionChain } from './upgrade/versions.js';
@@ -134,7 +136,9 @@ async function start(
   await sync.start();
   running.parts.push(sync);
 
-  const registry = new Registry({ store, region, logger, clock, random });
+  const db = new Database({ store, sync, region, clock, random, signal });
+  const ownership = new Ownership({ db, clock, operations: caches.operations });
+  const registry = new Registry({ store, region, owner: ownership.owner, logger, clock, random });
   running.parts.push(registry);
   const background = new Background(logger, signal);
   running.parts.push({ stop: () => background.idle() });
@@ -150,10 +154,12 @@ async function start(
     logger,
     clock,
     random,
-    db: new Database({ store, sync, region, clock, random, signal }),
+    db,
     sync,
     caches,
     registry,
+    ownership,
+    resume: (operation) => successor.resume(operation),
     bus,
     peers,
     background,
@@ -167,6 +173,7 @@ async function start(
     controllerId: () => `${hostname() || 'nohostname'}@${ownAddress}`,
     ownAddress: () => ownAddress,
   };
+  const successor = new Successor(context);
   running.parts.push(startStateEvents(context, region));
   await repairRefs(context);
 
@@ -191,4 +198,6 @@ async function start(
   // Before notify: what agents report is stored under the lease.
   await registry.start(ownAddress);
   addresses['notify'] = await notify.server.listen(config.notifyAddr);
+  successor.start();
+  running.parts.push({ stop: async () => successor.stop() });
 }

@@ -1,5 +1,7 @@
 import { OBJECTS, type ObjectType } from '@edgeplane/objects';
 import type { CacheSync, ObjectCache } from '@edgeplane/store';
+import type { StoredType } from './db/stored-type.js';
+import { OPERATION, OWNER } from './ownership/operation.js';
 
 type Indexes<T> = Readonly<Record<string, (object: T) => readonly string[]>>;
 
@@ -28,18 +30,28 @@ export function registerCaches(sync: CacheSync) {
     clusterRefs: register(sync, ClusterRefs),
     appInsts: register(sync, AppInst),
     controllers: register(sync, Controller),
+    operations: registerStored(sync, OPERATION, { owner: (o) => [o.owner] }),
+    owners: registerStored(sync, OWNER),
   };
 }
 
 export type Caches = ReturnType<typeof registerCaches>;
 
-function register<T, K>(sync: CacheSync, type: ObjectType<T, K>, indexes: Indexes<T> = {}): ObjectCache<T> {
+function registerStored<T, K>(
+  sync: CacheSync,
+  type: StoredType<T, K>,
+  indexes: Indexes<T> = {},
+): ObjectCache<T> {
   return sync.register<T>({
     name: type.name,
     prefix: `${type.name}/`,
     decode: (entry) => type.fromStored(entry.value),
-    indexes: { ...referenceIndexes(type), ...indexes },
+    indexes,
   });
+}
+
+function register<T, K>(sync: CacheSync, type: ObjectType<T, K>, indexes: Indexes<T> = {}): ObjectCache<T> {
+  return registerStored(sync, type, { ...referenceIndexes(type), ...indexes });
 }
 
 function referenceIndexes<T, K>(type: ObjectType<T, K>): Indexes<T> {

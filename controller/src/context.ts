@@ -5,6 +5,8 @@ import type { Background } from './background.js';
 import type { Caches } from './caches.js';
 import type { Database } from './db/database.js';
 import type { TextFetcher } from './deploy/fetch-text.js';
+import type { Operation } from './ownership/operation.js';
+import type { Ownership } from './ownership/ownership.js';
 import type { Peers } from './peers/peers.js';
 import type { CapacityMode } from './refs/capacity.js';
 import type { Registry } from './registry.js';
@@ -25,6 +27,9 @@ export interface ControllerContext {
   readonly sync: CacheSync;
   readonly caches: Caches;
   readonly registry: Registry;
+  readonly ownership: Ownership;
+  /** Brings an operation of this controller to its end in the background. */
+  readonly resume: (operation: Operation) => void;
   readonly bus: EventBus;
   readonly peers: Peers;
   readonly background: Background;

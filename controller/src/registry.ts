@@ -11,6 +11,7 @@ import {
 import { OBJECTS } from '@edgeplane/objects';
 import { type Lease, type Store, stm, storeErrors } from '@edgeplane/store';
 import { Tx } from './db/tx.js';
+import { OWNER, type Owner } from './ownership/operation.js';
 
 /** Time to live of what a controller stores about itself and its agents, seconds (controller spec section 7). */
 const LEASE_SECONDS = 20;
@@ -18,6 +19,8 @@ const LEASE_SECONDS = 20;
 export interface RegistryOptions {
   readonly store: Store;
   readonly region: number;
+  /** This process, as owner of operations: stored and gone together with the controller's entry. */
+  readonly owner: Owner;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: Random;
@@ -87,10 +90,14 @@ export class Registry {
   }
 
   async #register(): Promise<Lease> {
-    const { store, region } = this.#options;
+    const { store, region, owner } = this.#options;
     const lease = await store.lease(LEASE_SECONDS);
     const controller = OBJECTS.Controller.withKey({ addr: this.#addr });
-    await stm(store, async (tx) => new Tx(tx, region).put(OBJECTS.Controller, controller, lease));
+    await stm(store, async (inner) => {
+      const tx = new Tx(inner, region);
+      tx.put(OBJECTS.Controller, controller, lease);
+      tx.put(OWNER, owner, lease);
+    });
     this.#lease = lease;
     return lease;
   }

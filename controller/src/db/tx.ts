@@ -1,6 +1,7 @@
 import type { ObjectType } from '@edgeplane/objects';
 import type { CacheSync, Entry, Lease, StmTx } from '@edgeplane/store';
 import { guardKey, objectKey } from './store-keys.js';
+import type { StoredType } from './stored-type.js';
 
 /**
  * A transaction in terms of objects. What the function of a transaction does may be done several times, so it must have
@@ -30,7 +31,7 @@ export class Tx {
   }
 
   /** What is returned may be shared: do not modify it. @throws EdgeplaneError BAD_JSON when the stored value cannot be read. */
-  async get<T, K>(type: ObjectType<T, K>, key: K): Promise<T | undefined> {
+  async get<T, K>(type: StoredType<T, K>, key: K): Promise<T | undefined> {
     const storeKey = this.#keyOf(type, type.keyJson(key));
     const known = this.#known(storeKey);
     // A cache of this type holds what the type itself has decoded.
@@ -40,19 +41,19 @@ export class Tx {
   }
 
   /** Whether an object is there, and the revision of its last write; 0 after an own write. */
-  async entry<T, K>(type: ObjectType<T, K>, key: K): Promise<Pick<Entry, 'revision'> | undefined> {
+  async entry<T, K>(type: StoredType<T, K>, key: K): Promise<Pick<Entry, 'revision'> | undefined> {
     const storeKey = this.#keyOf(type, type.keyJson(key));
     const known = this.#known(storeKey);
     if (known) return known.revision === 0 ? undefined : known;
     return this.#tx.get(storeKey);
   }
 
-  put<T, K>(type: ObjectType<T, K>, object: T, lease?: Lease): void {
+  put<T, K>(type: StoredType<T, K>, object: T, lease?: Lease): void {
     const storeKey = this.#write(type, type.keyJsonOf(object));
     this.#tx.put(storeKey, type.toStored(object), lease);
   }
 
-  delete<T, K>(type: ObjectType<T, K>, key: K): void {
+  delete<T, K>(type: StoredType<T, K>, key: K): void {
     this.#tx.delete(this.#write(type, type.keyJson(key)));
   }
 

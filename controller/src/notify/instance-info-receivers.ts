@@ -9,6 +9,7 @@ import { turnOf } from '../db/database.js';
 import { endUpdate } from '../operations/app-inst-settings.js';
 import { dropAppInst } from '../operations/drop-app-inst.js';
 import { dropClusterInst } from '../operations/drop-cluster-inst.js';
+import { endByReport } from '../ownership/ownership.js';
 
 /**
  * Reports of agents move instances (controller spec section 15.2), whether or not an operation waits for it; so an
@@ -26,6 +27,7 @@ export function clusterInstInfoReceiver({
         if (!inst || state === undefined) return;
         if (state === TrackedState.NOT_PRESENT) await dropClusterInst(tx, inst);
         else tx.put(OBJECTS.ClusterInst, { ...inst, state, errors: errorsIn(state, errors) });
+        await endByReport(tx, { instance: 'ClusterInst', key: OBJECTS.ClusterInst.keyJson(key) }, state);
       },
       turnOf(OBJECTS.ClusterInst, key),
     );
@@ -61,6 +63,7 @@ export function appInstInfoReceiver({ db }: ControllerContext): Receiver<AppInst
           const settled = await endUpdate(tx, inst, state);
           tx.put(type, { ...settled, state, errors: errorsIn(state, info.errors), runtimeInfo });
         }
+        await endByReport(tx, { instance: 'AppInst', key: type.keyJson(key) }, state);
       },
       turnOf(type, key),
     );

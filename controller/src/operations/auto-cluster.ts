@@ -7,17 +7,19 @@ import { storeErrors } from '@edgeplane/store';
 import type { ControllerContext } from '../context.js';
 import { controllerErrors } from '../errors.js';
 import { clusterDeployment } from '../names.js';
+import type { Operation } from '../ownership/operation.js';
 import { clusterOf } from './app-inst-keys.js';
 import { type Call, silent } from './call.js';
 import { createClusterInst } from './create-cluster-inst.js';
 import { deleteClusterInst } from './delete-cluster-inst.js';
+import { beginCreate } from './owned.js';
 import type { AppInstPlan } from './plan-app-inst.js';
 
 /**
- * The auto-cluster of a planned AppInst: `made` just now, `shared` with others, or `none`, when it is an ordinary one or not
- * needed. `again`: it changed meanwhile, so plan again.
+ * The auto-cluster of a planned AppInst: made just now, under an operation on the AppInst that has begun with it; `shared`
+ * with others; or `none`, when it is an ordinary one or not needed. `again`: it changed meanwhile, so plan again.
  */
-export type AutoCluster = 'made' | 'shared' | 'none' | 'again';
+export type AutoCluster = Operation | 'shared' | 'none' | 'again';
 
 /**
  * Sees to it that the auto-cluster of an AppInst is there. Of several that want one at the same time, one makes it and the
@@ -39,8 +41,7 @@ export async function provideCluster(
   }
   if (!plan.makeCluster) return 'none';
   try {
-    await createAutoCluster(context, plan, request, call);
-    return 'made';
+    return await createAutoCluster(context, plan, request, call);
   } catch (error) {
     if (isKind(error, storeErrors.KEY_EXISTS) && context.clock.monotonic() < deadline) return 'again';
     throw error;
@@ -52,10 +53,11 @@ async function createAutoCluster(
   { key, app }: AppInstPlan,
   request: Pick<AppInst, 'flavor' | 'autoClusterIpAccess'>,
   call: Call,
-): Promise<void> {
+): Promise<Operation> {
   const deployment = clusterDeployment(app.deployment);
   const nodes = deployment === 'kubernetes' ? 1 : 0;
-  await createClusterInst(
+  let operation: Operation | undefined;
+  const making = createClusterInst(
     context,
     {
       key: clusterOf(key),
@@ -68,7 +70,18 @@ async function createAutoCluster(
       numNodes: nodes,
     },
     call,
+    async (tx) => {
+      operation = beginCreate(context, tx, key, call, true);
+    },
   );
+  try {
+    await making;
+  } catch (error) {
+    if (operation && !context.stopping.aborted) await context.ownership.finish(operation);
+    throw error;
+  }
+  if (!operation) throw new Error('a ClusterInst was made without being stored');
+  return operation;
 }
 
 /** Through the agent, which has the cluster; its messages are not told, the caller gets the first error. */

@@ -10,6 +10,7 @@ import type { Tx } from '../db/tx.js';
 import { resolveConfigFiles } from '../deploy/app-configs.js';
 import { controllerErrors } from '../errors.js';
 import { clusterDeployment, isDefaultCloudlet, needsCluster } from '../names.js';
+import type { Operation } from '../ownership/operation.js';
 import { type Exposure, grantPorts } from '../refs/app-ports.js';
 import { checkCapacity } from '../refs/capacity.js';
 import { refuseConflicts } from '../refs/dedicated-ports.js';
@@ -21,9 +22,10 @@ import type { Call } from './call.js';
 import { requireReady } from './cloudlet-ready.js';
 import { withDeveloper } from './delete-app-inst.js';
 import { releaseAppInst } from './drop-app-inst.js';
+import { beginCreate, owned } from './owned.js';
 import { checkDeveloper, planAppInst, refuseExisting } from './plan-app-inst.js';
 import { APP_INSTS, settleCreate } from './settle.js';
-import { CREATE_WAIT, StateWatch } from './state-watch.js';
+import { CREATE_WAIT, isAgentFailure, StateWatch } from './state-watch.js';
 
 /** What a caller may say of a new AppInst; all else is the controller's. */
 export type AppInstRequest = Pick<
@@ -66,17 +68,42 @@ export async function createAppInst(
     const auto = await provideCluster(context, plan, request, call, deadline);
     if (auto === 'again') continue;
     try {
-      await deploy(context, plan.key, request, to, own);
+      if (typeof auto === 'string') await deploy(context, plan.key, request, to, own);
+      else await deployOnMade(context, plan.key, request, to, own, auto);
       return;
     } catch (error) {
       if (auto === 'none') throw error;
       // Somebody's AppInst was the last on it and took it along before ours was stored.
       const lost = isClusterMissing(error) && context.clock.monotonic() < deadline;
-      if (lost && !call.overrides.ignoresAgent) continue;
-      if (auto === 'made') await undoAutoCluster(context, plan.key, call);
-      throw error;
+      if (!lost || call.overrides.ignoresAgent) throw error;
     }
   }
+}
+
+/** On an auto-cluster that was made for it, under an operation that began with the cluster; it goes when this fails. */
+async function deployOnMade(
+  context: ControllerContext,
+  key: AppInstKey,
+  request: AppInstRequest,
+  to: TrackedState,
+  call: Call,
+  operation: Operation,
+): Promise<void> {
+  let undone = false;
+  const undo = async () => {
+    if (undone) return;
+    undone = true;
+    await undoAutoCluster(context, key, call);
+  };
+  await owned(context, operation, async () => {
+    try {
+      await deploy(context, key, request, to, call, undo);
+    } catch (error) {
+      if (!isClusterMissing(error)) await undo();
+      if (!context.stopping.aborted) await context.ownership.finish(operation);
+      throw error;
+    }
+  });
 }
 
 function isClusterMissing(error: unknown): boolean {
@@ -93,6 +120,7 @@ async function deploy(
   request: AppInstRequest,
   to: TrackedState,
   call: Call,
+  undoCluster?: () => Promise<void>,
 ): Promise<void> {
   const watch = new StateWatch({
     context,
@@ -103,19 +131,33 @@ async function deploy(
     timeoutMs: context.timeouts.create,
   });
   try {
-    const { revision } = await context.db.commit((tx) => store(context, tx, key, request, to, call), {
-      say: call.say,
-      ...turnOf(OBJECTS.AppInst, key),
-    });
-    if (to === TrackedState.READY) {
+    const { revision, value: operation } = await context.db.commit(
+      async (tx) => {
+        await store(context, tx, key, request, to, call);
+        return to === TrackedState.READY
+          ? undefined
+          : beginCreate(context, tx, key, call, undoCluster !== undefined);
+      },
+      { say: call.say, ...turnOf(OBJECTS.AppInst, key) },
+    );
+    if (!operation) {
       call.say('Created successfully');
       return;
     }
-    try {
-      if ((await watch.result(revision, call.say)) === 'done') call.say('Created successfully');
-    } catch (error) {
-      await settleCreate(context, APP_INSTS, key, call, error);
-    }
+    await owned(context, operation, async () => {
+      try {
+        if ((await watch.result(revision, call.say)) === 'done') call.say('Created successfully');
+        await context.ownership.finish(operation);
+      } catch (error) {
+        await settleCreate(context, APP_INSTS, key, call, operation, error).catch(async (settled) => {
+          if (undoCluster && isAgentFailure(settled)) {
+            await undoCluster();
+            await context.ownership.finish(operation);
+          }
+          throw settled;
+        });
+      }
+    });
   } finally {
     watch.close();
   }

@@ -10,6 +10,7 @@ import { turnOf } from '../db/database.js';
 import type { Tx } from '../db/tx.js';
 import { controllerErrors } from '../errors.js';
 import { isAutoClusterName } from '../names.js';
+import type { Operation } from '../ownership/operation.js';
 import { matchFlavor } from '../placement/match-flavor.js';
 import { checkCapacity } from '../refs/capacity.js';
 import { grantIp } from '../refs/ips.js';
@@ -17,6 +18,7 @@ import { addCluster } from '../refs/resources.js';
 import type { Call } from './call.js';
 import { requireReady } from './cloudlet-ready.js';
 import { releaseClusterInst } from './drop-cluster-inst.js';
+import { owned } from './owned.js';
 import { referDeveloper } from './owners.js';
 import { CLUSTER_INSTS, settleCreate } from './settle.js';
 import { CREATE_WAIT, StateWatch } from './state-watch.js';
@@ -28,13 +30,15 @@ export type ClusterInstRequest = Pick<
 >;
 
 /**
- * Creates a ClusterInst and waits for the agent (controller spec section 13.1).
+ * Creates a ClusterInst and waits for the agent (controller spec section 13.1). `also` is done in the transaction that
+ * stores it.
  * @throws EdgeplaneError of the catalogue's ClusterInst part, KEY_EXISTS, AGENT_FAILED, AGENT_TIMEOUT
  */
 export async function createClusterInst(
   context: ControllerContext,
   request: ClusterInstRequest,
   call: Call,
+  also: (tx: Tx) => Promise<void> = async () => {},
 ): Promise<void> {
   const { ignoresAgent } = call.overrides;
   const key = OBJECTS.ClusterInst.key(
@@ -52,19 +56,37 @@ export async function createClusterInst(
     timeoutMs: context.timeouts.create,
   });
   try {
-    const { revision } = await context.db.commit((tx) => store(context, tx, key, wanted, call), {
-      say: call.say,
-      ...turnOf(OBJECTS.ClusterInst, key),
+    const { revision, value: operation } = await context.db.commit(
+      async (tx) => {
+        await store(context, tx, key, wanted, call);
+        await also(tx);
+        return ignoresAgent ? undefined : begin(context, tx, keyJson, call);
+      },
+      { say: call.say, ...turnOf(OBJECTS.ClusterInst, key) },
+    );
+    if (!operation) return;
+    await owned(context, operation, async () => {
+      try {
+        if ((await watch.result(revision, call.say)) === 'done') call.say('Created successfully');
+        await context.ownership.finish(operation);
+      } catch (error) {
+        await settleCreate(context, CLUSTER_INSTS, key, call, operation, error);
+      }
     });
-    if (ignoresAgent) return;
-    try {
-      if ((await watch.result(revision, call.say)) === 'done') call.say('Created successfully');
-    } catch (error) {
-      await settleCreate(context, CLUSTER_INSTS, key, call, error);
-    }
   } finally {
     watch.close();
   }
+}
+
+function begin({ ownership, timeouts }: ControllerContext, tx: Tx, key: string, call: Call): Operation {
+  const { ignoresAgentErrors } = call.overrides;
+  return ownership.begin(tx, {
+    instance: 'ClusterInst',
+    key,
+    work: 'create',
+    timeoutMs: timeouts.create,
+    ignoresAgentErrors,
+  });
 }
 
 /** Checks that need no store, and defaults (steps 3 to 6). */

@@ -4,7 +4,7 @@ import type { AppInstKey } from '@edgeplane/proto/edgeproto/app_inst.js';
 import type { ControllerContext } from '../context.js';
 import { isAutoClusterName, isDefaultCloudlet } from '../names.js';
 import { clusterOf, developerOf } from './app-inst-keys.js';
-import { type Call, silent } from './call.js';
+import type { Call } from './call.js';
 import { appInstsOn, deleteClusterInst } from './delete-cluster-inst.js';
 import { withAutoClusterName } from './plan-app-inst.js';
 import { takeDownAppInst } from './take-down-app-inst.js';
@@ -20,14 +20,9 @@ export async function deleteAppInst(
   call: Call,
 ): Promise<void> {
   const key = storedKey(context, requested);
-  const result = await takeDownAppInst(context, key, call);
-  if (result === 'done') {
-    await deleteAutoCluster(context, key, call);
-    return;
-  }
-  context.background.run('auto-cluster clean-up', async (signal) => {
-    if (await gone(context, key, signal)) await deleteAutoCluster(context, key, { ...call, say: silent });
-  });
+  const clusterKey = key.clusterInstKey && OBJECTS.ClusterInst.keyJson(key.clusterInstKey);
+  const auto = clusterKey !== undefined && context.caches.clusterInsts.get(clusterKey)?.value.auto;
+  await takeDownAppInst(context, key, call, auto ? () => deleteAutoCluster(context, key, call) : undefined);
 }
 
 /** The key under which a create would have stored it: what the caller wrote, or what the controller made of that. */
@@ -49,7 +44,12 @@ export function withDeveloper(key: AppInstKey): AppInstKey {
   return { ...key, clusterInstKey: { ...cluster, developer: key.appKey?.developerKey?.name ?? '' } };
 }
 
-async function deleteAutoCluster(context: ControllerContext, key: AppInstKey, call: Call): Promise<void> {
+/** When nothing keeps it any more. What goes wrong is logged: the AppInst is gone all the same. */
+export async function deleteAutoCluster(
+  context: ControllerContext,
+  key: AppInstKey,
+  call: Call,
+): Promise<void> {
   const clusterKey = key.clusterInstKey;
   if (!clusterKey) return;
   const keyJson = OBJECTS.ClusterInst.keyJson(clusterKey);
@@ -61,24 +61,4 @@ async function deleteAutoCluster(context: ControllerContext, key: AppInstKey, ca
   } catch (error) {
     context.logger.error({ key: keyJson, reason: messageOf(error) }, 'Deleting an auto-cluster failed');
   }
-}
-
-/** Waits until the AppInst is gone; false when the controller stops first. */
-function gone(context: ControllerContext, key: AppInstKey, signal: AbortSignal): Promise<boolean> {
-  const { appInsts } = context.caches;
-  const keyJson = OBJECTS.AppInst.keyJson(key);
-  return new Promise((resolve) => {
-    const end = (result: boolean) => {
-      unwatch();
-      signal.removeEventListener('abort', onStop);
-      resolve(result);
-    };
-    const onStop = () => end(false);
-    const unwatch = appInsts.watchKey(keyJson, (change) => {
-      if (change.value === undefined) end(true);
-    });
-    signal.addEventListener('abort', onStop, { once: true });
-    if (signal.aborted) end(false);
-    else if (!appInsts.has(keyJson)) end(true);
-  });
 }

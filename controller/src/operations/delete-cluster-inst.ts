@@ -9,9 +9,11 @@ import { storeErrors } from '@edgeplane/store';
 import type { ControllerContext } from '../context.js';
 import { turnOf } from '../db/database.js';
 import { controllerErrors } from '../errors.js';
+import type { Operation } from '../ownership/operation.js';
 import type { Call } from './call.js';
 import { requireReady } from './cloudlet-ready.js';
 import { dropClusterInst } from './drop-cluster-inst.js';
+import { owned } from './owned.js';
 import { CLUSTER_INSTS, settleDelete } from './settle.js';
 import { DELETE_WAIT, StateWatch, type WaitResult } from './state-watch.js';
 import { takeDownAppInst } from './take-down-app-inst.js';
@@ -47,13 +49,27 @@ export async function deleteClusterInst(
   refuseIfUsed(context, key);
   const { ignoresAgent } = call.overrides;
   if (!ignoresAgent) requireReady(context, key.cloudletKey);
-  const before = await prepare(context, key, call);
+  const operation = await prepare(context, key, call);
+  return owned(context, operation, () => deletePrepared(context, key, call, operation));
+}
+
+/**
+ * The rest of it, once the ClusterInst is in DELETE_PREPARE; can be begun again.
+ * @throws EdgeplaneError as {@link deleteClusterInst}; then the ClusterInst is as it was before
+ */
+export async function deletePrepared(
+  context: ControllerContext,
+  key: ClusterInstKey,
+  call: Call,
+  operation: Operation,
+): Promise<WaitResult> {
+  const { ignoresAgent } = call.overrides;
   try {
     // AppInsts that were stored before the preparation are in the caches now; later ones are refused.
     refuseIfUsed(context, key);
     await deleteAppInsts(context, key, call);
   } catch (error) {
-    await restore(context, key, before);
+    if (!context.stopping.aborted) await restore(context, key, operation);
     throw error;
   }
   const watch = new StateWatch({
@@ -69,9 +85,15 @@ export async function deleteClusterInst(
       async (tx) => {
         const inst = await tx.get(OBJECTS.ClusterInst, key);
         if (!inst) throw fail(storeErrors.KEY_NOT_FOUND);
-        if (inst.state !== S.DELETE_PREPARE) throw fail(controllerErrors.CLUSTER_INST_NOT_PREPARED);
-        if (ignoresAgent) await dropClusterInst(tx, inst);
-        else tx.put(OBJECTS.ClusterInst, { ...inst, state: S.DELETE_REQUESTED });
+        const prepared = inst.state === S.DELETE_PREPARE && (await context.ownership.holds(tx, operation));
+        if (!prepared) throw fail(controllerErrors.CLUSTER_INST_NOT_PREPARED);
+        if (ignoresAgent) {
+          await dropClusterInst(tx, inst);
+          await context.ownership.end(tx, operation);
+          return;
+        }
+        tx.put(OBJECTS.ClusterInst, { ...inst, state: S.DELETE_REQUESTED });
+        await context.ownership.prolong(tx, operation, context.timeouts.delete);
       },
       turnOf(OBJECTS.ClusterInst, key),
     );
@@ -79,9 +101,10 @@ export async function deleteClusterInst(
     try {
       const result = await watch.result(revision, call.say);
       if (result === 'done') call.say('Deleted ClusterInst successfully');
+      await context.ownership.finish(operation);
       return result;
     } catch (error) {
-      await settleDelete(context, CLUSTER_INSTS, key, call, error);
+      await settleDelete(context, CLUSTER_INSTS, key, call, operation, error);
       return 'done';
     }
   } finally {
@@ -93,8 +116,8 @@ function refuseIfUsed(context: ControllerContext, key: ClusterInstKey): void {
   if (appInstsOn(context, key).blocked) throw fail(controllerErrors.CLUSTER_INST_IN_USE);
 }
 
-/** Moves to DELETE_PREPARE, which keeps new AppInsts out; the state before it. */
-async function prepare(context: ControllerContext, key: ClusterInstKey, call: Call): Promise<TrackedState> {
+/** Moves to DELETE_PREPARE, which keeps new AppInsts out. */
+async function prepare(context: ControllerContext, key: ClusterInstKey, call: Call): Promise<Operation> {
   const { value } = await context.db.commit(
     async (tx) => {
       const inst = await tx.get(OBJECTS.ClusterInst, key);
@@ -111,7 +134,14 @@ async function prepare(context: ControllerContext, key: ClusterInstKey, call: Ca
         throw fail(controllerErrors.CLUSTER_INST_BUSY);
       }
       tx.put(OBJECTS.ClusterInst, { ...inst, state: S.DELETE_PREPARE, errors: [] });
-      return from;
+      return context.ownership.begin(tx, {
+        instance: 'ClusterInst',
+        key: OBJECTS.ClusterInst.keyJson(key),
+        work: 'delete',
+        timeoutMs: context.timeouts.delete,
+        ignoresAgentErrors: overrides.ignoresAgentErrors,
+        before: from,
+      });
     },
     { say: call.say },
   );
@@ -148,17 +178,16 @@ async function deleteAppInsts(context: ControllerContext, key: ClusterInstKey, c
 }
 
 /** Nothing was asked of the agent yet: back to the state before. */
-async function restore(context: ControllerContext, key: ClusterInstKey, before: TrackedState): Promise<void> {
-  const back = [S.CREATE_ERROR, S.UPDATE_ERROR].some((s) => s === before) ? before : S.READY;
-  try {
-    await context.db.commit(async (tx) => {
-      const inst = await tx.get(OBJECTS.ClusterInst, key);
-      if (inst?.state === S.DELETE_PREPARE) tx.put(OBJECTS.ClusterInst, { ...inst, state: back });
-    });
-  } catch (error) {
-    context.logger.error(
-      { key: OBJECTS.ClusterInst.keyJson(key), reason: messageOf(error) },
-      'ClusterInst stays in preparation for its deletion; deleting it again goes on from there',
-    );
-  }
+async function restore(
+  { db, ownership }: ControllerContext,
+  key: ClusterInstKey,
+  operation: Operation,
+): Promise<void> {
+  const back = [S.CREATE_ERROR, S.UPDATE_ERROR].find((s) => s === operation.before) ?? S.READY;
+  await db.commit(async (tx) => {
+    if (!(await ownership.holds(tx, operation))) return;
+    const inst = await tx.get(OBJECTS.ClusterInst, key);
+    if (inst?.state === S.DELETE_PREPARE) tx.put(OBJECTS.ClusterInst, { ...inst, state: back });
+    await ownership.end(tx, operation);
+  });
 }

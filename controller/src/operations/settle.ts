@@ -7,6 +7,7 @@ import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 import type { ControllerContext } from '../context.js';
 import { turnOf } from '../db/database.js';
 import type { Tx } from '../db/tx.js';
+import type { Operation } from '../ownership/operation.js';
 import type { Call } from './call.js';
 import { dropAppInst } from './drop-app-inst.js';
 import { dropClusterInst } from './drop-cluster-inst.js';
@@ -49,17 +50,18 @@ export async function settleCreate<T extends Instance, K>(
   kind: Instances<T, K>,
   key: K,
   call: Call,
+  operation: Operation,
   error: unknown,
 ): Promise<void> {
   if (!isAgentFailure(error)) throw error;
   if (call.overrides.ignoresAgentErrors) {
     call.say(`Create ${kind.name} ignoring CRM failure: ${messageOf(error)}`);
-    await moveTo(context, kind, key, TrackedState.READY, call);
+    await moveTo(context, kind, key, TrackedState.READY, call, operation);
     call.say(`Created ${kind.name} successfully`);
     return;
   }
   call.say(kind.undoing);
-  await undo(context, kind, key, TrackedState.NOT_PRESENT, call);
+  await undo(context, kind, key, TrackedState.NOT_PRESENT, call, operation);
   throw error;
 }
 
@@ -69,17 +71,18 @@ export async function settleDelete<T extends Instance, K>(
   kind: Instances<T, K>,
   key: K,
   call: Call,
+  operation: Operation,
   error: unknown,
 ): Promise<void> {
   if (!isAgentFailure(error)) throw error;
   if (call.overrides.ignoresAgentErrors) {
     call.say(`Delete ${kind.name} ignoring CRM failure: ${messageOf(error)}`);
-    await moveTo(context, kind, key, TrackedState.NOT_PRESENT, call);
+    await moveTo(context, kind, key, TrackedState.NOT_PRESENT, call, operation);
     call.say(`Deleted ${kind.name} successfully`);
     return;
   }
   call.say(`Recreating ${kind.name} due to failure`);
-  const done = await undo(context, kind, key, TrackedState.READY, call);
+  const done = await undo(context, kind, key, TrackedState.READY, call, operation);
   if (done && kind.name === 'AppInst') call.say('Created successfully');
   throw error;
 }
@@ -91,25 +94,31 @@ async function undo<T extends Instance, K>(
   key: K,
   to: TrackedState,
   call: Call,
+  operation: Operation,
 ): Promise<boolean> {
   try {
-    return await moveTo(context, kind, key, to, call);
+    return await moveTo(context, kind, key, to, call, operation);
   } catch (error) {
     context.logger.error({ key: kind.type.keyJson(key), reason: messageOf(error) }, 'Undo failed');
     return false;
   }
 }
 
-/** Makes the move if the table still allows it; whoever changed the instance meanwhile has precedence. */
+/**
+ * Makes the move, and ends the operation with it, if the operation is still this controller's and the table still allows it;
+ * whoever changed the instance meanwhile has precedence. When an auto-cluster has to follow, the operation goes on.
+ */
 async function moveTo<T extends Instance, K>(
   context: ControllerContext,
   kind: Instances<T, K>,
   key: K,
   to: TrackedState,
   call: Call,
+  operation: Operation,
 ): Promise<boolean> {
   const { value } = await context.db.commit(
     async (tx) => {
+      if (!(await context.ownership.holds(tx, operation))) return false;
       const inst = await tx.get(kind.type, key);
       const from = inst?.state ?? TrackedState.NOT_PRESENT;
       if (!inst || !canStep({ kind: kind.name, from, actor: 'controller', to, overrides: call.overrides })) {
@@ -117,6 +126,8 @@ async function moveTo<T extends Instance, K>(
       }
       if (to === TrackedState.NOT_PRESENT) await kind.drop(tx, inst);
       else tx.put(kind.type, { ...inst, state: to, errors: [] });
+      const follows = operation.autoCluster && to === TrackedState.NOT_PRESENT;
+      if (!follows) await context.ownership.end(tx, operation);
       return true;
     },
     turnOf(kind.type, key),

@@ -49,6 +49,8 @@ export interface StateWatchOptions<T extends Instance> {
   readonly typeName: 'AppInst' | 'ClusterInst';
   readonly plan: WaitPlan;
   readonly timeoutMs: number;
+  /** The operation was stored long ago: the state that the instance has by now counts too. */
+  readonly resumed?: boolean;
 }
 
 interface Seen {
@@ -78,6 +80,13 @@ export class StateWatch<T extends Instance> {
   constructor(options: StateWatchOptions<T>) {
     this.#options = options;
     this.#unwatch = options.cache.watchKey(options.keyJson, (change) => this.#take(change));
+    if (!options.resumed) return;
+    const now = options.cache.get(options.keyJson);
+    this.#seen.push({
+      state: now?.value.state ?? S.NOT_PRESENT,
+      errors: now?.value.errors ?? [],
+      revision: now?.revision ?? 1,
+    });
   }
 
   close(): void {

@@ -1,7 +1,7 @@
 import { fail } from '@edgeplane/base';
 import { canStep } from '@edgeplane/lifecycle';
 import { OBJECTS } from '@edgeplane/objects';
-import type { AppInstKey } from '@edgeplane/proto/edgeproto/app_inst.js';
+import type { AppInst, AppInstKey } from '@edgeplane/proto/edgeproto/app_inst.js';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 import { storeErrors } from '@edgeplane/store';
 import type { ControllerContext } from '../context.js';
@@ -9,21 +9,24 @@ import { turnOf } from '../db/database.js';
 import type { Tx } from '../db/tx.js';
 import { controllerErrors } from '../errors.js';
 import { isDefaultCloudlet } from '../names.js';
+import type { Operation } from '../ownership/operation.js';
 import type { Call } from './call.js';
 import { requireReady } from './cloudlet-ready.js';
 import { dropAppInst } from './drop-app-inst.js';
+import { owned } from './owned.js';
 import { APP_INSTS, settleDelete } from './settle.js';
 import { DELETE_WAIT, StateWatch, type WaitResult } from './state-watch.js';
 
 /**
  * Deletes one AppInst and waits for the agent, without a look at its cluster (controller spec section 14.4, steps 1
- * to 3). Its ports are given back when it is gone, not before.
+ * to 3). Its ports are given back when it is gone, not before. `follow` is done then, as part of the same operation.
  * @throws EdgeplaneError KEY_NOT_FOUND, APP_INST_BUSY, AGENT_FAILED, AGENT_TIMEOUT
  */
 export async function takeDownAppInst(
   context: ControllerContext,
   key: AppInstKey,
   call: Call,
+  follow?: () => Promise<void>,
 ): Promise<WaitResult> {
   const cloudletKey = key.clusterInstKey?.cloudletKey;
   const direct = call.overrides.ignoresAgent || isDefaultCloudlet(cloudletKey);
@@ -37,21 +40,58 @@ export async function takeDownAppInst(
     timeoutMs: context.timeouts.delete,
   });
   try {
-    const { revision } = await context.db.commit(
-      (tx) => request(tx, key, direct, call),
+    const { revision, value: operation } = await context.db.commit(
+      async (tx) => {
+        await request(tx, key, direct, call);
+        return direct && !follow ? undefined : begin(context, tx, key, call, follow !== undefined);
+      },
       turnOf(OBJECTS.AppInst, key),
     );
-    if (direct) return 'done';
-    try {
-      const result = await watch.result(revision, call.say);
-      if (result === 'done') call.say('Deleted AppInst successfully');
+    if (!operation) return 'done';
+    return await owned(context, operation, async () => {
+      const result = direct ? 'done' : await outcome(context, watch, revision, key, call, operation);
+      if (result === 'done') await follow?.();
+      // While the agent still deletes, the operation goes on, so that the cluster follows in the end.
+      if (result === 'done' || !follow) await context.ownership.finish(operation);
       return result;
-    } catch (error) {
-      await settleDelete(context, APP_INSTS, key, call, error);
-      return 'done';
-    }
+    });
   } finally {
     watch.close();
+  }
+}
+
+function begin(
+  { ownership, timeouts }: ControllerContext,
+  tx: Tx,
+  key: AppInstKey,
+  { overrides }: Call,
+  autoCluster: boolean,
+): Operation {
+  return ownership.begin(tx, {
+    instance: 'AppInst',
+    key: OBJECTS.AppInst.keyJson(key),
+    work: 'delete',
+    timeoutMs: timeouts.delete,
+    ignoresAgentErrors: overrides.ignoresAgentErrors,
+    autoCluster,
+  });
+}
+
+async function outcome(
+  context: ControllerContext,
+  watch: StateWatch<AppInst>,
+  revision: number,
+  key: AppInstKey,
+  call: Call,
+  operation: Operation,
+): Promise<WaitResult> {
+  try {
+    const result = await watch.result(revision, call.say);
+    if (result === 'done') call.say('Deleted AppInst successfully');
+    return result;
+  } catch (error) {
+    await settleDelete(context, APP_INSTS, key, call, operation, error);
+    return 'done';
   }
 }
 

@@ -10,11 +10,13 @@ import type { Tx } from '../db/tx.js';
 import { resolveConfigFiles } from '../deploy/app-configs.js';
 import { controllerErrors } from '../errors.js';
 import { isDefaultCloudlet } from '../names.js';
+import type { Operation } from '../ownership/operation.js';
 import { checkCapacity } from '../refs/capacity.js';
 import { cloudletOf } from './app-inst-keys.js';
 import { cloudletUse, endUpdate, settingsOf, withSettings } from './app-inst-settings.js';
 import type { Call } from './call.js';
 import { requireReady } from './cloudlet-ready.js';
+import { owned } from './owned.js';
 import { StateWatch, UPDATE_WAIT } from './state-watch.js';
 
 const S = TrackedState;
@@ -55,17 +57,29 @@ export async function updateAppInst(context: ControllerContext, request: AppInst
     timeoutMs: context.timeouts.update,
   });
   try {
-    const { revision } = await context.db.commit(
-      (tx) => store(context, tx, key, wanted, own),
+    const { revision, value: operation } = await context.db.commit(
+      async (tx) => {
+        await store(context, tx, key, wanted, own);
+        if (direct) return undefined;
+        return context.ownership.begin(tx, {
+          instance: 'AppInst',
+          key: OBJECTS.AppInst.keyJson(key),
+          work: 'update',
+          timeoutMs: context.timeouts.update,
+        });
+      },
       turnOf(OBJECTS.AppInst, key),
     );
-    if (direct) return;
-    try {
-      if ((await watch.result(revision, call.say)) === 'done') call.say('Updated successfully');
-    } catch (error) {
-      if (isKind(error, controllerErrors.AGENT_TIMEOUT)) await giveUp(context, key, messageOf(error));
-      throw error;
-    }
+    if (!operation) return;
+    await owned(context, operation, async () => {
+      try {
+        if ((await watch.result(revision, call.say)) === 'done') call.say('Updated successfully');
+      } catch (error) {
+        await giveUpUpdate(context, key, operation, error);
+        throw error;
+      }
+      await context.ownership.finish(operation);
+    });
   } finally {
     watch.close();
   }
@@ -131,14 +145,27 @@ async function flavorOf(tx: Tx, { appKey }: AppInstKey, name: string) {
   return found.key;
 }
 
-/** The agent did not begin in time: nothing was changed, so everything is as before but for the state, which says so. */
-async function giveUp({ db }: ControllerContext, key: AppInstKey, reason: string): Promise<void> {
+/**
+ * After an update that did not end well. If the agent did not begin in time, nothing was changed, so everything is as before
+ * but for the state, which says so.
+ */
+export async function giveUpUpdate(
+  context: ControllerContext,
+  key: AppInstKey,
+  operation: Operation,
+  error: unknown,
+): Promise<void> {
+  if (context.stopping.aborted) return;
+  const { db, ownership } = context;
+  if (!isKind(error, controllerErrors.AGENT_TIMEOUT)) return ownership.finish(operation);
   await db.commit(
     async (tx) => {
+      if (!(await ownership.holds(tx, operation))) return;
+      await ownership.end(tx, operation);
       const inst = await tx.get(OBJECTS.AppInst, key);
       const to = S.UPDATE_ERROR;
       if (!inst || !canStep({ kind: 'AppInst', from: inst.state, actor: 'controller', to })) return;
-      tx.put(OBJECTS.AppInst, { ...(await endUpdate(tx, inst, to)), state: to, errors: [reason] });
+      tx.put(OBJECTS.AppInst, { ...(await endUpdate(tx, inst, to)), state: to, errors: [messageOf(error)] });
     },
     turnOf(OBJECTS.AppInst, key),
   );

@@ -13,6 +13,7 @@ import { addNodes } from '../refs/resources.js';
 import type { Call } from './call.js';
 import { requireReady } from './cloudlet-ready.js';
 import { clusterUse } from './drop-cluster-inst.js';
+import { owned } from './owned.js';
 import { StateWatch, UPDATE_WAIT } from './state-watch.js';
 
 /** Ids: crm_override and the key are passed over, num_nodes is the only one that can change. */
@@ -47,7 +48,7 @@ export async function updateClusterInst(
     timeoutMs: context.timeouts.update,
   });
   try {
-    const { revision } = await context.db.commit(
+    const { revision, value: operation } = await context.db.commit(
       async (tx) => {
         const inst = await tx.get(OBJECTS.ClusterInst, key);
         if (!inst) throw fail(storeErrors.KEY_NOT_FOUND);
@@ -55,11 +56,24 @@ export async function updateClusterInst(
         const state = nextState(inst.state, call);
         const changed = numNodes === undefined ? inst : await resize(context, tx, inst, numNodes);
         tx.put(OBJECTS.ClusterInst, { ...changed, state, errors: [] });
+        if (ignoresAgent) return undefined;
+        return context.ownership.begin(tx, {
+          instance: 'ClusterInst',
+          key: OBJECTS.ClusterInst.keyJson(key),
+          work: 'update',
+          timeoutMs: context.timeouts.update,
+        });
       },
       turnOf(OBJECTS.ClusterInst, key),
     );
-    if (ignoresAgent) return;
-    if ((await watch.result(revision, call.say)) === 'done') call.say('Updated successfully');
+    if (!operation) return;
+    await owned(context, operation, async () => {
+      try {
+        if ((await watch.result(revision, call.say)) === 'done') call.say('Updated successfully');
+      } finally {
+        if (!context.stopping.aborted) await context.ownership.finish(operation);
+      }
+    });
   } finally {
     watch.close();
   }

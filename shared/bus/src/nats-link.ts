@@ -1,5 +1,3 @@
-import { isIP } from 'node:net';
-import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import {
   Backoff,
   type Clock,
@@ -45,25 +43,6 @@ export interface NatsSession {
   readonly connection: NatsConnection;
   readonly jetstream: JetStreamClient;
   readonly manager: JetStreamManager;
-}
-
-/**
- * Presents our certificate and trusts only the CA. The library does not pass an address without a name on to the check
- * of the server's certificate: it may then be for any address that was configured.
- */
-function tlsOptions({ cert, key, ca }: NatsTls, urls: readonly string[]) {
-  const addresses = urls
-    .map((url) => new URL(url).hostname.replace(/^\[|\]$/g, ''))
-    .filter((host) => isIP(host) !== 0);
-  return {
-    cert: cert.toString(),
-    key: key.toString(),
-    ca: ca.toString(),
-    checkServerIdentity: (host: string, certificate: PeerCertificate) => {
-      const fits = [host, ...addresses].some((h) => checkServerIdentity(h, certificate) === undefined);
-      return fits ? undefined : checkServerIdentity(host, certificate);
-    },
-  };
 }
 
 /** How long one attempt, or one request of JetStream, may take, milliseconds. */
@@ -226,7 +205,7 @@ export class NatsLink {
       pingInterval: PING_MS,
       maxPingOut: 2,
       ...(creds && { authenticator: credsAuthenticator(creds) }),
-      ...(tls && { tls: tlsOptions(tls, urls) }),
+      ...(tls && { tls: { cert: tls.cert.toString(), key: tls.key.toString(), ca: tls.ca.toString() } }),
     };
   }
 }

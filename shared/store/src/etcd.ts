@@ -44,8 +44,7 @@ const FREE_WRITE: CallPolicy = { timeoutMs: 10_000, repeat: 'free' };
 const PAGE = 1000;
 
 /**
- * An etcd cluster, version 3.4 or later. Reads and writes are linearizable; they take at most 2 s and 10 s and then
- * fail, a write that waited behind others after as long again.
+ * An etcd cluster, version 3.4 or later. Reads and writes are linearizable; they take at most 2 s and 10 s and then fail.
  *
  * Lost answers. A write whose connection breaks after it was sent may have been applied, or may still be. It is sent again,
  * and takes effect once (see {@link EtcdCommit}); WRITE_UNCERTAIN is left for an etcd that stays away for longer than a write
@@ -57,7 +56,7 @@ export class EtcdStore implements Store {
   readonly #logger: Logger;
   readonly #leases = new Map<string, { readonly id: bigint; readonly keepalive: EtcdKeepalive }>();
   readonly #committer: EtcdCommit;
-  readonly #groups: TxnGroups;
+  readonly #groups = new TxnGroups((request) => this.#commit(request));
   readonly #commitListeners = new Set<CommitListener>();
   #closing: Promise<void> | undefined;
 
@@ -65,14 +64,6 @@ export class EtcdStore implements Store {
     this.#calls = new EtcdCalls(urls, options.credentials);
     this.#committer = new EtcdCommit(this.#calls, this.#leases);
     this.#logger = options.logger ?? silentLogger;
-    const { timeoutMs: maxWaitMs } = FREE_WRITE;
-    const reason = `gave up after ${maxWaitMs / 1000} s behind other writes`;
-    this.#groups = new TxnGroups({
-      commit: (request) => this.#commit(request),
-      clock: systemClock,
-      maxWaitMs,
-      late: () => fail(storeErrors.STORE_UNAVAILABLE, { store: this.#calls.name, reason }),
-    });
   }
 
   /** Makes sure that the cluster answers. @throws EdgeplaneError STORE_UNAVAILABLE with urls and reason. */

@@ -1,4 +1,4 @@
-import { type Clock, fail, isKind, ManualClock, systemClock } from '@edgeplane/base';
+import { fail, isKind } from '@edgeplane/base';
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -8,18 +8,9 @@ import { del, put, rejection } from './conformance-subject.js';
 import { MemoryStore, type Op, type Store, storeErrors, type TxnRequest, type TxnResult } from './index.js';
 import { TxnGroups } from './txn-groups.js';
 
-const late = () => fail(storeErrors.STORE_UNAVAILABLE, { store: 's', reason: 'late' });
-
-function groupsOf(
-  commit: (request: TxnRequest) => Promise<TxnResult>,
-  clock: Clock = systemClock,
-): TxnGroups {
-  return new TxnGroups({ commit, clock, maxWaitMs: 10_000, late });
-}
-
 /** A memory store whose transactions go through groups. */
 function grouped(store: MemoryStore): Store {
-  const groups = groupsOf((request) => store.txn(request));
+  const groups = new TxnGroups((request) => store.txn(request));
   return {
     kind: store.kind,
     get: (key) => store.get(key),
@@ -40,15 +31,15 @@ storeConformance(test, 'groups on memory', async () => {
 });
 
 /** Groups over a store that answers when it is told to; `sent` are the requests as the store gets them. */
-function held(clock?: Clock) {
+function held() {
   const store = new MemoryStore();
   const sent: TxnRequest[] = [];
   const waiting: (() => void)[] = [];
-  const groups = groupsOf(async (request) => {
+  const groups = new TxnGroups(async (request) => {
     sent.push(request);
     await new Promise<void>((resolve) => waiting.push(resolve));
     return store.txn(request);
-  }, clock);
+  });
   const answerAll = async () => {
     for (let idle = 0; idle < 20; ) {
       const next = waiting.shift();
@@ -112,7 +103,7 @@ test('an unclear outcome is that of every member; a group that is too large is t
   const outcomes = async (failure: Error) => {
     let groupsSent = 0;
     const store = new MemoryStore();
-    const groups = groupsOf(async (request) => {
+    const groups = new TxnGroups(async (request) => {
       await Promise.resolve();
       if (request.ops.length <= 2) return store.txn(request);
       groupsSent += 1;
@@ -126,21 +117,6 @@ test('an unclear outcome is that of every member; a group that is too large is t
   assert.equal(await outcomes(unclear), { groupsSent: 1, failed: 6 });
   const tooLarge = fail(storeErrors.TXN_INVALID, { rule: 'too many operations' });
   assert.equal(await outcomes(tooLarge), { groupsSent: 1, failed: 0 });
-});
-
-test('what has waited too long behind others fails, and is not sent', async () => {
-  const clock = new ManualClock();
-  const { sent, groups, answerAll } = held(clock);
-  const first = [groups.txn({ ops: [put('a', '')] }), groups.txn({ ops: [put('b', '')] })];
-  const old = rejection(groups.txn({ ops: [put('c', '')] }));
-  clock.advance(6000);
-  const young = groups.txn({ ops: [put('d', '')] });
-  clock.advance(6000);
-  await answerAll();
-  assert.ok((await Promise.all(first)).every((r) => r.succeeded));
-  assert.ok(isKind(await old, storeErrors.STORE_UNAVAILABLE));
-  assert.ok((await young).succeeded);
-  assert.not(sent.some((request) => request.ops[0]?.key === 'c'));
 });
 
 test('a put with a lease goes alone', async () => {
@@ -189,7 +165,7 @@ test('concurrent transactions end as in some serial order', async () => {
         const pause = async () => {
           for (let n = delays.next().value ?? 0; n > 0; n--) await Promise.resolve();
         };
-        const groups = groupsOf(async (request) => {
+        const groups = new TxnGroups(async (request) => {
           await pause();
           const result = await store.txn(request);
           await pause();

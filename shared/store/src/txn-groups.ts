@@ -1,4 +1,4 @@
-import { type Clock, type Deferred, deferred, isKind } from '@edgeplane/base';
+import { type Deferred, deferred, isKind } from '@edgeplane/base';
 import { requestBytes, TXN_LIMITS } from './check-request.js';
 import { storeErrors } from './errors.js';
 import type { Op, TxnRequest, TxnResult } from './store.js';
@@ -13,19 +13,7 @@ const GROUP_BYTES = 256 * 1024;
 /** Operations and compares that a store adds of its own to what a group may hold. */
 const ROOM = 1;
 
-export interface TxnGroupsOptions {
-  /** Carries out one checked request. */
-  readonly commit: Commit;
-  readonly clock: Clock;
-  /** How long a transaction may wait behind others, milliseconds. */
-  readonly maxWaitMs: number;
-  /** Makes the error for one that waited too long; nothing of it was sent. */
-  late(): Error;
-}
-
 interface Waiting {
-  /** Monotonic time at which it came. */
-  readonly since: number;
   readonly request: TxnRequest;
   readonly done: Deferred<TxnResult>;
 }
@@ -41,15 +29,14 @@ interface Waiting {
  * Nobody waits for company: a transaction goes at once unless {@link IN_FLIGHT} groups are under way.
  */
 export class TxnGroups {
-  readonly #options: TxnGroupsOptions;
   readonly #commit: Commit;
   #queue: Waiting[] = [];
   #inFlight = 0;
   #members: number = TXN_LIMITS.ops - ROOM;
 
-  constructor(options: TxnGroupsOptions) {
-    this.#options = options;
-    this.#commit = options.commit;
+  /** `commit` carries out one checked request. */
+  constructor(commit: Commit) {
+    this.#commit = commit;
   }
 
   /** As `Store.txn`, for a checked request. */
@@ -57,36 +44,28 @@ export class TxnGroups {
     // Without ops it is only a read; a lease may be refused, which is nobody else's affair.
     if (request.ops.length === 0 || request.ops.some(hasLease)) return this.#commit(request);
     const done = deferred<TxnResult>();
-    this.#queue.push({ since: this.#options.clock.monotonic(), request, done });
+    this.#queue.push({ request, done });
     this.#pump();
     return done.promise;
   }
 
   #pump(): void {
     while (this.#inFlight < IN_FLIGHT && this.#queue.length > 0) {
-      const group = this.#take();
-      if (group.length === 0) continue;
       this.#inFlight += 1;
       // Never rejects.
-      this.#send(group).finally(() => {
+      this.#send(this.#take()).finally(() => {
         this.#inFlight -= 1;
         this.#pump();
       });
     }
   }
 
-  /** The first that waits, and whoever may go with it; none when all have waited too long. */
+  /** The first that waits, and whoever may go with it. */
   #take(): readonly Waiting[] {
-    const { clock, maxWaitMs, late } = this.#options;
-    const oldest = clock.monotonic() - maxWaitMs;
     const group = new Group();
     const taken: Waiting[] = [];
     const left: Waiting[] = [];
     for (const waiting of this.#queue) {
-      if (waiting.since < oldest) {
-        waiting.done.reject(late());
-        continue;
-      }
       const fits = taken.length < this.#members && group.add(waiting.request);
       (fits ? taken : left).push(waiting);
     }

@@ -197,41 +197,4 @@ test('ShowNode and events of three controllers, one of them killed', async () =>
   }
 });
 
-test('a bus with TLS: whoever has no certificate stays outside, and goes on without it', async () => {
-  const dir = tempDir('nats-tls');
-  for (const args of [
-    ['nats', 'platform', 'IP:127.0.0.1'],
-    ['controller', 'platform'],
-  ]) {
-    const made = await runCommand(join(ROOT, 'deploy/make-certs.sh'), [dir.path, ...args], { cwd: dir.path });
-    assert.is(made.code, 0, made.stderr);
-  }
-  const file = (name: string) => join(dir.path, name);
-  const nats = await startNats({
-    dir: dir.path,
-    args: [
-      ...['--tls', '--tlscert', file('nats.crt'), '--tlskey', file('nats.key')],
-      ...['--tlsverify', '--tlscacert', file('mex-ca.crt')],
-    ],
-  });
-  const url = nats.url.replace('nats:', 'tls:');
-  const [inside, outside] = await Promise.all([
-    startController(dir.path, 'memory', ['--nats-urls', url, '--nats-tls', file('controller.crt')], 'inside'),
-    startController(dir.path, 'memory', ['--nats-urls', url], 'outside'),
-  ]);
-  const log = (name: string) => readFileSync(file(`${name}.log`), 'utf8');
-  try {
-    await eventually('inside', () => log('inside').includes('Bus connected'));
-    await eventually('outside', () => log('outside').includes('Bus not available'));
-    assert.not.match(log('outside'), 'Bus connected');
-    const flavor = ['--key-name', 'f', '--ram', '1', '--vcpus', '1', '--disk', '1'];
-    assert.is((await edgectl(outside, 'CreateFlavor', ...flavor)).code, 0);
-  } finally {
-    await inside.stop();
-    await outside.stop();
-    await nats.stop();
-    dir.remove();
-  }
-});
-
 test.run();

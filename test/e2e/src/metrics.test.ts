@@ -21,7 +21,6 @@ interface Context {
 }
 
 const PUBLIC = '127.0.7.3';
-const APPS = ['web', 'burn', 'vm'];
 const tests = suite<Context>('measurements of real workloads');
 
 tests.before(async (context) => {
@@ -32,24 +31,20 @@ tests.before(async (context) => {
   const notify = context.controller.addresses['notify'] ?? '';
   context.agent = await startAgent(dir, notify, { operator: 'op', name: 'site' }, [
     ...['--platform', 'local', '--image-dir', images, '--public-addr', PUBLIC],
-    ...['--metrics-interval', '1s', '--on-stop', 'stop'],
+    ...['--metrics-interval', '1s'],
   ]);
   await prepareSite(context.controller.addresses['api'] ?? '');
   await edgectl(context, 'create', '-f', '-');
   await edgectl(context, 'CreateClusterInst', ...CLUSTER_ARGS);
-  await Promise.all(APPS.map((app) => edgectl(context, 'CreateAppInst', ...instanceArgs(app))));
+  for (const app of ['web', 'burn', 'vm']) await edgectl(context, 'CreateAppInst', ...instanceArgs(app));
 });
 
 tests.after(async (context) => {
   const { controller, agent, dir } = context;
-  await Promise.all(APPS.map((app) => edgectl(context, 'DeleteAppInst', ...instanceArgs(app))));
+  for (const app of ['web', 'burn', 'vm']) await edgectl(context, 'DeleteAppInst', ...instanceArgs(app));
   await edgectl(context, 'DeleteClusterInst', ...CLUSTER_ARGS);
   for (const process of [agent, controller])
-    assert.equal(
-      await process.stop(60_000),
-      { code: 0, signal: null },
-      `${process.name} did not stop cleanly`,
-    );
+    assert.equal(await process.stop(), { code: 0, signal: null }, `${process.name} did not stop cleanly`);
   dir.remove();
 });
 

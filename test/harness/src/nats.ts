@@ -8,8 +8,6 @@ import { freePort } from './free-port.js';
 export interface NatsOptions {
   /** Where JetStream keeps its data; must exist. */
   readonly dir: string;
-  /** Further flags of the server. */
-  readonly args?: readonly string[];
 }
 
 /** A real NATS server with JetStream. */
@@ -35,7 +33,7 @@ export interface Nats {
 export async function startNats(options: NatsOptions): Promise<Nats> {
   const port = await freePort();
   const store = `${options.dir}/jetstream`;
-  const args = ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', store, ...(options.args ?? [])];
+  const args = ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', store];
   let running = await launchReady(args, port);
   const kill = async () => {
     running.child.kill('SIGKILL');
