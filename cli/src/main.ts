@@ -17,7 +17,7 @@ function writeTo(stream: Writable): (text: string) => Promise<void> {
 // Warnings about our own libraries' ways are nothing a user could act on.
 process.noDeprecation = true;
 
-process.exitCode = await runCli(
+const status = await runCli(
   process.argv.slice(2),
   {
     out: writeTo(process.stdout),
@@ -28,3 +28,5 @@ process.exitCode = await runCli(
   },
   '0.1.0',
 );
+// All is written by now. What is left of a connection that came to nothing would keep us for half a minute.
+process.exit(status);

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { fail, systemClock } from '@edgeplane/base';
 import type { ExecRequest } from '@edgeplane/proto/edgeproto/exec.js';
 import { callShell, type IceServer, type ShellIo } from '@edgeplane/remote-shell';
@@ -33,8 +34,8 @@ export async function runShell(
         const asked = { ...request, plain: !terminal, offer };
         const { answer } = (await caller.unary(rpc, asked)) as ExecRequest;
         if (terminal) {
-          await write(streams.errors, Buffer.from('Ctrl-] leaves the shell.\r\n'));
-          input.setRawMode?.(true);
+          await write(streams.errors, Buffer.from('Ctrl-] leaves the shell.\n'));
+          await makeRaw(input);
         }
         return answer;
       },
@@ -53,6 +54,17 @@ export async function runShell(
     // Whatever would still be typed is nobody's, and must not keep us.
     input.destroy();
   }
+}
+
+/** Node leaves the terminal turning LF into CR LF, which moves the cursor of programs that mean LF alone. */
+async function makeRaw(input: ByteStreams['input']): Promise<void> {
+  input.setRawMode?.(true);
+  await new Promise<void>((resolve) => {
+    const stty = spawn('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
+    // Without the program it looks a little worse in some editors.
+    stty.once('error', () => resolve());
+    stty.once('close', () => resolve());
+  });
 }
 
 function ioOf({ input, output, errors }: ByteStreams, terminal: boolean, leave: () => void): ShellIo {

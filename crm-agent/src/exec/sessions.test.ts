@@ -189,6 +189,21 @@ tests('a shell that does not start says why; no session description is logged', 
   assert.not.match(lines.join(''), /v=0|fingerprint|ice-pwd/);
 });
 
+tests('without a way through the caller is told which addresses there were', async ({ open }) => {
+  const sessions = open({ connectMs: 200 });
+  const said = await callShell({
+    exchange: async (offer) => {
+      // Either end alone could still be found by the other's packets.
+      const elsewhere = (text: string) =>
+        text.replaceAll(/(a=candidate:\S+ \d \S+ \d+) \S+ \d+/g, '$1 192.0.2.77 9');
+      return elsewhere(await sessions.answer('inst', shell('', false), elsewhere(offer)));
+    },
+    io: { input: new PassThrough(), output: async () => undefined, errors: async () => undefined },
+    ...{ iceServers: [], clock: systemClock, signal: new AbortController().signal, connectMs: 200 },
+  }).catch((error: Error) => error.message);
+  assert.match(String(said), /^no way through to the agent within 0\.2 s: it offers 192\.0\.2\.77;/);
+});
+
 tests('a caller that knows no control channel gets bytes, and the end', async ({ sessions }) => {
   const old = openPeer([]);
   const data = old.createDataChannel('data');
