@@ -14,6 +14,7 @@ const PNPM = 'pnpm@10.34.9';
 const COMMANDS = {
   start: { packages: ['runtime', 'images'], run: ['deploy/quickstart/dist/main.js'] },
   test: { packages: ['runtime', 'images', 'test'], run: ['tools/dist/test-runner.js'] },
+  'campaign:crash': { packages: ['runtime', 'images', 'test'], run: ['test/campaign/dist/main.js'] },
   bench: { packages: ['runtime', 'images', 'test'], run: ['test/bench/dist/main.js'] },
 };
 

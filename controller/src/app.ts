@@ -138,7 +138,15 @@ async function start(
 
   const db = new Database({ store, sync, region, clock, random, signal });
   const ownership = new Ownership({ db, clock, operations: caches.operations });
-  const registry = new Registry({ store, region, owner: ownership.owner, logger, clock, random });
+  const registry = new Registry({
+    store,
+    region,
+    owner: ownership.owner,
+    leaseSeconds: config.leaseSeconds,
+    logger,
+    clock,
+    random,
+  });
   running.parts.push(registry);
   const background = new Background(logger, signal);
   running.parts.push({ stop: () => background.idle() });

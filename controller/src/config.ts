@@ -29,6 +29,8 @@ export interface ControllerConfig {
   /** File; empty means that whoever can connect may do everything. */
   readonly accessPolicy: string;
   readonly nats: NatsConfig;
+  /** How long what a controller says about itself outlives it. */
+  readonly leaseSeconds: number;
   readonly rootDomain: string;
   readonly imageRegistry: string;
   /** Whether Developers and Operators must exist for what names them. */
@@ -70,6 +72,7 @@ export function parseConfig(
   if (values.influxAddr !== '' && parseAddress(values.influxAddr).host === '') {
     throw invalid('--influx-addr', 'must be host:port', values.influxAddr);
   }
+  if (values.leaseTtl < 1000) throw invalid('--lease-ttl', 'must be at least 1s', `${values.leaseTtl}ms`);
   if (values.accessPolicy !== '' && values.tls === '') throw fail(controllerErrors.ACCESS_POLICY_NEEDS_TLS);
   const config: ControllerConfig = {
     store: storeSpec(values.store, given.has('etcdUrls') ? values.etcdUrls : undefined, cwd),
@@ -80,6 +83,7 @@ export function parseConfig(
     tls: values.tls,
     accessPolicy: values.accessPolicy,
     nats: { urls: natsUrls(values.natsUrls), creds: values.natsCreds, tls: values.natsTls },
+    leaseSeconds: values.leaseTtl / 1000,
     rootDomain: values.rootDomain,
     imageRegistry: values.imageRegistry,
     strictOwners: values.strictOwners,

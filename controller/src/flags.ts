@@ -63,6 +63,11 @@ export const CONTROLLER_FLAGS = {
     default: '',
     about: 'certificate file for NATS, with key and mex-ca.crt beside it as for --tls',
   },
+  leaseTtl: {
+    type: 'duration',
+    default: '20s',
+    about: 'how long after its death a controller counts as alive; its operations are taken over then',
+  },
   rootDomain: {
     type: 'string',
     default: 'edge.internal',

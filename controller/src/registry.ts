@@ -13,14 +13,13 @@ import { type Lease, type Store, stm, storeErrors } from '@edgeplane/store';
 import { Tx } from './db/tx.js';
 import { OWNER, type Owner } from './ownership/operation.js';
 
-/** Time to live of what a controller stores about itself and its agents, seconds (controller spec section 7). */
-const LEASE_SECONDS = 20;
-
 export interface RegistryOptions {
   readonly store: Store;
   readonly region: number;
   /** This process, as owner of operations: stored and gone together with the controller's entry. */
   readonly owner: Owner;
+  /** Time to live of what a controller stores about itself and its agents (controller spec section 7). */
+  readonly leaseSeconds: number;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: Random;
@@ -90,8 +89,8 @@ export class Registry {
   }
 
   async #register(): Promise<Lease> {
-    const { store, region, owner } = this.#options;
-    const lease = await store.lease(LEASE_SECONDS);
+    const { store, region, owner, leaseSeconds } = this.#options;
+    const lease = await store.lease(leaseSeconds);
     const controller = OBJECTS.Controller.withKey({ addr: this.#addr });
     await stm(store, async (inner) => {
       const tx = new Tx(inner, region);

@@ -25,6 +25,7 @@ export const LAYERS: Readonly<Record<string, number>> = {
   '@edgeplane/test-contract': 6,
   '@edgeplane/test-e2e': 6,
   '@edgeplane/test-bench': 6,
+  '@edgeplane/test-campaign': 6,
 };
 
 /** The agent and the match engine know no store. */

@@ -1,0 +1,1 @@
+export { type CrashReport, crashCampaign } from './crash-campaign.js';
