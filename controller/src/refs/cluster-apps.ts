@@ -1,7 +1,7 @@
 import { OBJECTS } from '@edgeplane/objects';
 import type { AppKey } from '@edgeplane/proto/edgeproto/app.js';
 import type { ClusterRefs } from '@edgeplane/proto/edgeproto/refs.js';
-import { atLeastZero, type NodeSize } from './resources.js';
+import { bounded, type NodeSize } from './resources.js';
 
 /** Counts an App on a ClusterInst; `size` is its instance's flavor, undefined when that is not known any more. */
 export function addApp(refs: ClusterRefs, app: AppKey, size: NodeSize | undefined): ClusterRefs {
@@ -20,8 +20,8 @@ function addSize(refs: ClusterRefs, size: NodeSize | undefined, times: 1n | -1n)
   if (!size) return refs;
   return {
     ...refs,
-    usedRam: atLeastZero(refs.usedRam + size.ram * times),
-    usedVcores: atLeastZero(refs.usedVcores + size.vcpus * times),
-    usedDisk: atLeastZero(refs.usedDisk + size.disk * times),
+    usedRam: bounded(refs.usedRam + size.ram * times),
+    usedVcores: bounded(refs.usedVcores + size.vcpus * times),
+    usedDisk: bounded(refs.usedDisk + size.disk * times),
   };
 }

@@ -1,5 +1,7 @@
 import type { CloudletRefs } from '@edgeplane/proto/edgeproto/refs.js';
 
+const UINT64_MAX = 2n ** 64n - 1n;
+
 /** What one node or machine takes. */
 export interface NodeSize {
   /** MB. */
@@ -39,9 +41,9 @@ export function addNodes(refs: CloudletRefs, size: NodeSize | undefined, nodes: 
   const n = BigInt(nodes);
   return {
     ...refs,
-    usedRam: atLeastZero(refs.usedRam + size.ram * n),
-    usedVcores: atLeastZero(refs.usedVcores + size.vcpus * n),
-    usedDisk: atLeastZero(refs.usedDisk + size.disk * n),
+    usedRam: bounded(refs.usedRam + size.ram * n),
+    usedVcores: bounded(refs.usedVcores + size.vcpus * n),
+    usedDisk: bounded(refs.usedDisk + size.disk * n),
   };
 }
 
@@ -51,9 +53,9 @@ export function addMachines(refs: CloudletRefs, size: NodeSize | undefined, mach
   const n = BigInt(machines);
   return {
     ...refs,
-    standaloneRam: atLeastZero(refs.standaloneRam + size.ram * n),
-    standaloneVcores: atLeastZero(refs.standaloneVcores + size.vcpus * n),
-    standaloneDisk: atLeastZero(refs.standaloneDisk + size.disk * n),
+    standaloneRam: bounded(refs.standaloneRam + size.ram * n),
+    standaloneVcores: bounded(refs.standaloneVcores + size.vcpus * n),
+    standaloneDisk: bounded(refs.standaloneDisk + size.disk * n),
   };
 }
 
@@ -66,6 +68,8 @@ export function totalUse(refs: CloudletRefs): NodeSize {
   };
 }
 
-export function atLeastZero(value: bigint): bigint {
-  return value < 0n ? 0n : value;
+/** Counters are uint64, and flavors may be as big as that alone: a sum stops at either end. */
+export function bounded(value: bigint): bigint {
+  if (value < 0n) return 0n;
+  return value > UINT64_MAX ? UINT64_MAX : value;
 }

@@ -96,7 +96,9 @@ test('controllers refuse old data, and upgrade it when told to, however often th
     const { entries } = await store.list('1/Controller/');
     const ops = entries.map(({ key }): Op => ({ type: 'delete', key }));
     await store.txn({ ops });
-    assert.equal(await dump(store), upgradedData(MANY));
+    // Refs are counted at every start; older data has none of clusters.
+    const data = Object.entries(await dump(store)).filter(([key]) => !key.startsWith('1/ClusterRefs/'));
+    assert.equal(Object.fromEntries(data), upgradedData(MANY));
   } finally {
     await store.close();
   }
