@@ -89,10 +89,16 @@ export function startControlLoop(options: ControlLoopOptions): { stop(): Promise
       clusterReports.source,
       nodes as unknown as SendSource,
     ],
-    receivers: receiversOf(tables, () => {
-      disconnects += 1;
-      clusterReports.disconnected();
-      appReports.disconnected();
+    receivers: receiversOf(tables, {
+      onSynced() {
+        clusters.synced();
+        apps.synced();
+      },
+      onDisconnect() {
+        disconnects += 1;
+        clusterReports.disconnected();
+        appReports.disconnected();
+      },
     }),
     messageReceivers: [
       execReceiver({

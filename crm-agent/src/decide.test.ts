@@ -10,6 +10,7 @@ const base: Situation = {
   reported: undefined,
   present: false,
   deletionReported: false,
+  unanswered: false,
   updates: true,
 };
 const ask = (over: Partial<Situation>): Decision => decide({ ...base, ...over });
@@ -68,6 +69,15 @@ test('instances that cannot be updated ignore the request and refuse the state',
   assert.equal(ask({ desired: S.UPDATING, updates: false }), { do: 'inconsistent', state: S.UPDATE_ERROR });
 });
 
+test('what vanished is kept, unless the controller never knew of it', () => {
+  assert.equal(ask({ present: true, reported: S.READY }), { do: 'nothing' });
+  assert.equal(ask({ unanswered: true }), { do: 'withdraw' });
+  assert.equal(ask({ unanswered: true, present: true, reported: S.READY }), { do: 'withdraw' });
+  for (const desired of Object.values(S)) {
+    assert.is.not(ask({ desired, unanswered: true }).do, 'withdraw');
+  }
+});
+
 test('only a request or an unfinished delete ever deletes', () => {
   const state = fc.option(fc.constantFrom(...Object.values(S)), { nil: undefined });
   fc.assert(
@@ -77,6 +87,7 @@ test('only a request or an unfinished delete ever deletes', () => {
         reported: state,
         present: fc.boolean(),
         deletionReported: fc.boolean(),
+        unanswered: fc.boolean(),
         updates: fc.boolean(),
       }),
       (situation) => {

@@ -11,6 +11,11 @@ export interface Situation {
   readonly present: boolean;
   /** Its deletion was reported on the present connection. */
   readonly deletionReported: boolean;
+  /**
+   * Its creation was begun, here or by an earlier run, and the controller has not been heard to know: it may have given up
+   * waiting before the first report came.
+   */
+  readonly unanswered: boolean;
   /** The driver can change instances of this sort. */
   readonly updates: boolean;
 }
@@ -22,6 +27,8 @@ export type Decision =
   | { readonly do: 'delete' }
   /** Report READY without touching anything. */
   | { readonly do: 'report-ready' }
+  /** Take back a creation that the controller gave up: remove what there is of it. */
+  | { readonly do: 'withdraw' }
   /** Drop a report of a failure that nobody waits for. */
   | { readonly do: 'forget' }
   /** Report this error state with the consistency text. */
@@ -36,11 +43,13 @@ const DELETE: Decision = { do: 'delete' };
  * is running when this is asked, so a transient report of our own (CREATING and the like) means work that was cut off.
  *
  * Where the reference calls a transient state without a report inconsistent, or stays silent, we do the work again: that
- * is what a restarted agent meets. An object that vanished is never an order to delete.
+ * is what a restarted agent meets. An object that vanished is never an order to delete what the controller knew to be there;
+ * what it never heard of it would never ask for again.
  */
 export function decide(s: Situation): Decision {
   switch (s.desired) {
     case undefined:
+      if (s.unanswered) return { do: 'withdraw' };
       return s.reported === TrackedState.CREATE_ERROR && !s.present ? { do: 'forget' } : NOTHING;
     case TrackedState.CREATE_REQUESTED:
       // Also when READY was reported: creating what is there costs little, and replaces what was made from another request.

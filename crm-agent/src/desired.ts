@@ -14,12 +14,26 @@ export function desiredTables() {
 
 export type AgentTables = ReturnType<typeof desiredTables>;
 
-/** In the order the reference asks for them (spec section 9.2). `onDisconnect` hears of the end of each session. */
-export function receiversOf(tables: AgentTables, onDisconnect: () => void): readonly Receiver[] {
+/** What is told of a session. */
+export interface SessionListener {
+  /** All that the controller has is in the tables, and nothing else. */
+  onSynced(): void;
+  onDisconnect(): void;
+}
+
+/** In the order the reference asks for them (spec section 9.2). */
+export function receiversOf(tables: AgentTables, listener: SessionListener): readonly Receiver[] {
   const { flavors, apps, appInsts, cloudlets, clusterInsts } = tables;
-  const first = { ...asReceiver(flavors), onDisconnect };
+  const first = { ...asReceiver(flavors), onDisconnect: () => listener.onDisconnect() };
+  const last = {
+    ...asReceiver(clusterInsts),
+    onSynced(validKeyJsons: ReadonlySet<string>) {
+      clusterInsts.onSynced(validKeyJsons);
+      listener.onSynced();
+    },
+  };
   // Each takes only what its own type decodes to, which the list's type cannot say.
-  return [first, apps, appInsts, cloudlets, clusterInsts] as readonly unknown[] as readonly Receiver[];
+  return [first, apps, appInsts, cloudlets, last] as readonly unknown[] as readonly Receiver[];
 }
 
 function asReceiver<T, K>(table: ObjectTable<T, K>): Receiver<T, K> {

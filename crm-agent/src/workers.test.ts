@@ -93,6 +93,44 @@ test('create and delete report each step', async () => {
   assert.equal(await t.has(), []);
 });
 
+test('a creation that the controller gave up before it heard of it is taken back', async () => {
+  const t = await setUp();
+  t.send(S.CREATE_REQUESTED);
+  await t.workers.idle();
+  assert.equal(await t.has(), ['ready']);
+  t.send(undefined);
+  await t.workers.idle();
+  assert.equal(await t.has(), []);
+  assert.is(t.infos.size, 0);
+});
+
+test('what the controller knew of is kept when it vanishes', async () => {
+  for (const known of [S.CREATING, S.READY]) {
+    const t = await setUp();
+    t.send(S.CREATE_REQUESTED);
+    await t.workers.idle();
+    t.send(known);
+    t.send(undefined);
+    await t.workers.idle();
+    assert.equal(await t.has(), ['ready']);
+  }
+});
+
+test('what an earlier run left half done is removed when the controller no longer has it', async () => {
+  const t = await setUp();
+  t.send(S.CREATE_REQUESTED);
+  await t.workers.idle();
+  t.send(S.READY);
+  t.tables.appInsts.delete(t.keyJson);
+  t.workers.synced();
+  await t.workers.idle();
+  assert.equal(await t.has(), ['ready'], 'not what was whole');
+  t.workers.recovered([{ keyJson: t.keyJson, state: 'creating' }]);
+  t.workers.synced();
+  await t.workers.idle();
+  assert.equal(await t.has(), []);
+});
+
 test('a failed create reports the text and leaves nothing', async () => {
   const t = await setUp({ rules: parseFakeRules('create-app@web=fail:no room') });
   t.send(S.CREATE_REQUESTED);

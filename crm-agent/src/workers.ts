@@ -72,6 +72,8 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
   readonly #goneIn = new Map<string, number>();
   /** Work that a request to delete cuts short. */
   readonly #cancellable = new Map<string, AbortController>();
+  /** Created or half created, without the controller having been heard to know. */
+  readonly #unanswered = new Set<string>();
   /** Keys whose work could not be begun yet. */
   readonly #waiting = new Set<string>();
   #counter = 0;
@@ -90,14 +92,25 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
 
   /** Tells what an earlier run left; before the first notice. */
   recovered(instances: readonly RecoveredInstance[]): void {
-    for (const { keyJson, state } of instances) if (state === 'ready') this.#present.add(keyJson);
+    for (const { keyJson, state } of instances) {
+      (state === 'ready' ? this.#present : this.#unanswered).add(keyJson);
+    }
+  }
+
+  /** The controller has sent all it has: what an earlier run left half done may not be among it. */
+  synced(): void {
+    for (const keyJson of this.#unanswered) {
+      if (!this.#options.kind.desired(keyJson)) this.notice(keyJson);
+    }
   }
 
   /** The controller sent the object, or it vanished. */
   notice(keyJson: string): void {
     this.#noticed.set(keyJson, ++this.#counter);
     const object = this.#options.kind.desired(keyJson);
-    if (object && this.#options.kind.stateOf(object) === TrackedState.DELETE_REQUESTED)
+    const state = object && this.#options.kind.stateOf(object);
+    if (state !== undefined && state !== TrackedState.CREATE_REQUESTED) this.#unanswered.delete(keyJson);
+    if (state === TrackedState.DELETE_REQUESTED || (!object && this.#unanswered.has(keyJson)))
       this.#cancellable.get(keyJson)?.abort(new Error('to be deleted'));
     this.#queue.add(keyJson);
   }
@@ -131,12 +144,15 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
       reported: reporter.stateOf(keyJson),
       present: this.#present.has(keyJson),
       deletionReported: this.#goneIn.get(keyJson) === this.#options.session(),
+      unanswered: this.#unanswered.has(keyJson),
       updates: kind.updates,
     });
     let done = true;
     switch (decision.do) {
       case 'create':
-        if (object) done = await this.#carryOut('create', keyJson, kind.planCreate(keyJson, object), signal);
+        if (!object) break;
+        if (kind.stateOf(object) === TrackedState.CREATE_REQUESTED) this.#unanswered.add(keyJson);
+        done = await this.#carryOut('create', keyJson, kind.planCreate(keyJson, object), signal);
         break;
       case 'update':
         if (object) done = await this.#carryOut('update', keyJson, kind.planUpdate(keyJson, object), signal);
@@ -146,6 +162,9 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
         break;
       case 'report-ready':
         await this.#reportReady(keyJson, signal);
+        break;
+      case 'withdraw':
+        await this.#withdraw(keyJson, signal);
         break;
       case 'forget':
         reporter.forget(keyJson);
@@ -226,6 +245,18 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
     } catch (error) {
       logger.warn({ err: error, key: keyJson }, 'cleaning up after a failed create failed');
     }
+  }
+
+  async #withdraw(keyJson: string, signal: AbortSignal): Promise<void> {
+    const { logger, kind, reporter } = this.#options;
+    logger.info(
+      { key: keyJson },
+      `${kind.name} is taken back: the controller gave it up before it heard of it`,
+    );
+    this.#present.delete(keyJson);
+    await this.#cleanUp(keyJson, signal);
+    this.#unanswered.delete(keyJson);
+    reporter.forget(keyJson);
   }
 
   async #reportReady(keyJson: string, signal: AbortSignal): Promise<void> {
