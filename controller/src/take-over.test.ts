@@ -228,6 +228,21 @@ tests(
   },
 );
 
+tests('an auto-cluster that could not go for want of an agent goes when there is one', async (context) => {
+  const brief = { create: 1000, update: 1000, delete: 30_000 };
+  const third = await TestController.start({ store: context.store, timeouts: brief });
+  context.agent.appInst.create = 'silent';
+  const call = third.run('create', 'AppInst', appInst('web', 'autocluster1'));
+  await third.until(async () => (await stateOf(third, 'AppInst')) === S.CREATE_REQUESTED, 'requested');
+  await context.agent.stop();
+  assert.match((await call).at(-1) ?? '', /^Timed out; expected state Ready but is CreateRequested/);
+  assert.is(await stateOf(third, 'ClusterInst'), S.READY, 'nobody there to delete it');
+  await context.second.agent();
+  await third.until(async () => (await third.show('ClusterInst')).length === 0, 'gone');
+  await atRest(context, [], []);
+  await third.stop();
+});
+
 tests('instances in between two states without an operation get an owner at a start', async (context) => {
   const { first, second, store, agent } = context;
   await first.run('create', 'AppInst', appInst('web', 'autocluster1'));

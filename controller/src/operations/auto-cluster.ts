@@ -1,4 +1,4 @@
-import { fail, isKind, messageOf } from '@edgeplane/base';
+import { fail, isKind } from '@edgeplane/base';
 import { isTransient } from '@edgeplane/lifecycle';
 import { OBJECTS } from '@edgeplane/objects';
 import type { AppInst, AppInstKey } from '@edgeplane/proto/edgeproto/app_inst.js';
@@ -11,7 +11,7 @@ import type { Operation } from '../ownership/operation.js';
 import { clusterOf } from './app-inst-keys.js';
 import { type Call, silent } from './call.js';
 import { createClusterInst } from './create-cluster-inst.js';
-import { deleteClusterInst } from './delete-cluster-inst.js';
+import { dropAutoCluster } from './drop-auto-cluster.js';
 import { beginCreate } from './owned.js';
 import type { AppInstPlan } from './plan-app-inst.js';
 
@@ -84,21 +84,19 @@ async function createAutoCluster(
   return operation;
 }
 
-/** Through the agent, which has the cluster; its messages are not told, the caller gets the first error. */
+/**
+ * Through the agent, which has the cluster; its messages are not told, the caller gets the first error. False: it could not
+ * be tried, and has to be again.
+ */
 export async function undoAutoCluster(
   context: ControllerContext,
   key: AppInstKey,
   call: Call,
-): Promise<void> {
-  if (context.stopping.aborted) return;
+): Promise<boolean> {
+  if (context.stopping.aborted) return false;
   call.say('DELETING auto-ClusterInst due to failure');
-  try {
-    const overrides = { ...call.overrides, takesOver: true };
-    await deleteClusterInst(context, clusterOf(key), { overrides, say: silent });
-  } catch (error) {
-    const keyJson = OBJECTS.ClusterInst.keyJson(clusterOf(key));
-    context.logger.error({ key: keyJson, reason: messageOf(error) }, 'Undo of an auto-cluster failed');
-  }
+  const overrides = { ...call.overrides, takesOver: true };
+  return dropAutoCluster(context, clusterOf(key), { overrides, say: silent });
 }
 
 /** Waits until a cluster that is being made or deleted comes to rest. */

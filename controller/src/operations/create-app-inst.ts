@@ -89,18 +89,17 @@ async function deployOnMade(
   call: Call,
   operation: Operation,
 ): Promise<void> {
-  let undone = false;
-  const undo = async () => {
-    if (undone) return;
-    undone = true;
-    await undoAutoCluster(context, key, call);
+  let undone: Promise<boolean> | undefined;
+  const undo = () => {
+    undone ??= undoAutoCluster(context, key, call);
+    return undone;
   };
   await owned(context, operation, async () => {
     try {
       await deploy(context, key, request, to, call, undo);
     } catch (error) {
-      if (!isClusterMissing(error)) await undo();
-      if (!context.stopping.aborted) await context.ownership.finish(operation);
+      const over = isClusterMissing(error) || (await undo());
+      if (over && !context.stopping.aborted) await context.ownership.finish(operation);
       throw error;
     }
   });
@@ -120,7 +119,7 @@ async function deploy(
   request: AppInstRequest,
   to: TrackedState,
   call: Call,
-  undoCluster?: () => Promise<void>,
+  undoCluster?: () => Promise<boolean>,
 ): Promise<void> {
   const watch = new StateWatch({
     context,
@@ -150,8 +149,7 @@ async function deploy(
         await context.ownership.finish(operation);
       } catch (error) {
         await settleCreate(context, APP_INSTS, key, call, operation, error).catch(async (settled) => {
-          if (undoCluster && isAgentFailure(settled)) {
-            await undoCluster();
+          if (undoCluster && isAgentFailure(settled) && (await undoCluster())) {
             await context.ownership.finish(operation);
           }
           throw settled;

@@ -1,11 +1,11 @@
-import { messageOf } from '@edgeplane/base';
 import { OBJECTS } from '@edgeplane/objects';
 import type { AppInstKey } from '@edgeplane/proto/edgeproto/app_inst.js';
 import type { ControllerContext } from '../context.js';
 import { isAutoClusterName, isDefaultCloudlet } from '../names.js';
 import { clusterOf, developerOf } from './app-inst-keys.js';
 import type { Call } from './call.js';
-import { appInstsOn, deleteClusterInst } from './delete-cluster-inst.js';
+import { appInstsOn } from './delete-cluster-inst.js';
+import { dropAutoCluster } from './drop-auto-cluster.js';
 import { withAutoClusterName } from './plan-app-inst.js';
 import { takeDownAppInst } from './take-down-app-inst.js';
 
@@ -44,21 +44,17 @@ export function withDeveloper(key: AppInstKey): AppInstKey {
   return { ...key, clusterInstKey: { ...cluster, developer: key.appKey?.developerKey?.name ?? '' } };
 }
 
-/** When nothing keeps it any more. What goes wrong is logged: the AppInst is gone all the same. */
+/** When nothing keeps it any more. False: it could not be tried, and has to be again. */
 export async function deleteAutoCluster(
   context: ControllerContext,
   key: AppInstKey,
   call: Call,
-): Promise<void> {
+): Promise<boolean> {
   const clusterKey = key.clusterInstKey;
-  if (!clusterKey) return;
+  if (!clusterKey) return true;
   const keyJson = OBJECTS.ClusterInst.keyJson(clusterKey);
   const cluster = context.caches.clusterInsts.get(keyJson)?.value;
-  if (!cluster?.auto || appInstsOn(context, clusterKey).blocked) return;
+  if (!cluster?.auto || appInstsOn(context, clusterKey).blocked) return true;
   call.say('DELETING auto-cluster inst');
-  try {
-    await deleteClusterInst(context, clusterKey, call);
-  } catch (error) {
-    context.logger.error({ key: keyJson, reason: messageOf(error) }, 'Deleting an auto-cluster failed');
-  }
+  return dropAutoCluster(context, clusterKey, call);
 }

@@ -1,5 +1,5 @@
-import { fail, isKind } from '@edgeplane/base';
-import { isTransient } from '@edgeplane/lifecycle';
+import { fail, isKind, sleep } from '@edgeplane/base';
+import { isTransient, isUsable } from '@edgeplane/lifecycle';
 import { OBJECTS } from '@edgeplane/objects';
 import type { AppInstKey } from '@edgeplane/proto/edgeproto/app_inst.js';
 import type { ClusterInstKey } from '@edgeplane/proto/edgeproto/clusterinst.js';
@@ -8,6 +8,7 @@ import type { ObjectCache } from '@edgeplane/store';
 import type { ControllerContext } from '../context.js';
 import { controllerErrors } from '../errors.js';
 import { type Operation, overridesOf } from '../ownership/operation.js';
+import { clusterOf } from './app-inst-keys.js';
 import { undoAutoCluster } from './auto-cluster.js';
 import { type Call, silent } from './call.js';
 import { deleteAutoCluster } from './delete-app-inst.js';
@@ -31,6 +32,8 @@ const WAITS: Readonly<Record<Operation['work'], WaitPlan>> = {
 
 /** An agent whose controller died needs a moment to find another one, milliseconds. */
 const GRACE_MS = 15_000;
+/** Between two tries of what an agent or the store was not there for, milliseconds. */
+const MOMENT_MS = 500;
 
 /**
  * Brings an operation that this controller owns to its end, as whoever began it would have: waits for the agent in the time
@@ -121,11 +124,11 @@ async function followUp(
   if (!operation.autoCluster) return;
   if (operation.work === 'delete') await absent(context, operation.key);
   if (context.caches.appInsts.has(operation.key) || !context.ownership.isOurs(operation)) return;
-  if (operation.work === 'delete') await deleteAutoCluster(context, key, call);
-  else await undoAutoCluster(context, key, call);
+  const drop = operation.work === 'delete' ? deleteAutoCluster : undoAutoCluster;
+  while (!(await drop(context, key, call))) await usable(context, clusterOf(key));
 }
 
-/** Waits until the AppInst is gone, however long its agent takes. @throws EdgeplaneError STOPPING */
+/** Waits until the AppInst is gone, or not being deleted any more, however long its agent takes. @throws EdgeplaneError STOPPING */
 function absent({ caches, stopping }: ControllerContext, keyJson: string): Promise<void> {
   const { appInsts } = caches;
   return new Promise((resolve, reject) => {
@@ -137,7 +140,6 @@ function absent({ caches, stopping }: ControllerContext, keyJson: string): Promi
     const onStop = () => end(() => reject(fail(controllerErrors.STOPPING)));
     const look = () => {
       const inst = appInsts.get(keyJson)?.value;
-      // Gone, or not being deleted any more.
       if (!inst || !isTransient(inst.state)) end(resolve);
     };
     const unwatch = appInsts.watchKey(keyJson, look);
@@ -145,6 +147,17 @@ function absent({ caches, stopping }: ControllerContext, keyJson: string): Promi
     if (stopping.aborted) onStop();
     else look();
   });
+}
+
+/** Waits for an agent of a cluster's cloudlet, or until the cluster is gone. @throws when the controller stops */
+async function usable({ caches, clock, stopping }: ControllerContext, key: ClusterInstKey): Promise<void> {
+  const cloudlet = OBJECTS.Cloudlet.keyJson(key.cloudletKey ?? { operatorKey: undefined, name: '' });
+  const cluster = OBJECTS.ClusterInst.keyJson(key);
+  for (;;) {
+    await sleep(clock, MOMENT_MS, stopping);
+    const info = caches.cloudletInfos.get(cloudlet)?.value;
+    if ((info && isUsable(info.state)) || !caches.clusterInsts.has(cluster)) return;
+  }
 }
 
 function isRefused(error: unknown): boolean {

@@ -26,7 +26,7 @@ export async function takeDownAppInst(
   context: ControllerContext,
   key: AppInstKey,
   call: Call,
-  follow?: () => Promise<void>,
+  follow?: () => Promise<boolean>,
 ): Promise<WaitResult> {
   const cloudletKey = key.clusterInstKey?.cloudletKey;
   const direct = call.overrides.ignoresAgent || isDefaultCloudlet(cloudletKey);
@@ -50,9 +50,9 @@ export async function takeDownAppInst(
     if (!operation) return 'done';
     return await owned(context, operation, async () => {
       const result = direct ? 'done' : await outcome(context, watch, revision, key, call, operation);
-      if (result === 'done') await follow?.();
       // While the agent still deletes, the operation goes on, so that the cluster follows in the end.
-      if (result === 'done' || !follow) await context.ownership.finish(operation);
+      const over = !follow || (result === 'done' && (await follow()));
+      if (over) await context.ownership.finish(operation);
       return result;
     });
   } finally {

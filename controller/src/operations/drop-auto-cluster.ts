@@ -1,0 +1,30 @@
+import { isKind, messageOf } from '@edgeplane/base';
+import { OBJECTS } from '@edgeplane/objects';
+import type { ClusterInstKey } from '@edgeplane/proto/edgeproto/clusterinst.js';
+import { storeErrors } from '@edgeplane/store';
+import type { ControllerContext } from '../context.js';
+import { controllerErrors } from '../errors.js';
+import type { Call } from './call.js';
+import { deleteClusterInst } from './delete-cluster-inst.js';
+import { isAgentFailure } from './state-watch.js';
+
+/**
+ * Deletes an auto-cluster that nothing needs any more. What goes wrong is logged. True when that is settled: it is gone,
+ * somebody needs it after all, or its agent has refused. False when it could not be tried now, for want of an agent or a store.
+ */
+export async function dropAutoCluster(
+  context: ControllerContext,
+  key: ClusterInstKey,
+  call: Call,
+): Promise<boolean> {
+  try {
+    await deleteClusterInst(context, key, call);
+    return true;
+  } catch (error) {
+    if (isKind(error, storeErrors.KEY_NOT_FOUND) || isKind(error, controllerErrors.CLUSTER_INST_IN_USE))
+      return true;
+    const facts = { key: OBJECTS.ClusterInst.keyJson(key), reason: messageOf(error) };
+    context.logger.error(facts, 'Deleting an auto-cluster failed');
+    return isAgentFailure(error) || isKind(error, controllerErrors.CLUSTER_INST_AUTO_DELETE);
+  }
+}
