@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import {
@@ -13,6 +14,8 @@ import {
   systemRandom,
 } from '@edgeplane/base';
 import type { EventBus } from '@edgeplane/bus';
+import { startGateway } from '@edgeplane/gateway';
+import { currentVersionHash } from '@edgeplane/objects';
 import { DebugApiService } from '@edgeplane/proto/log/debug.js';
 import { AuditLog, debugApi, loadTls, RpcServer, type TlsMaterial } from '@edgeplane/rpc';
 import { CacheSync, openStore, type Store } from '@edgeplane/store';
@@ -195,7 +198,12 @@ async function start(
   running.parts.push(notify.server);
   const authorize = grants && accessGuard(grants, tls);
   const audit = new AuditLog({ clock, sink: auditEvents(context, region) });
-  const api = new RpcServer({ logger: inArea(logger, 'api'), name: 'api', tls, clock, audit, authorize });
+  const gatewayToken = randomUUID();
+  const api = new RpcServer({
+    logger: inArea(logger, 'api'),
+    name: 'api',
+    ...{ tls, clock, audit, authorize, gatewayToken },
+  });
   running.parts.push({ stop: () => api.stop() });
   addApis(api, context, notify);
   api.addService(DebugApiService, debugApi(overrides.debug ?? new DebugAreas(), logger));
@@ -208,4 +216,17 @@ async function start(
   addresses['notify'] = await notify.server.listen(config.notifyAddr);
   successor.start();
   running.parts.push({ stop: async () => successor.stop() });
+  if (config.httpAddr === '') return;
+  const gateway = await startGateway({
+    address: config.httpAddr,
+    services: api.definitions,
+    api: apiAddress,
+    token: gatewayToken,
+    enums: config.httpEnums,
+    title: 'Edgeplane controller',
+    version: currentVersionHash(),
+    ...{ tls, logger, clock },
+  });
+  running.parts.push(gateway);
+  addresses['http'] = gateway.address;
 }

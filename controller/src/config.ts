@@ -23,6 +23,9 @@ export interface ControllerConfig {
   readonly apiAddr: string;
   /** Empty: the address in use. */
   readonly externalApiAddr: string;
+  /** Of the REST gateway; empty: none. */
+  readonly httpAddr: string;
+  readonly httpEnums: 'proto' | 'camel';
   readonly notifyAddr: string;
   /** Certificate file; empty means plain text. */
   readonly tls: string;
@@ -79,6 +82,8 @@ export function parseConfig(
     region: values.region,
     apiAddr: values.apiAddr,
     externalApiAddr: values.externalApiAddr,
+    httpAddr: values.httpAddr,
+    httpEnums: enumNames(values.httpEnums),
     notifyAddr: values.notifyAddr,
     tls: values.tls,
     accessPolicy: values.accessPolicy,
@@ -98,6 +103,11 @@ export function parseConfig(
     forceUpgrade: values.forceUpgrade,
   };
   return { config, debug: parseDebugAreas(values.d) };
+}
+
+function enumNames(value: string): 'proto' | 'camel' {
+  if (value === 'proto' || value === 'camel') return value;
+  throw invalid('--http-enums', 'must be proto or camel', value);
 }
 
 /** `--store` and `--etcd-urls` in one; naming both is fine when they agree. */

@@ -38,7 +38,16 @@ export const CONTROLLER_FLAGS = {
     default: '',
     about: 'address under which other controllers reach the API; default the API address',
   },
-  httpAddr: ignored('string'),
+  httpAddr: {
+    type: 'string',
+    default: '127.0.0.1:8091',
+    about: 'address of the REST gateway; port 0 is any free one, empty is none',
+  },
+  httpEnums: {
+    type: 'string',
+    default: 'proto',
+    about: 'how enum values are written over REST when a request does not say ?enums=: proto or camel',
+  },
   notifyAddr: { type: 'string', default: '127.0.0.1:50001', about: 'address for agents and match engines' },
   tls: {
     type: 'string',

@@ -37,7 +37,7 @@ export const BRIEF: Timeouts = { create: 300, update: 300, delete: 300 };
 
 export function testConfig(changes: Partial<ControllerConfig> = {}): ControllerConfig {
   const { config } = parseConfig(
-    ['--store', 'memory', '--apiAddr', '127.0.0.1:0', '--notifyAddr', '127.0.0.1:0'],
+    ['--store', 'memory', '--apiAddr', '127.0.0.1:0', '--notifyAddr', '127.0.0.1:0', '--httpAddr', ''],
     '/',
   );
   return { ...config, ...changes };

@@ -14,6 +14,7 @@ export const LAYERS: Readonly<Record<string, number>> = {
   '@edgeplane/remote-shell': 2,
   '@edgeplane/rpc': 2,
   '@edgeplane/bus': 2,
+  '@edgeplane/gateway': 3,
   '@edgeplane/notify': 3,
   '@edgeplane/controller': 4,
   '@edgeplane/crm-agent': 4,

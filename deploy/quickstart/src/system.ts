@@ -88,7 +88,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   try {
     await run('controller', 'controller', [
       ...['--store', `lmdb:${join(stateDir, 'store')}`, '--root-domain', ROOT_DOMAIN],
-      ...['--apiAddr', addresses.api, '--notifyAddr', addresses.notify],
+      ...['--apiAddr', addresses.api, '--notifyAddr', addresses.notify, '--httpAddr', '127.0.0.1:0'],
     ]);
     await run('dme', 'dme', [
       ...['--apiAddr', addresses.dme, '--notifyAddrs', addresses.notify, '--scaleID', 'quickstart'],

@@ -91,11 +91,8 @@ export class CallContext implements RpcContext {
   }
 
   get peer(): string {
-    const { metadata } = this.#call;
-    const [client] = metadata.get(FORWARDED_FOR);
-    const speaksFor =
-      this.#gatewayToken !== undefined && metadata.get(GATEWAY_TOKEN)[0] === this.#gatewayToken;
-    return speaksFor && typeof client === 'string' ? client : this.#call.getPeer();
+    const [client] = this.#call.metadata.get(FORWARDED_FOR);
+    return this.#isGateway && typeof client === 'string' ? client : this.#call.getPeer();
   }
 
   get metadata(): Metadata {
@@ -107,6 +104,12 @@ export class CallContext implements RpcContext {
   }
 
   get identity(): PeerIdentity | undefined {
-    return peerIdentity(this.#call);
+    // A gateway's certificate is not its caller's.
+    return this.#isGateway ? undefined : peerIdentity(this.#call);
+  }
+
+  get #isGateway(): boolean {
+    const [token] = this.#call.metadata.get(GATEWAY_TOKEN);
+    return this.#gatewayToken !== undefined && token === this.#gatewayToken;
   }
 }

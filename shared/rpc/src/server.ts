@@ -79,6 +79,7 @@ export class RpcServer {
   readonly #audit: AuditLog;
   readonly #health = new Health();
   readonly #services = new Set<string>();
+  readonly #definitions: ServiceDefinition[] = [];
   readonly #work = new Set<Promise<void>>();
   readonly #active = new Set<CallContext>();
   #listening = false;
@@ -112,7 +113,13 @@ export class RpcServer {
     const bound: Record<string, unknown> = {};
     for (const [name, handler] of Object.entries(handlers)) bound[name] = bindHandler(handler, environment);
     this.#server.addService(definition, bound as UntypedServiceImplementation);
+    this.#definitions.push(definition);
     for (const method of Object.values(definition)) this.#addName(method.path.split('/')[1] ?? '');
+  }
+
+  /** What was added. */
+  get definitions(): readonly ServiceDefinition[] {
+    return this.#definitions;
   }
 
   /**

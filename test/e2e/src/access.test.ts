@@ -1,6 +1,7 @@
 // test: timeout=120s
 /** A controller with TLS and an access policy, and callers with different certificates. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
 import { join } from 'node:path';
 import { ROOT, type Running, runCommand, startController, tempDir } from '@edgeplane/test-harness';
 import { suite } from 'uvu';
@@ -94,6 +95,34 @@ access('each caller may do what the policy grants, and is told what it lacks', a
   );
   assert.is(await call(context, 'controller', 'ShowNodeLocal'), 'OK', 'controllers may do everything');
 });
+
+access(
+  'callers over REST have no certificate: the gateway does not lend them its own',
+  async ({ controller, dir }) => {
+    const post = (path: string, body: string) =>
+      new Promise<{ status: number; body: string }>((resolve, reject) => {
+        const url = `https://${controller.addresses['http']}${path}`;
+        const ca = readFileSync(join(dir.path, 'mex-ca.crt'));
+        const call = request(url, { method: 'POST', ca }, (response) => {
+          let text = '';
+          response.setEncoding('utf8').on('data', (chunk: string) => {
+            text += chunk;
+          });
+          response.on('end', () => resolve({ status: response.statusCode ?? 0, body: text }));
+        });
+        call.on('error', reject);
+        call.end(body);
+      });
+    const shown = await post('/show/flavor', '{}');
+    assert.equal([shown.status, /"name": "small"/.test(shown.body)], [200, true], 'open to all');
+    const refused = await post('/create/flavor', '{"key":{"name":"rest"},"ram":1,"vcpus":1,"disk":1}');
+    assert.is(refused.status, 403);
+    assert.match(
+      refused.body,
+      'a caller without a certificate has no grant for ActionManage on ResourceFlavors',
+    );
+  },
+);
 
 access('a policy without TLS, and one that is wrong, are refused', async ({ dir }) => {
   const start = (...flags: string[]) =>

@@ -798,7 +798,7 @@ export const SERVICES: Readonly<Record<string, ServiceSchema>> = {
   'edgeplane.bus.EventApi': {
     name: 'edgeplane.bus.EventApi',
     methods: [
-      { name: 'ShowEvents', request: 'edgeplane.bus.EventQuery', response: 'edgeplane.bus.EventNotice', requestStream: false, responseStream: true, incremental: true },
+      { name: 'ShowEvents', request: 'edgeplane.bus.EventQuery', response: 'edgeplane.bus.EventNotice', requestStream: false, responseStream: true, http: [{ verb: 'post', path: '/show/events' }], incremental: true },
     ],
   },
   'edgeproto.AppApi': {
@@ -846,8 +846,8 @@ export const SERVICES: Readonly<Record<string, ServiceSchema>> = {
     name: 'edgeproto.CloudletInfoApi',
     methods: [
       { name: 'ShowCloudletInfo', request: 'edgeproto.CloudletInfo', response: 'edgeproto.CloudletInfo', requestStream: false, responseStream: true, http: [{ verb: 'post', path: '/show/cloudletinfo' }], access: { resource: 'ResourceCloudlets', action: 'ActionView', org: 'key.operator_key.name', open: false } },
-      { name: 'InjectCloudletInfo', request: 'edgeproto.CloudletInfo', response: 'edgeproto.Result', requestStream: false, responseStream: false },
-      { name: 'EvictCloudletInfo', request: 'edgeproto.CloudletInfo', response: 'edgeproto.Result', requestStream: false, responseStream: false },
+      { name: 'InjectCloudletInfo', request: 'edgeproto.CloudletInfo', response: 'edgeproto.Result', requestStream: false, responseStream: false, http: [{ verb: 'post', path: '/inject/cloudletinfo' }] },
+      { name: 'EvictCloudletInfo', request: 'edgeproto.CloudletInfo', response: 'edgeproto.Result', requestStream: false, responseStream: false, http: [{ verb: 'post', path: '/evict/cloudletinfo' }] },
     ],
   },
   'edgeproto.CloudletMetricsApi': {
@@ -900,7 +900,7 @@ export const SERVICES: Readonly<Record<string, ServiceSchema>> = {
   'edgeproto.ExecApi': {
     name: 'edgeproto.ExecApi',
     methods: [
-      { name: 'RunCommand', request: 'edgeproto.ExecRequest', response: 'edgeproto.ExecRequest', requestStream: false, responseStream: false, access: { resource: 'ResourceAppInsts', action: 'ActionManage', org: 'app_inst_key.app_key.developer_key.name', open: false } },
+      { name: 'RunCommand', request: 'edgeproto.ExecRequest', response: 'edgeproto.ExecRequest', requestStream: false, responseStream: false, http: [{ verb: 'post', path: '/runcommand' }], access: { resource: 'ResourceAppInsts', action: 'ActionManage', org: 'app_inst_key.app_key.developer_key.name', open: false } },
       { name: 'SendLocalRequest', request: 'edgeproto.ExecRequest', response: 'edgeproto.ExecRequest', requestStream: false, responseStream: false },
     ],
   },
@@ -938,21 +938,21 @@ export const SERVICES: Readonly<Record<string, ServiceSchema>> = {
   'edgeproto.CloudletRefsApi': {
     name: 'edgeproto.CloudletRefsApi',
     methods: [
-      { name: 'ShowCloudletRefs', request: 'edgeproto.CloudletRefs', response: 'edgeproto.CloudletRefs', requestStream: false, responseStream: true, access: { resource: 'ResourceCloudlets', action: 'ActionView', org: 'key.operator_key.name', open: false } },
+      { name: 'ShowCloudletRefs', request: 'edgeproto.CloudletRefs', response: 'edgeproto.CloudletRefs', requestStream: false, responseStream: true, http: [{ verb: 'post', path: '/show/cloudletrefs' }], access: { resource: 'ResourceCloudlets', action: 'ActionView', org: 'key.operator_key.name', open: false } },
     ],
   },
   'edgeproto.ClusterRefsApi': {
     name: 'edgeproto.ClusterRefsApi',
     methods: [
-      { name: 'ShowClusterRefs', request: 'edgeproto.ClusterRefs', response: 'edgeproto.ClusterRefs', requestStream: false, responseStream: true, access: { resource: 'ResourceClusterInsts', action: 'ActionView', org: '', open: false } },
+      { name: 'ShowClusterRefs', request: 'edgeproto.ClusterRefs', response: 'edgeproto.ClusterRefs', requestStream: false, responseStream: true, http: [{ verb: 'post', path: '/show/clusterrefs' }], access: { resource: 'ResourceClusterInsts', action: 'ActionView', org: '', open: false } },
     ],
   },
   'log.DebugApi': {
     name: 'log.DebugApi',
     methods: [
-      { name: 'EnableDebugLevels', request: 'log.DebugLevels', response: 'log.DebugResult', requestStream: false, responseStream: false },
-      { name: 'DisableDebugLevels', request: 'log.DebugLevels', response: 'log.DebugResult', requestStream: false, responseStream: false },
-      { name: 'ShowDebugLevels', request: 'log.DebugLevels', response: 'log.DebugLevels', requestStream: false, responseStream: false },
+      { name: 'EnableDebugLevels', request: 'log.DebugLevels', response: 'log.DebugResult', requestStream: false, responseStream: false, http: [{ verb: 'post', path: '/enable/debuglevels' }] },
+      { name: 'DisableDebugLevels', request: 'log.DebugLevels', response: 'log.DebugResult', requestStream: false, responseStream: false, http: [{ verb: 'post', path: '/disable/debuglevels' }] },
+      { name: 'ShowDebugLevels', request: 'log.DebugLevels', response: 'log.DebugLevels', requestStream: false, responseStream: false, http: [{ verb: 'post', path: '/show/debuglevels' }] },
     ],
   },
 };

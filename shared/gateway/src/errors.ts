@@ -1,0 +1,9 @@
+import { defineErrors } from '@edgeplane/base';
+
+/** What the gateway itself refuses. */
+export const gatewayErrors = defineErrors({
+  LISTEN_FAILED: ['FAILED_PRECONDITION', 'cannot serve REST on {address}: {reason}'],
+  BODY_TOO_LARGE: ['INVALID_ARGUMENT', 'the request body has more than {limit} bytes'],
+  BAD_REQUEST: ['INVALID_ARGUMENT', 'the request cannot be read: {reason}'],
+  BAD_ENUMS: ['INVALID_ARGUMENT', 'query member enums must be proto or camel, but got "{value}"'],
+});

@@ -1,0 +1,3 @@
+export { type Gateway, type GatewayOptions, startGateway } from './gateway.js';
+export { openApiDocument } from './openapi.js';
+export { type Route, routesOf } from './routes.js';
