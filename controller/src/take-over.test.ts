@@ -243,6 +243,25 @@ tests('an auto-cluster that could not go for want of an agent goes when there is
   await third.stop();
 });
 
+tests(
+  'a failed create on an auto-cluster takes it along when nothing else needs it any more',
+  async (context) => {
+    const { second, agent } = context;
+    await second.run('create', 'App', app('other'));
+    assert.is((await second.run('create', 'AppInst', appInst('other', 'autocluster1'))).at(-1), 'OK');
+    agent.appInst.create = 'stuck';
+    const call = second.run('create', 'AppInst', appInst('web', 'autocluster1'));
+    const states = async () => (await second.show('AppInst')).map((inst) => inst.state).sort();
+    await second.until(async () => (await states()).includes(S.CREATING), 'creating');
+    assert.is((await second.run('delete', 'AppInst', appInst('other', 'autocluster1'))).at(-1), 'OK');
+    assert.is((await second.show('ClusterInst')).length, 1, 'kept by the one that is being made');
+    agent.appInfos.put({ ...OBJECTS.AppInstInfo.withKey(onAuto), state: S.CREATE_ERROR, errors: ['no'] });
+    assert.is((await call).at(-1), 'Encountered failures: no');
+    await second.until(async () => (await second.show('ClusterInst')).length === 0, 'gone');
+    await atRest(context, [], []);
+  },
+);
+
 tests('instances in between two states without an operation get an owner at a start', async (context) => {
   const { first, second, store, agent } = context;
   await first.run('create', 'AppInst', appInst('web', 'autocluster1'));

@@ -18,9 +18,9 @@ import { givesServiceIps } from '../refs/ips.js';
 import { cloudletOf, clusterOf } from './app-inst-keys.js';
 import { cloudletRefs, countAppInst } from './app-inst-refs.js';
 import { provideCluster, undoAutoCluster } from './auto-cluster.js';
-import type { Call } from './call.js';
+import { type Call, silent } from './call.js';
 import { requireReady } from './cloudlet-ready.js';
-import { withDeveloper } from './delete-app-inst.js';
+import { deleteAutoCluster, withDeveloper } from './delete-app-inst.js';
 import { releaseAppInst } from './drop-app-inst.js';
 import { beginCreate, owned } from './owned.js';
 import { checkDeveloper, planAppInst, refuseExisting } from './plan-app-inst.js';
@@ -68,7 +68,8 @@ export async function createAppInst(
     const auto = await provideCluster(context, plan, request, call, deadline);
     if (auto === 'again') continue;
     try {
-      if (typeof auto === 'string') await deploy(context, plan.key, request, to, own);
+      if (auto === 'none') await deploy(context, plan.key, request, to, own);
+      else if (auto === 'shared') await deployOnShared(context, plan.key, request, to, own);
       else await deployOnMade(context, plan.key, request, to, own, auto);
       return;
     } catch (error) {
@@ -78,6 +79,19 @@ export async function createAppInst(
       if (!lost || call.overrides.ignoresAgent) throw error;
     }
   }
+}
+
+/** On an auto-cluster that was there; when this fails, and nothing else needs it any more, it goes. */
+function deployOnShared(
+  context: ControllerContext,
+  key: AppInstKey,
+  request: AppInstRequest,
+  to: TrackedState,
+  call: Call,
+): Promise<void> {
+  return deploy(context, key, request, to, call, () =>
+    deleteAutoCluster(context, key, { ...call, say: silent }),
+  );
 }
 
 /** On an auto-cluster that was made for it, under an operation that began with the cluster; it goes when this fails. */

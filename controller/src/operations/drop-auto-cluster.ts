@@ -10,7 +10,8 @@ import { isAgentFailure } from './state-watch.js';
 
 /**
  * Deletes an auto-cluster that nothing needs any more. What goes wrong is logged. True when that is settled: it is gone,
- * somebody needs it after all, or its agent has refused. False when it could not be tried now, for want of an agent or a store.
+ * somebody needs it after all or deletes it, or its agent has refused. False when it could not be tried now, for want of an
+ * agent or a store.
  */
 export async function dropAutoCluster(
   context: ControllerContext,
@@ -25,6 +26,7 @@ export async function dropAutoCluster(
       return true;
     const facts = { key: OBJECTS.ClusterInst.keyJson(key), reason: messageOf(error) };
     context.logger.error(facts, 'Deleting an auto-cluster failed');
-    return isAgentFailure(error) || isKind(error, controllerErrors.CLUSTER_INST_AUTO_DELETE);
+    const refused = [controllerErrors.CLUSTER_INST_AUTO_DELETE, controllerErrors.CLUSTER_INST_BUSY];
+    return isAgentFailure(error) || refused.some((kind) => isKind(error, kind));
   }
 }

@@ -9,7 +9,6 @@ import type { ControllerContext } from '../context.js';
 import { controllerErrors } from '../errors.js';
 import { type Operation, overridesOf } from '../ownership/operation.js';
 import { clusterOf } from './app-inst-keys.js';
-import { undoAutoCluster } from './auto-cluster.js';
 import { type Call, silent } from './call.js';
 import { deleteAutoCluster } from './delete-app-inst.js';
 import { deletePrepared } from './delete-cluster-inst.js';
@@ -124,8 +123,18 @@ async function followUp(
   if (!operation.autoCluster) return;
   if (operation.work === 'delete') await absent(context, operation.key);
   if (context.caches.appInsts.has(operation.key) || !context.ownership.isOurs(operation)) return;
-  const drop = operation.work === 'delete' ? deleteAutoCluster : undoAutoCluster;
-  while (!(await drop(context, key, call))) await usable(context, clusterOf(key));
+  for (;;) {
+    await atRest(context, clusterOf(key));
+    if (await deleteAutoCluster(context, key, call)) return;
+    await usable(context, clusterOf(key));
+  }
+}
+
+/** Waits until nothing is under way on a cluster. @throws when the controller stops */
+async function atRest({ caches, clock, stopping }: ControllerContext, key: ClusterInstKey): Promise<void> {
+  const keyJson = OBJECTS.ClusterInst.keyJson(key);
+  const busy = () => isTransient(caches.clusterInsts.get(keyJson)?.value.state ?? TrackedState.NOT_PRESENT);
+  while (busy()) await sleep(clock, MOMENT_MS, stopping);
 }
 
 /** Waits until the AppInst is gone, or not being deleted any more, however long its agent takes. @throws EdgeplaneError STOPPING */

@@ -63,6 +63,7 @@ export async function crashCampaign({ kills, seed, say = () => {} }: CrashOption
   const etcd = await startEtcd({ dir: join(dir.path) });
   const store = new EtcdStore([etcd.url]);
   const controllers: Slot[] = [];
+  let keep = false;
   const agents: Running[] = [];
   try {
     for (const name of ['left', 'right']) controllers.push(await Slot.start(name, dir.path, etcd.url));
@@ -95,6 +96,7 @@ export async function crashCampaign({ kills, seed, say = () => {} }: CrashOption
       if (belief === 'present' && !there) faults.push(`an acknowledged create is lost: ${key}`);
       if (belief === 'absent' && there) faults.push(`an acknowledged delete came undone: ${key}`);
     }
+    if (faults.length > 0) keep = true;
     const sum = (of: (user: User) => number) => users.reduce((total, user) => total + of(user), 0);
     return {
       kills,
@@ -110,7 +112,8 @@ export async function crashCampaign({ kills, seed, say = () => {} }: CrashOption
     await Promise.all([...agents, ...controllers].map((each) => each.stop()));
     await store.close();
     await etcd.stop();
-    dir.remove();
+    if (keep) say(`logs are in ${dir.path}`);
+    else dir.remove();
   }
 }
 
