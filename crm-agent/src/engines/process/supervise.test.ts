@@ -38,7 +38,12 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
 
 test('stat is read from the last bracket on, so a hostile command name changes nothing', () => {
   const tail = `S 1 2 3 4 5 6 7 8 9 10 70 30 13 14 15 16 17 18 4242 20`;
-  assert.equal(parseProcStat(`77 (a) R 9 (x) ${tail}`), { state: 'S', cpuTicks: 100, startTicks: '4242' });
+  assert.equal(parseProcStat(`77 (a) R 9 (x) ${tail}`), {
+    state: 'S',
+    cpuTicks: 100,
+    startTicks: '4242',
+    session: 3,
+  });
   assert.is(parseProcStat('77 (cut short'), undefined);
 });
 
