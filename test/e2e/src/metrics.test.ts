@@ -31,7 +31,7 @@ tests.before(async (context) => {
   const notify = context.controller.addresses['notify'] ?? '';
   context.agent = await startAgent(dir, notify, { operator: 'op', name: 'site' }, [
     ...['--platform', 'local', '--image-dir', images, '--public-addr', PUBLIC],
-    ...['--metrics-interval', '1s'],
+    ...['--metrics-interval', '1s', '--on-stop', 'stop'],
   ]);
   await prepareSite(context.controller.addresses['api'] ?? '');
   await edgectl(context, 'create', '-f', '-');
