@@ -1,6 +1,13 @@
 import { EdgeplaneError, fail, messageOf } from '@edgeplane/base';
-import { type ClientConstructor, callStream, callUnary, connect, type TlsMaterial } from '@edgeplane/rpc';
-import { type Client, makeGenericClientConstructor } from '@grpc/grpc-js';
+import {
+  type CallControl,
+  type ClientConstructor,
+  callStream,
+  callUnary,
+  connect,
+  type TlsMaterial,
+} from '@edgeplane/rpc';
+import { type Client, type Metadata, makeGenericClientConstructor } from '@grpc/grpc-js';
 import { cliErrors } from './errors.js';
 import type { Rpc } from './rpc-catalog.js';
 import { SERVICE_DEFINITIONS } from './services.js';
@@ -8,12 +15,17 @@ import { SERVICE_DEFINITIONS } from './services.js';
 /** Makes calls known only by name. Each failure is a CALL_FAILED with the server's text. */
 export interface Caller {
   unary(rpc: Rpc, request: unknown): Promise<unknown>;
-  stream(rpc: Rpc, request: unknown): AsyncIterable<unknown>;
+  stream(rpc: Rpc, request: unknown, metadata?: Metadata): AsyncIterable<unknown>;
   close(): void;
 }
 
 type UnaryByName = (client: Client, method: string, request: unknown) => Promise<unknown>;
-type StreamByName = (client: Client, method: string, request: unknown) => AsyncIterable<unknown>;
+type StreamByName = (
+  client: Client,
+  method: string,
+  request: unknown,
+  control: CallControl,
+) => AsyncIterable<unknown>;
 
 /** A caller of the server at `host:port`; nothing is dialled before the first call. */
 export function openCaller(address: string, tls: TlsMaterial | undefined): Caller {
@@ -43,9 +55,9 @@ export function openCaller(address: string, tls: TlsMaterial | undefined): Calle
         throw failed(rpc, error);
       }
     },
-    async *stream(rpc, request) {
+    async *stream(rpc, request, metadata) {
       try {
-        yield* (callStream as unknown as StreamByName)(clientOf(rpc), methodName(rpc), request);
+        yield* (callStream as unknown as StreamByName)(clientOf(rpc), methodName(rpc), request, { metadata });
       } catch (error) {
         throw failed(rpc, error);
       }

@@ -1,4 +1,10 @@
-import { type MessageSchema, type MethodSchema, messageSchema, SERVICES } from '@edgeplane/objects';
+import {
+  type MessageSchema,
+  type MethodSchema,
+  messageSchema,
+  SERVICES,
+  takesShowOptions,
+} from '@edgeplane/objects';
 
 export type Target = 'controller' | 'dme';
 
@@ -13,6 +19,8 @@ export interface Rpc {
   readonly stream: boolean;
   /** What is streamed is progress, to be shown as it comes. */
   readonly incremental: boolean;
+  /** It takes the options of a Show. */
+  readonly shows: boolean;
   /** Of `CreateFlavor`: `create` and `flavor`. */
   readonly verb: string | undefined;
   readonly object: string | undefined;
@@ -42,6 +50,7 @@ function describe(service: string, method: MethodSchema): Rpc {
     request: messageSchema(method.request),
     response: messageSchema(method.response),
     stream: method.responseStream,
+    shows: takesShowOptions(method),
     incremental: method.incremental === true,
     verb: verb?.toLowerCase(),
     object: object?.toLowerCase(),

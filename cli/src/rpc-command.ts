@@ -1,3 +1,5 @@
+import { SHOW_OPTIONS, type ShowOption } from '@edgeplane/objects';
+import { Metadata } from '@grpc/grpc-js';
 import { type Command, Option } from 'commander';
 import type { Console } from './console.js';
 import { messageOfFlags } from './flag-message.js';
@@ -12,11 +14,16 @@ export function setUpRpcCommand(
   console: Console,
   target: Target,
   rpc: Rpc,
-  run: (request: unknown, session: Session) => Promise<void> = (request, { caller, output }) =>
-    runRpc(console, caller, rpc, request, output),
+  run?: (request: unknown, session: Session) => Promise<void>,
 ): Command {
   const flags = messageFlags(rpc.request);
   for (const flag of flags) command.addOption(optionOf(flag));
+  const options: readonly ShowOption[] = rpc.shows ? Object.values(SHOW_OPTIONS) : [];
+  for (const { name, type, about } of options)
+    command.option(
+      type === 'boolean' ? `--${name}` : `--${name} <${type === 'integer' ? 'number' : 'text'}>`,
+      about,
+    );
   return command
     .description(rpc.stream && !rpc.incremental ? `call ${rpc.name}; prints a list` : `call ${rpc.name}`)
     .allowExcessArguments(false)
@@ -25,9 +32,14 @@ export function setUpRpcCommand(
         const texts: unknown = command.getOptionValue(flag.name);
         return Array.isArray(texts) ? [{ flag, texts: texts as string[] }] : [];
       });
+      const metadata = new Metadata();
+      for (const option of options) {
+        const value: unknown = command.getOptionValue(option.name);
+        if (value !== undefined) metadata.set(option.metadata, String(value));
+      }
       const request = messageOfFlags(rpc.request, given, rpc.verb === 'update');
       await withSession(console, target, command.optsWithGlobals<GlobalOptions>(), (session) =>
-        run(request, session),
+        run ? run(request, session) : runRpc(console, session.caller, rpc, request, session.output, metadata),
       );
     });
 }

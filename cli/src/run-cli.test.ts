@@ -23,6 +23,8 @@ interface World {
   /** What was called, in order. */
   calls: string[];
   last: unknown;
+  /** Of the last call that shows. */
+  metadata: Record<string, unknown>;
 }
 
 const ok = (message = '') => ({ message, code: 0 });
@@ -46,7 +48,8 @@ function serve(w: World): void {
       if (!w.flavors.delete(flavor.key?.name ?? '')) throw fail(errors.NOT_FOUND);
       return ok();
     }),
-    showFlavor: serverStream(async (filter, send) => {
+    showFlavor: serverStream(async (filter, send, { metadata }) => {
+      w.metadata = metadata.getMap();
       for (const flavor of w.flavors.values()) if (OBJECTS.Flavor.matches(filter, flavor)) await send(flavor);
     }),
   });
@@ -162,6 +165,16 @@ cli('progress is printed line by line, an error after it', async (w) => {
 cli('a stream that is no progress is one list', async (w) => {
   const made = await run(w, ['controller', 'CreateCloudlet', '--location-longitude', '-96']);
   assert.equal(made, { status: 0, out: '- message: Created successfully\n', err: '' });
+});
+
+cli('a show takes limit, after, zero and wildcards', async (w) => {
+  const after = '{"name":"x1"}';
+  const args = ['--limit', '3', '--after', after, '--zero', 'ram,disk', '--wildcards'];
+  assert.is((await run(w, ['controller', 'ShowFlavor', ...args])).status, 0);
+  const { 'edgeplane-limit': limit, 'edgeplane-after': last, 'edgeplane-zero': zero } = w.metadata;
+  assert.equal([limit, last, zero, w.metadata['edgeplane-wildcards']], ['3', after, 'ram,disk', 'true']);
+  assert.is((await run(w, ['controller', 'ShowFlavor'])).status, 0);
+  assert.not.ok(Object.keys(w.metadata).some((name) => name.startsWith('edgeplane')));
 });
 
 cli('the match engine is called the same way', async (w) => {

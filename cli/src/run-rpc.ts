@@ -1,3 +1,4 @@
+import type { Metadata } from '@grpc/grpc-js';
 import type { Caller } from './caller.js';
 import type { Console } from './console.js';
 import { type OutputOptions, renderList, renderOne } from './output.js';
@@ -15,6 +16,7 @@ export async function runRpc(
   rpc: Rpc,
   request: unknown,
   output: OutputOptions,
+  metadata?: Metadata,
 ): Promise<void> {
   if (!rpc.stream) {
     const answer = await caller.unary(rpc, request);
@@ -28,7 +30,7 @@ export async function runRpc(
   }
   const messages: unknown[] = [];
   try {
-    for await (const message of caller.stream(rpc, request)) messages.push(message);
+    for await (const message of caller.stream(rpc, request, metadata)) messages.push(message);
   } finally {
     await console.out(renderList(rpc.response, messages, output));
   }

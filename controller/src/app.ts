@@ -15,7 +15,7 @@ import {
 } from '@edgeplane/base';
 import type { EventBus } from '@edgeplane/bus';
 import { startGateway } from '@edgeplane/gateway';
-import { currentVersionHash } from '@edgeplane/objects';
+import { currentVersionHash, SHOW_OPTIONS, takesShowOptions } from '@edgeplane/objects';
 import { DebugApiService } from '@edgeplane/proto/log/debug.js';
 import { AuditLog, debugApi, loadTls, RpcServer, type TlsMaterial } from '@edgeplane/rpc';
 import { CacheSync, openStore, type Store } from '@edgeplane/store';
@@ -223,6 +223,9 @@ async function start(
     api: apiAddress,
     token: gatewayToken,
     enums: config.httpEnums,
+    parameters: Object.values(SHOW_OPTIONS).map(({ about, ...option }) => ({
+      ...{ ...option, description: about, of: takesShowOptions },
+    })),
     title: 'Edgeplane controller',
     version: currentVersionHash(),
     ...{ tls, logger, clock },

@@ -34,6 +34,7 @@ export const controllerErrors = defineErrors({
     'FAILED_PRECONDITION',
     'Data upgrade refused: controllers {addresses} are registered, still after {seconds} s, and may write data of the old version; stop them and start again, or give --force-upgrade if they do not run',
   ],
+  SHOW_OPTION_INVALID: ['INVALID_ARGUMENT', 'metadata {name}: {rule}, but got "{value}"'],
   STOPPING: ['UNAVAILABLE', 'the controller is stopping; what it began goes on', 'retryable'],
 
   // Developer, Operator, Flavor, Cluster.

@@ -21,7 +21,7 @@ import { CloudletRefsApiClient, ClusterRefsApiClient } from '@edgeplane/proto/ed
 import type { Result } from '@edgeplane/proto/edgeproto/result.js';
 import { type ClientConstructor, callStream, callUnary, connect } from '@edgeplane/rpc';
 import { MemoryStore, type Store } from '@edgeplane/store';
-import type { Client } from '@grpc/grpc-js';
+import type { Client, Metadata } from '@grpc/grpc-js';
 import { type Controller, type ControllerOverrides, createController } from './app.js';
 import { type ControllerConfig, parseConfig } from './config.js';
 import type { Timeouts } from './context.js';
@@ -136,10 +136,12 @@ export class TestController {
     type: N,
     filter: object = {},
     method = `show${type}`,
+    metadata?: Metadata,
   ): Promise<ObjectOf<N>[]> {
     const client = this.client(CLIENTS[type] as ClientConstructor<Client>);
     const found: ObjectOf<N>[] = [];
-    const stream = callStream(client as never, method as never, complete(type, filter) as never);
+    const request = complete(type, filter) as never;
+    const stream = callStream(client as never, method as never, request, { metadata });
     for await (const object of stream as AsyncIterable<ObjectOf<N>>) {
       found.push((OBJECTS[type] as { normalize(o: unknown): unknown }).normalize(object) as ObjectOf<N>);
     }

@@ -1,11 +1,13 @@
 import { type AnyMessage, OBJECTS } from '@edgeplane/objects';
 import { CacheSync, MemoryStore } from '@edgeplane/store';
+import { Metadata } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { registerCaches } from '../caches.js';
 import { objectKey } from '../db/store-keys.js';
 import { candidates, matching } from './show.js';
+import { showQuery } from './show-query.js';
 
 const TYPE = OBJECTS.AppInst;
 const name = fc.constantFrom('', 'a', 'b');
@@ -47,7 +49,7 @@ test('looking up shows what looking at everything does', async () => {
           const found = candidates(TYPE, appInsts, filter).filter(({ value }) => matches(value));
           assert.equal(
             found.map(({ value }) => value),
-            matching(TYPE, appInsts.values(), filter),
+            matching(TYPE, appInsts.values(), showQuery(TYPE, filter, new Metadata())),
           );
         }
         await sync.stop();

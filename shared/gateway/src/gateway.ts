@@ -15,6 +15,7 @@ import { gatewayErrors } from './errors.js';
 import { failureOf, METHOD_NOT_ALLOWED, NOT_IMPLEMENTED } from './failures.js';
 import type { EnumNames } from './json-body.js';
 import { openApiDocument } from './openapi.js';
+import { addParameters, parametersOf, type QueryParameter } from './query-parameter.js';
 import { type Route, routesOf } from './routes.js';
 
 export interface GatewayOptions {
@@ -30,6 +31,8 @@ export interface GatewayOptions {
   readonly tls?: TlsMaterial | undefined;
   /** How enum values are written when a request does not say `?enums=`. */
   readonly enums: EnumNames;
+  /** Query parameters that become metadata of the call. */
+  readonly parameters: readonly QueryParameter[];
   /** For the OpenAPI document. */
   readonly title: string;
   readonly version: string;
@@ -119,6 +122,7 @@ function addRoutes(
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
   for (const route of routes) {
+    const parameters = parametersOf(route, options.parameters);
     app.post(route.path, async (request, reply) => {
       const response = takeOver(reply);
       const abort = new AbortController();
@@ -129,6 +133,7 @@ function addRoutes(
       let enums: EnumNames;
       try {
         enums = enumsOf(request) ?? options.enums;
+        addParameters(metadata, parameters, request.query as Record<string, unknown>);
       } catch (error) {
         return fail(response, failureOf(error));
       }

@@ -1,4 +1,5 @@
 import { enumSchema, type FieldSchema, type MessageSchema, messageSchema } from '@edgeplane/objects';
+import { parametersOf, type QueryParameter } from './query-parameter.js';
 import type { Route } from './routes.js';
 
 type Json = Record<string, unknown>;
@@ -6,8 +7,13 @@ type Json = Record<string, unknown>;
 /** OpenAPI 3.1 description of the routes, made of the same schema as they are. */
 export function openApiDocument(
   routes: readonly Route[],
-  { title, version }: { readonly title: string; readonly version: string },
+  options: {
+    readonly title: string;
+    readonly version: string;
+    readonly parameters: readonly QueryParameter[];
+  },
 ): Json {
+  const { title, version } = options;
   const schemas: Record<string, Json> = { Failure: FAILURE };
   const seen = new Map<string, number>();
   const paths: Record<string, Json> = {};
@@ -20,7 +26,7 @@ export function openApiDocument(
         // Two paths of one method are two operations.
         operationId: times === 0 ? method.name : `${method.name}${times + 1}`,
         tags: [service],
-        parameters: [ENUMS],
+        parameters: [ENUMS, ...parametersOf(route, options.parameters).map(parameter)],
         requestBody: { content: jsonContent(reference(route.request, schemas)) },
         responses: {
           200: {
@@ -60,6 +66,10 @@ const FAILURE: Json = {
   },
   required: ['code', 'message', 'details'],
 };
+
+function parameter({ name, description, type }: QueryParameter): Json {
+  return { name, in: 'query', description, schema: { type } };
+}
 
 function jsonContent(schema: Json): Json {
   return { 'application/json': { schema } };

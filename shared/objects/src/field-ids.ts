@@ -48,6 +48,24 @@ export function leafIds(schema: MessageSchema): readonly string[] {
   return tableOf(schema).leaves;
 }
 
+/**
+ * The id of a field by its id or its dotted proto names, such as `key.developer_key` for `2.1`.
+ * @throws EdgeplaneError naming what the message does not have.
+ */
+export function fieldIdOf(schema: MessageSchema, path: string): string {
+  if (tableOf(schema).all.has(path)) return path;
+  const ids: number[] = [];
+  let at: MessageSchema | undefined = schema;
+  for (const name of path.split('.')) {
+    const field: FieldSchema | undefined = at?.fields.find((f) => f.name === name);
+    if (!field || (ids.length === 0 && isFieldsMember(field)))
+      throw fail(objectErrors.UNKNOWN_FIELD_ID, { type: shortName(schema), id: path });
+    ids.push(field.no);
+    at = field.kind === 'message' ? messageSchema(field.type) : undefined;
+  }
+  return ids.join('.');
+}
+
 /** Which fields an update applies to. */
 export interface FieldMask {
   /** True when the field, a parent of it or something inside it is listed. */

@@ -1,8 +1,16 @@
 export { copyFields } from './copy-fields.js';
 export { camelName, enumCamel, enumProtoName, isKnownEnumNumber, parseEnum } from './enum-names.js';
 export { objectErrors } from './errors.js';
-export { type FieldMask, FULL_MASK, fieldMask, isFieldsMember, leafIds, shortName } from './field-ids.js';
-export { matchesFilter } from './filter.js';
+export {
+  type FieldMask,
+  FULL_MASK,
+  fieldIdOf,
+  fieldMask,
+  isFieldsMember,
+  leafIds,
+  shortName,
+} from './field-ids.js';
+export { type FilterRules, matchesFilter } from './filter.js';
 export { CODECS, type KeyTypes, type MessageTypes } from './gen/codecs.js';
 export { ENUMS, MESSAGES, SERVICES } from './gen/schema.js';
 export {
@@ -40,6 +48,7 @@ export type {
   ScalarName,
   ServiceSchema,
 } from './schema-types.js';
+export { SHOW_OPTIONS, type ShowOption, takesShowOptions } from './show-options.js';
 export { encodeStored } from './stored-encoder.js';
 export {
   appInstMetric,

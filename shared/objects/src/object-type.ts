@@ -2,7 +2,7 @@ import { EdgeplaneError, fail } from '@edgeplane/base';
 import { copyFields } from './copy-fields.js';
 import { objectErrors } from './errors.js';
 import { type FieldMask, fieldMask, isFieldsMember, leafIds } from './field-ids.js';
-import { filterTest, matchesFilter } from './filter.js';
+import { type FilterRules, filterTest, fixedPart, matchesFilter } from './filter.js';
 import { CODECS, KEY_NAMES, type KeyTypes, type MessageTypes } from './gen/codecs.js';
 import { type AnyMessage, emptyMessage, isWhole, messageSchema, normalize } from './message.js';
 import { type DecodeOptions, decodeStored } from './message-json.js';
@@ -55,7 +55,9 @@ export interface ObjectType<T, K> {
   copyFields(target: T, source: T, mask: FieldMask): T;
   matches(filter: T, object: T): boolean;
   /** As `matches`, for one filter and many objects; undefined when it matches all. */
-  filterTest(filter: T): ((object: unknown) => boolean) | undefined;
+  filterTest(filter: T, rules?: FilterRules): ((object: unknown) => boolean) | undefined;
+  /** The filter without its texts that have wildcards. */
+  fixedPart(filter: T): T;
   /** Refuses unknown enum numbers. */
   validateEnums(object: T): void;
   /** The cloudlet key the object belongs to, as its key JSON; undefined when it belongs to none. */
@@ -141,7 +143,8 @@ function makeObjectType<N extends ObjectName>(name: N): ObjectType<ObjectOf<N>, 
     mask: (ids) => fieldMask(schema, ids),
     copyFields: (target, source, mask) => copyFields(schema, target, source, mask),
     matches: (filter, object) => matchesFilter(schema, filter, object),
-    filterTest: (filter) => filterTest(schema, filter),
+    filterTest: (filter, rules) => filterTest(schema, filter, rules),
+    fixedPart: (filter) => fixedPart(schema, filter) as unknown as T,
     validateEnums: (object) => validateEnums(schema, object),
     cloudletKeyJson: (object) => cloudletKeyAt(object, cloudletPath),
     cloudletKeyJsonOfKey: (value) => cloudletKeyAt(value, cloudletPathInKey),
