@@ -181,6 +181,10 @@ export const controllerErrors = defineErrors({
   CLUSTER_INST_SINGLE_NODE: ['FAILED_PRECONDITION', 'cannot modify single node clusters'],
   CLUSTER_INST_NOT_READY: ['FAILED_PRECONDITION', 'cluster is not ready'],
   CLUSTER_INST_IN_USE: ['FAILED_PRECONDITION', 'ClusterInst in use by Application Instance'],
+  CLUSTER_INST_REBUILD: [
+    'FAILED_PRECONDITION',
+    'ClusterInst in use by Application Instance {app}: {field} cannot change from {from} to {to}',
+  ],
   CLUSTER_INST_BUSY: ['FAILED_PRECONDITION', 'ClusterInst busy, cannot delete'],
   CLUSTER_INST_NOT_PREPARED: ['ABORTED', 'ClusterInst expected state DELETE_PREPARE'],
   CLUSTER_INST_AUTO_DELETE: [

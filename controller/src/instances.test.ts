@@ -15,6 +15,7 @@ import {
   prepare,
   SITE,
 } from './testing-data.js';
+import { checkRefs } from './testing-refs.js';
 
 const instances = suite<{ controller: TestController }>('instances');
 
@@ -255,32 +256,6 @@ instances('refs are the sum of what is there, after any calls', async ({ control
     { numRuns: 25, endOnFailure: true },
   );
 });
-
-async function checkRefs(controller: TestController): Promise<void> {
-  const [refs] = await controller.show('CloudletRefs');
-  if (!refs) return;
-  const clusters = await controller.show('ClusterInst');
-  const nodes = clusters.reduce((sum, c) => sum + c.numNodes + c.numMasters, 0);
-  assert.equal(
-    [refs.usedRam, refs.usedVcores, refs.usedDisk],
-    [1024n * BigInt(nodes), BigInt(nodes), 10n * BigInt(nodes)],
-  );
-  assert.is(refs.usedDynamicIps, clusters.filter((c) => c.allocatedIp === 'dynamic').length);
-  const names = (keys: readonly { name: string }[]) => keys.map((k) => k.name).sort();
-  assert.equal(names(refs.clusters), names(clusters.map((c) => c.key?.clusterKey ?? { name: '?' })));
-  const ports: Record<number, number> = {};
-  for (const inst of await controller.show('AppInst')) {
-    if (inst.uri !== 'site.op.edge.internal') continue;
-    for (const p of inst.mappedPorts) {
-      const bit = p.proto === 2 ? 2 : 1;
-      if (p.proto !== 3) {
-        assert.is((ports[p.publicPort] ?? 0) & bit, 0, 'one owner');
-        ports[p.publicPort] = (ports[p.publicPort] ?? 0) | bit;
-      }
-    }
-  }
-  assert.equal(refs.rootLbPorts, ports);
-}
 
 instances('an operation goes on after its caller is gone', async ({ controller }) => {
   const agent = await controller.agent();

@@ -88,6 +88,23 @@ rows('an AppInst needs its cluster Ready', async ({ controller }) => {
   assert.equal(await controller.run('create', 'AppInst', appInst()), [`ClusterInst ${key} not ready`]);
 });
 
+rows('a cluster is not rebuilt into another kind under its AppInsts', async ({ controller }) => {
+  await controller.run('create', 'ClusterInst', clusterInst());
+  await controller.run('create', 'AppInst', appInst());
+  const [cluster] = await controller.show('ClusterInst');
+  await stored(controller, 'ClusterInst', { ...cluster, state: S.DELETE_ERROR });
+  await controller.until(
+    async () => (await controller.show('ClusterInst'))[0]?.state === S.DELETE_ERROR,
+    'seen',
+  );
+  assert.equal(await controller.run('create', 'ClusterInst', clusterInst('c1', { ipAccess: 1 })), [
+    'ClusterInst in use by Application Instance web: ip_access cannot change from IpAccessShared to IpAccessDedicated',
+  ]);
+  assert.is((await controller.run('create', 'ClusterInst', clusterInst())).at(-1), 'OK');
+  assert.is((await controller.run('delete', 'AppInst', appInst())).at(-1), 'OK');
+  assert.equal((await controller.show('CloudletRefs'))[0]?.rootLbPorts, {});
+});
+
 rows('what is in use names its user', async ({ controller }) => {
   const refused = async (verb: 'delete', type: 'Flavor' | 'Cluster', object: object) =>
     (await controller.run(verb, type, object)).at(-1);

@@ -15,9 +15,14 @@ export function sharedFqdn(cloudlet: CloudletKey | undefined, rootDomain: string
   return `${sharedLabels(cloudlet)}${rootDomain}`;
 }
 
+/** Labels of a dedicated cluster's load balancer, as {@link sharedLabels}. */
+export function dedicatedLabels(cluster: ClusterInstKey | undefined): string {
+  return `${dnsName(cluster?.clusterKey?.name ?? '')}.${sharedLabels(cluster?.cloudletKey)}`;
+}
+
 /** Load balancer of a dedicated cluster. */
 export function dedicatedFqdn(cluster: ClusterInstKey | undefined, rootDomain: string): string {
-  return `${dnsName(cluster?.clusterKey?.name ?? '')}.${sharedFqdn(cluster?.cloudletKey, rootDomain)}`;
+  return `${dedicatedLabels(cluster)}${rootDomain}`;
 }
 
 /** Name of one App where each service has an address of its own. */

@@ -1,6 +1,6 @@
 import { fail } from '@edgeplane/base';
 import { canStep } from '@edgeplane/lifecycle';
-import { OBJECTS, validateClusterInstKey } from '@edgeplane/objects';
+import { enumCamel, enumSchema, OBJECTS, validateClusterInstKey } from '@edgeplane/objects';
 import type { Cloudlet } from '@edgeplane/proto/edgeproto/cloudlet.js';
 import type { ClusterInst, ClusterInstKey } from '@edgeplane/proto/edgeproto/clusterinst.js';
 import { IpAccess, Liveness, TrackedState } from '@edgeplane/proto/edgeproto/common.js';
@@ -153,6 +153,7 @@ async function store(
   const counted = addCluster(refs, use);
   checkCapacity(refs, counted, info, context.enforceCapacity);
   const grant = grantIp(counted, cloudlet, request.ipAccess);
+  if (existing) await keepForApps(tx, existing, { ipAccess: grant.ipAccess, deployment: request.deployment });
   tx.put(OBJECTS.CloudletRefs, grant.refs);
   tx.put(OBJECTS.ClusterInst, {
     ...OBJECTS.ClusterInst.withKey(key),
@@ -183,6 +184,22 @@ async function takeOver(tx: Tx, existing: ClusterInst, to: TrackedState, call: C
     throw fail(storeErrors.KEY_EXISTS);
   }
   await releaseClusterInst(tx, existing);
+}
+
+/** What AppInsts on a ClusterInst rely on stays when it is rebuilt under them. */
+async function keepForApps(
+  tx: Tx,
+  existing: ClusterInst,
+  wanted: Pick<ClusterInst, 'ipAccess' | 'deployment'>,
+): Promise<void> {
+  const [app] = (await tx.get(OBJECTS.ClusterRefs, OBJECTS.ClusterInst.key(existing)))?.apps ?? [];
+  if (!app) return;
+  const access = (value: IpAccess) => enumCamel(enumSchema('edgeproto.IpAccess'), value);
+  for (const [field, from, to] of [
+    ['ip_access', access(existing.ipAccess), access(wanted.ipAccess)],
+    ['deployment', existing.deployment || 'kubernetes', wanted.deployment],
+  ] as const)
+    if (from !== to) throw fail(controllerErrors.CLUSTER_INST_REBUILD, { app: app.name, field, from, to });
 }
 
 async function chooseFlavors(tx: Tx, cloudlet: Cloudlet, request: ClusterInstRequest) {

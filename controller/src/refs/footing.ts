@@ -2,7 +2,7 @@ import type { App } from '@edgeplane/proto/edgeproto/app.js';
 import type { AppInst } from '@edgeplane/proto/edgeproto/app_inst.js';
 import type { ClusterInst } from '@edgeplane/proto/edgeproto/clusterinst.js';
 import { IpAccess } from '@edgeplane/proto/edgeproto/common.js';
-import { sharedLabels } from '../deploy/fqdn.js';
+import { dedicatedLabels, sharedLabels } from '../deploy/fqdn.js';
 import { isDefaultCloudlet, needsCluster } from '../names.js';
 
 /**
@@ -21,7 +21,10 @@ export function footingOf(
   return cluster ? 'cluster' : 'none';
 }
 
-/** Whether the public ports of an AppInst are on its cloudlet's shared load balancer; those of a dedicated cluster are its own. */
+/**
+ * Whether the public ports of an AppInst are on its cloudlet's shared load balancer; those of a dedicated cluster are its
+ * own. Its address tells, which is from when it got its ports: the cluster may have been made anew since.
+ */
 export function isOnSharedBalancer(
   inst: AppInst,
   footing: Footing,
@@ -31,6 +34,9 @@ export function isOnSharedBalancer(
   if (!key || isDefaultCloudlet(key.cloudletKey) || !inst.mappedPorts.some((p) => p.publicPort !== 0)) {
     return false;
   }
-  if (footing === 'cluster') return cluster?.ipAccess === IpAccess.IP_ACCESS_SHARED;
-  return inst.uri.startsWith(sharedLabels(key.cloudletKey));
+  const shared = inst.uri.startsWith(sharedLabels(key.cloudletKey));
+  // Addresses of older data, and those where cluster, cloudlet and operator have one name, tell nothing.
+  const tells = shared !== inst.uri.startsWith(dedicatedLabels(key));
+  if (footing === 'cluster' && !tells) return cluster?.ipAccess === IpAccess.IP_ACCESS_SHARED;
+  return shared;
 }
