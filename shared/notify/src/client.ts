@@ -10,21 +10,16 @@ import {
   systemClock,
   systemRandom,
 } from '@edgeplane/base';
-import {
-  connect,
-  fromServiceError,
-  NOTIFY_CLIENT_KEEPALIVE,
-  parseAddress,
-  type TlsMaterial,
-} from '@edgeplane/rpc';
-import { Client, type ClientDuplexStream } from '@grpc/grpc-js';
+import { fromServiceError, parseAddress, type TlsMaterial } from '@edgeplane/rpc';
 import { SourceEncoder } from './encoder.js';
 import { notifyErrors } from './errors.js';
+import { grpcDialer } from './grpc-dialer.js';
 import { Inbound } from './inbound.js';
 import { NoticeReader } from './notice-reader.js';
 import { inSendOrder, receivedTypes } from './order.js';
 import type { Feed } from './sender.js';
 import { Session } from './session.js';
+import type { NotifyDialer } from './transport.js';
 import {
   DEFAULT_LIMITS,
   type MessageReceiver,
@@ -35,7 +30,7 @@ import {
   type Receiver,
   type SendSource,
 } from './types.js';
-import { fullTypeName, messageNotice, PROTOCOL_VERSION, RawNotifyService, versionNotice } from './wire.js';
+import { fullTypeName, messageNotice, PROTOCOL_VERSION, versionNotice } from './wire.js';
 
 /** `connected`: hands are shaken. `synced`: the server's initial objects are handled too, and the rest is pruned. */
 export type NotifyState = 'disconnected' | 'connected' | 'synced';
@@ -52,6 +47,8 @@ export interface NotifyClientOptions {
   readonly receivers: readonly Receiver[];
   readonly messageReceivers: readonly MessageReceiver[];
   readonly tls?: TlsMaterial | undefined;
+  /** How servers are reached; default gRPC, with `tls`. */
+  readonly dial?: NotifyDialer | undefined;
   readonly logger: Logger;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -76,6 +73,7 @@ export class NotifyClient {
   readonly #limits: NotifyLimits;
   readonly #logger: Logger;
   readonly #clock: Clock;
+  readonly #dial: NotifyDialer;
   readonly #encoders: readonly SourceEncoder[];
   readonly #wants: readonly string[];
   readonly #backoff: Backoff;
@@ -95,6 +93,7 @@ export class NotifyClient {
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#logger = options.logger.child({ component: 'notify-client' });
     this.#clock = options.clock ?? systemClock;
+    this.#dial = options.dial ?? grpcDialer(options.tls, this.#limits.maxNoticeBytes);
     const random = options.random ?? systemRandom;
     this.#backoff = new Backoff(BACKOFF, random);
     this.#turn = Math.floor(random.next() * options.addrs.length);
@@ -182,23 +181,16 @@ export class NotifyClient {
 
   /** One connection from dialling to its end. */
   async #connect(address: string): Promise<void> {
-    const client = connect(Client, address, this.#options.tls, {
-      maxReceiveBytes: this.#limits.maxNoticeBytes,
-      keepalive: NOTIFY_CLIENT_KEEPALIVE,
-    });
-    const { path, requestSerialize, responseDeserialize } = RawNotifyService.streamNotice;
-    const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+    const call = this.#dial(address);
     try {
-      await this.#session(call, address);
-      if (this.#stopping.signal.aborted) await this.#farewell(call);
+      await this.#session(call.stream, address);
+      if (this.#stopping.signal.aborted) await call.farewell(this.#clock, FAREWELL_MS);
     } finally {
-      call.cancel();
-      client.close();
+      call.close();
     }
   }
 
-  async #session(call: ClientDuplexStream<Buffer, Buffer>, address: string): Promise<void> {
-    const stream = call as unknown as Duplex;
+  async #session(stream: Duplex, address: string): Promise<void> {
     const reader = new NoticeReader(stream);
     stream.write(versionNotice(PROTOCOL_VERSION, this.#wants, this.#options.filterCloudletKey));
     const hello = await reader.handshake({
@@ -263,19 +255,6 @@ export class NotifyClient {
       },
       frame: (place, keyJson) => encoders[place]?.frame(keyJson),
     };
-  }
-
-  /** Ends our side and gives the server a moment to end its own. */
-  async #farewell(call: ClientDuplexStream<Buffer, Buffer>): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const cancel = this.#clock.after(FAREWELL_MS, resolve);
-      call.once('status', () => {
-        cancel();
-        resolve();
-      });
-      call.resume();
-      call.end();
-    });
   }
 
   #setState(state: NotifyState, address: string): void {

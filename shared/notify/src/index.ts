@@ -2,6 +2,7 @@ export { NotifyClient, type NotifyClientOptions, type NotifyState } from './clie
 export { notifyErrors } from './errors.js';
 export { ObjectTable } from './object-table.js';
 export { NotifyServer, type NotifyServerOptions } from './server.js';
+export type { NotifyCall, NotifyCaller, NotifyDialer } from './transport.js';
 export {
   DEFAULT_LIMITS,
   type MessageReceiver,

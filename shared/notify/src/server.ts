@@ -1,12 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { type Clock, EdgeplaneError, fail, type Logger, messageOf, systemClock } from '@edgeplane/base';
-import {
-  bidiStream,
-  NOTIFY_SERVER_KEEPALIVE,
-  type RpcContext,
-  RpcServer,
-  type TlsMaterial,
-} from '@edgeplane/rpc';
+import { bidiStream, NOTIFY_SERVER_KEEPALIVE, RpcServer, type TlsMaterial } from '@edgeplane/rpc';
 import { SourceEncoder } from './encoder.js';
 import { notifyErrors } from './errors.js';
 import { FanOut, type Subscriber } from './fan-out.js';
@@ -14,6 +8,7 @@ import { Inbound } from './inbound.js';
 import { NoticeReader } from './notice-reader.js';
 import { inSendOrder, serverWants } from './order.js';
 import { Session } from './session.js';
+import type { NotifyCaller } from './transport.js';
 import {
   DEFAULT_LIMITS,
   type MessageReceiver,
@@ -80,7 +75,7 @@ export class NotifyServer {
       maxReceiveBytes: this.#limits.maxNoticeBytes,
     });
     this.#rpc.addService(RawNotifyService, {
-      streamNotice: bidiStream((call, context) => this.#serve(call as unknown as Duplex, context)),
+      streamNotice: bidiStream((call, context) => this.accept(call as unknown as Duplex, context)),
     });
   }
 
@@ -123,7 +118,11 @@ export class NotifyServer {
     await this.#rpc.stop();
   }
 
-  async #serve(stream: Duplex, context: RpcContext): Promise<void> {
+  /**
+   * Serves one caller over a stream of encoded notices, until its session ends.
+   * @throws EdgeplaneError for which the stream is to be broken off
+   */
+  async accept(stream: Duplex, context: NotifyCaller): Promise<void> {
     const reader = new NoticeReader(stream);
     try {
       const hello = await reader.handshake({
