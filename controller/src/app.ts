@@ -15,6 +15,7 @@ import {
 } from '@edgeplane/base';
 import type { EventBus } from '@edgeplane/bus';
 import { startGateway } from '@edgeplane/gateway';
+import type { NotifyServer } from '@edgeplane/notify';
 import { currentVersionHash, SHOW_OPTIONS, takesShowOptions } from '@edgeplane/objects';
 import { DebugApiService } from '@edgeplane/proto/log/debug.js';
 import { AuditLog, debugApi, loadTls, RpcServer, type TlsMaterial } from '@edgeplane/rpc';
@@ -56,6 +57,14 @@ export interface ControllerOverrides {
   readonly debug?: DebugAreas;
   readonly timeouts?: Timeouts;
   readonly fetcher?: TextFetcher;
+  /** Used instead of listening; the addresses of the configuration are then only names. */
+  readonly door?: Door;
+}
+
+/** How a controller is reached that listens to nothing. */
+export interface Door {
+  /** From now on the controller answers; it says itself when it no longer does. */
+  open(api: RpcServer, notify: NotifyServer): void;
 }
 
 /** A controller as a library. `addresses`, once started: `api` and `notify`. */
@@ -140,7 +149,7 @@ async function start(
   running.parts.push(sync);
 
   const db = new Database({ store, sync, region, clock, random, signal });
-  const ownership = new Ownership({ db, clock, operations: caches.operations });
+  const ownership = new Ownership({ db, clock, random, operations: caches.operations });
   const registry = new Registry({
     store,
     region,
@@ -208,12 +217,14 @@ async function start(
   addApis(api, context, notify);
   api.addService(DebugApiService, debugApi(overrides.debug ?? new DebugAreas(), logger));
 
-  const apiAddress = await api.listen(config.apiAddr);
+  const { door } = overrides;
+  const apiAddress = door ? config.apiAddr : await api.listen(config.apiAddr);
   ownAddress ||= apiAddress;
   addresses['api'] = apiAddress;
   // Before notify: what agents report is stored under the lease.
   await registry.start(ownAddress);
-  addresses['notify'] = await notify.server.listen(config.notifyAddr);
+  addresses['notify'] = door ? config.notifyAddr : await notify.server.listen(config.notifyAddr);
+  door?.open(api, notify.server);
   successor.start();
   running.parts.push({ stop: async () => successor.stop() });
   if (config.httpAddr === '') return;

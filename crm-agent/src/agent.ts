@@ -10,16 +10,18 @@ import {
   systemClock,
   systemRandom,
 } from '@edgeplane/base';
+import type { NotifyDialer } from '@edgeplane/notify';
 import { OBJECTS } from '@edgeplane/objects';
 import { DebugApiService } from '@edgeplane/proto/log/debug.js';
 import { debugApi, loadTls, RpcServer } from '@edgeplane/rpc';
 import { gatherCloudletInfo } from './cloudlet-info.js';
 import type { AgentConfig } from './config.js';
 import { startControlLoop } from './control-loop.js';
+import { type AgentTables, desiredTables } from './desired.js';
+import { type Disk, systemDisk } from './disk.js';
 import type { Driver } from './drivers/driver.js';
 import { type SessionLimits, ShellSessions } from './exec/sessions.js';
 import { makeDriver } from './make-driver.js';
-import { lockStateDir, type StateLock } from './state-lock.js';
 
 /** What an agent may be given instead of its own. */
 export interface AgentOverrides {
@@ -31,6 +33,11 @@ export interface AgentOverrides {
   /** A driver that is not initialised yet. */
   readonly driver?: Driver;
   readonly shellLimits?: Partial<SessionLimits>;
+  /** How controllers are reached. */
+  readonly dial?: NotifyDialer;
+  readonly disk?: Disk;
+  /** Empty tables for what controllers send, for whoever wants to look at it. */
+  readonly tables?: AgentTables;
 }
 
 export interface Agent extends Service {
@@ -55,7 +62,8 @@ class CloudletAgent implements Agent {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #driver: Driver;
-  readonly #shellLimits: Partial<SessionLimits>;
+  readonly #overrides: AgentOverrides;
+  readonly #disk: Disk;
   readonly #abort = new AbortController();
   /** What to undo, in reverse order. */
   readonly #cleanups: (() => Promise<void> | void)[] = [];
@@ -69,7 +77,8 @@ class CloudletAgent implements Agent {
     this.#clock = overrides.clock ?? systemClock;
     this.#random = overrides.random ?? systemRandom;
     this.#driver = overrides.driver ?? makeDriver(config);
-    this.#shellLimits = overrides.shellLimits ?? {};
+    this.#overrides = overrides;
+    this.#disk = overrides.disk ?? systemDisk;
   }
 
   start(): Promise<void> {
@@ -85,7 +94,7 @@ class CloudletAgent implements Agent {
   async #start(): Promise<void> {
     const { signal } = this.#abort;
     const tls = this.#config.tls === '' ? undefined : loadTls(this.#config.tls);
-    const lock: StateLock = await lockStateDir(this.#config.stateDir);
+    const lock = await this.#disk.lock(this.#config.stateDir);
     this.#cleanups.push(() => lock.release());
     if (this.#config.apiAddr !== 'off') {
       const api = new RpcServer({
@@ -112,7 +121,7 @@ class CloudletAgent implements Agent {
       iceServers: this.#config.stun,
       clock: this.#clock,
       logger: this.#logger,
-      limits: { idleMs: this.#config.execIdleMs, ...this.#shellLimits },
+      limits: { idleMs: this.#config.execIdleMs, ...this.#overrides.shellLimits },
     });
     const loop = startControlLoop({
       config: this.#config,
@@ -120,6 +129,8 @@ class CloudletAgent implements Agent {
       info,
       recovered,
       tls,
+      dial: this.#overrides.dial,
+      tables: this.#overrides.tables ?? desiredTables(),
       shells,
       logger: this.#logger,
       clock: this.#clock,
@@ -138,6 +149,7 @@ class CloudletAgent implements Agent {
         cloudletKey: this.#config.cloudletKey,
         cloudletKeyJson: OBJECTS.Cloudlet.keyJson(this.#config.cloudletKey),
         stateDir: join(this.#config.stateDir, this.#driver.name),
+        disk: this.#disk,
         publicAddr: this.#config.publicAddr,
         imageDir: this.#config.imageDir,
         logger: inArea(this.#logger, 'mexos'),

@@ -1,5 +1,5 @@
 import { type Clock, inArea, type Logger, type Random } from '@edgeplane/base';
-import { NotifyClient, ObjectTable, type SendSource } from '@edgeplane/notify';
+import { NotifyClient, type NotifyDialer, ObjectTable, type SendSource } from '@edgeplane/notify';
 import { OBJECTS } from '@edgeplane/objects';
 import type { CloudletInfo } from '@edgeplane/proto/edgeproto/cloudlet.js';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
@@ -8,7 +8,7 @@ import type { TlsMaterial } from '@edgeplane/rpc';
 import { appKind } from './app-kind.js';
 import { clusterKind } from './cluster-kind.js';
 import type { AgentConfig } from './config.js';
-import { desiredTables, receiversOf } from './desired.js';
+import { type AgentTables, receiversOf } from './desired.js';
 import type { Driver, Recovered } from './drivers/driver.js';
 import { execReceiver } from './exec/exec-receiver.js';
 import type { ShellSessions } from './exec/sessions.js';
@@ -23,6 +23,9 @@ export interface ControlLoopOptions {
   readonly info: CloudletInfo;
   readonly recovered: Recovered;
   readonly tls: TlsMaterial | undefined;
+  /** Default gRPC, with `tls`. */
+  readonly dial?: NotifyDialer | undefined;
+  readonly tables: AgentTables;
   readonly shells: ShellSessions;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -44,8 +47,7 @@ const WANTED = ['Flavor', 'App', 'AppInst', 'Cloudlet', 'ClusterInst', 'ExecRequ
  * what is reported. Runs from construction until `stop`.
  */
 export function startControlLoop(options: ControlLoopOptions): { stop(): Promise<void> } {
-  const { config, driver, logger, clock } = options;
-  const tables = desiredTables();
+  const { config, driver, logger, clock, tables } = options;
   let disconnects = 0;
   const connected = () => client.state !== 'disconnected';
   const clusterReports = clusterInstChannel({ clock, logger, connected });
@@ -110,6 +112,7 @@ export function startControlLoop(options: ControlLoopOptions): { stop(): Promise
       }),
     ],
     tls: options.tls,
+    dial: options.dial,
     logger: inArea(logger, 'notify'),
     clock,
     random: options.random,

@@ -1,6 +1,8 @@
 export { type Agent, type AgentOverrides, createAgent } from './agent.js';
 export { parseCloudletKey } from './cloudlet-key.js';
 export { type AgentConfig, defaultStateDir, type OnStop, parseConfig } from './config.js';
+export { type AgentTables, desiredTables } from './desired.js';
+export { type Disk, systemDisk } from './disk.js';
 export type {
   AppInstRequest,
   ClusterInstRequest,
@@ -17,3 +19,4 @@ export { FAKE_DEFAULTS, FakeDriver, type FakeSettings, parseFakeRules } from './
 export { agentErrors } from './errors.js';
 export { AGENT_FLAGS } from './flags.js';
 export { PLATFORM_NAMES, type PlatformName } from './platforms.js';
+export type { StateLock } from './state-lock.js';

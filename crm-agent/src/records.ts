@@ -1,7 +1,6 @@
-import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Disk, systemDisk } from './disk.js';
 import { shortHash } from './host-names.js';
-import { readJsonFile, removeFile, writeFileAtomic } from './json-file.js';
 
 /** What every record holds; the rest is the owner's. Plain JSON. */
 export interface KeyedRecord {
@@ -14,10 +13,12 @@ export interface KeyedRecord {
  */
 export class RecordStore<T extends KeyedRecord> {
   readonly #dir: string | undefined;
+  readonly #disk: Disk;
   readonly #records = new Map<string, T>();
 
-  constructor(dir: string | undefined) {
+  constructor(dir: string | undefined, disk: Disk = systemDisk) {
     this.#dir = dir;
+    this.#disk = disk;
   }
 
   /**
@@ -26,11 +27,8 @@ export class RecordStore<T extends KeyedRecord> {
    */
   async load(check: (json: unknown) => T): Promise<void> {
     if (this.#dir === undefined) return;
-    await mkdir(this.#dir, { recursive: true, mode: 0o700 });
-    for (const name of await readdir(this.#dir)) {
-      // A crash may leave a `.new` file; the record it was to replace is still whole.
-      if (!name.endsWith('.json')) continue;
-      const record = check(await readJsonFile(join(this.#dir, name)));
+    for (const json of await this.#disk.list(this.#dir)) {
+      const record = check(json);
       this.#records.set(record.keyJson, record);
     }
   }
@@ -46,13 +44,13 @@ export class RecordStore<T extends KeyedRecord> {
 
   async put(record: T): Promise<void> {
     const path = this.#path(record.keyJson);
-    if (path !== undefined) await writeFileAtomic(path, JSON.stringify(record));
+    if (path !== undefined) await this.#disk.write(path, JSON.stringify(record));
     this.#records.set(record.keyJson, record);
   }
 
   async delete(keyJson: string): Promise<void> {
     const path = this.#path(keyJson);
-    if (path !== undefined && this.#records.has(keyJson)) await removeFile(path);
+    if (path !== undefined && this.#records.has(keyJson)) await this.#disk.remove(path);
     this.#records.delete(keyJson);
   }
 

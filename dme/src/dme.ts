@@ -8,15 +8,13 @@ import {
   systemClock,
   systemRandom,
 } from '@edgeplane/base';
-import { NotifyClient, type NotifyState, ObjectTable } from '@edgeplane/notify';
-import { OBJECTS } from '@edgeplane/objects';
+import type { NotifyClient, NotifyState } from '@edgeplane/notify';
 import { MatchEngineApiService } from '@edgeplane/proto/dme/app-client.js';
-import { NodeType } from '@edgeplane/proto/edgeproto/node.js';
 import { loadTls, RpcServer } from '@edgeplane/rpc';
 import { matchEngineApi } from './api/match-engine-api.js';
-import { appInstReceiver, appReceiver } from './app-receivers.js';
 import type { DmeConfig } from './config.js';
 import { loadCookieKeys } from './cookie-keys.js';
+import { followControllers } from './follow.js';
 import { Sessions } from './sessions.js';
 import { AppTable } from './tables.js';
 
@@ -59,23 +57,9 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
       const tls = config.tls === undefined ? undefined : loadTls(config.tls);
       const keys = loadCookieKeys(config.cookieKeyFile, logger);
       const table = new AppTable();
-      const tableLogger = inArea(logger, 'dmedb');
-      const node = new ObjectTable(OBJECTS.Node);
-      node.put(
-        OBJECTS.Node.withKey({
-          name: config.scaleId,
-          nodeType: NodeType.NODE_DME,
-          cloudletKey: config.cloudletKey,
-        }),
-      );
-      notify = new NotifyClient({
-        addrs: config.notifyAddrs,
-        filterCloudletKey: false,
-        sources: [node],
-        receivers: [appReceiver(table, tableLogger), appInstReceiver(table, tableLogger)],
-        messageReceivers: [],
+      notify = followControllers(config, table, {
         tls,
-        logger: inArea(logger, 'notify'),
+        logger,
         clock,
         random: overrides.random ?? systemRandom,
       });

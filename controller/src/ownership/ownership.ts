@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import type { Clock } from '@edgeplane/base';
+import { type Clock, type Random, randomId } from '@edgeplane/base';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 import type { ObjectCache } from '@edgeplane/store';
 import type { Database } from '../db/database.js';
@@ -9,6 +8,7 @@ import { OPERATION, type Operation, type OperationKey, OWNER, type Owner } from 
 export interface OwnershipOptions {
   readonly db: Database;
   readonly clock: Clock;
+  readonly random: Random;
   readonly operations: ObjectCache<Operation>;
 }
 
@@ -27,11 +27,12 @@ export type Begun = Pick<Operation, 'instance' | 'key' | 'work'> & {
  */
 export class Ownership {
   /** This controller, in this life of its process. */
-  readonly owner: Owner = { id: randomUUID() };
+  readonly owner: Owner;
   readonly #options: OwnershipOptions;
 
   constructor(options: OwnershipOptions) {
     this.#options = options;
+    this.owner = { id: randomId(options.random) };
   }
 
   /** Part of a transaction: an operation that begins, in place of one that may be under way on the same instance. */
@@ -40,7 +41,7 @@ export class Ownership {
       ignoresAgentErrors: false,
       autoCluster: false,
       ...begun,
-      id: randomUUID(),
+      id: randomId(this.#options.random),
       owner: this.owner.id,
       until: this.#options.clock.now() + timeoutMs,
     };

@@ -4,6 +4,7 @@ import type { AppInst, AppInstRuntime } from '@edgeplane/proto/edgeproto/app_ins
 import type { CloudletKey, FlavorInfo } from '@edgeplane/proto/edgeproto/cloudlet.js';
 import type { ClusterInst } from '@edgeplane/proto/edgeproto/clusterinst.js';
 import type { Flavor } from '@edgeplane/proto/edgeproto/flavor.js';
+import type { Disk } from '../disk.js';
 import type { ShellRequest, StartShell } from '../exec/shell.js';
 
 /** What a driver can do on this host, known after `init`. */
@@ -29,6 +30,8 @@ export interface DriverContext {
   readonly cloudletKeyJson: string;
   /** Absolute path of a folder of the driver's own; undefined when nothing is to be remembered. */
   readonly stateDir: string | undefined;
+  /** Where records of it are kept; default the machine's. */
+  readonly disk?: Disk | undefined;
   readonly publicAddr: string;
   readonly imageDir: string;
   readonly logger: Logger;

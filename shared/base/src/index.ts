@@ -37,4 +37,4 @@ export { type ExitStatus, type Launched, type LaunchOptions, launch } from './la
 export { createLogger, debugLogger, type Logger, type LoggerOptions, silentLogger } from './logger.js';
 export { type ProcessLock, takeProcessLock } from './process-lock.js';
 export { type ProgramOptions, runProgram, type Service } from './program.js';
-export { type Random, seededRandom, systemRandom } from './random.js';
+export { type Random, randomId, seededRandom, systemRandom } from './random.js';

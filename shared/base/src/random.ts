@@ -18,3 +18,20 @@ export function seededRandom(seed: number): Random {
     },
   };
 }
+
+/** A UUID of version 4. It names things and is no secret: whoever knows a few could know the next. */
+export function randomId(random: Random): string {
+  const hex = Array.from({ length: 32 }, () => Math.floor(random.next() * 16).toString(16));
+  hex[12] = '4';
+  hex[16] = '89ab'.charAt(Math.floor(random.next() * 4));
+  const text = hex.join('');
+  return [
+    [0, 8],
+    [8, 12],
+    [12, 16],
+    [16, 20],
+    [20, 32],
+  ]
+    .map(([from, to]) => text.slice(from, to))
+    .join('-');
+}

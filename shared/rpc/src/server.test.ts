@@ -193,4 +193,29 @@ test('stop waits for calls in progress, and breaks them off after the grace peri
   t.client.close();
 });
 
+test('a call from within the process needs no listener, and meets the same handlers', async () => {
+  const server = new RpcServer({ logger: silentLogger, name: 'test' });
+  server.addService(FlavorApiService, {
+    createFlavor: unary(async ({ key }) => {
+      if (key?.name === 'taken') throw fail(testErrors.TAKEN);
+      return { message: key?.name ?? '', code: 0 };
+    }),
+    deleteFlavor: unary(async () => ({ message: '', code: 0 })),
+    updateFlavor: unary(async () => ({ message: '', code: 0 })),
+    showFlavor: serverStream(async (_request, send) => {
+      for (const name of ['a', 'b']) await send(flavor(name));
+    }),
+  });
+  const heard: unknown[] = [];
+  const call = (method: string, name: string) =>
+    server.call(`/edgeproto.FlavorApi/${method}`, flavor(name), (message) => heard.push(message));
+  await call('CreateFlavor', 'x');
+  assert.equal(heard.splice(0), [{ message: 'x', code: 0 }]);
+  const error = await failure(call('CreateFlavor', 'taken'));
+  assert.equal([error.status, error.message], ['ALREADY_EXISTS', 'Key already exists']);
+  await call('ShowFlavor', '');
+  assert.equal(heard.splice(0), [flavor('a'), flavor('b')]);
+  await server.stop();
+});
+
 test.run();

@@ -14,8 +14,10 @@ import type { CallContext } from './context.js';
 import { rpcErrors } from './errors.js';
 import { type Authorize, bindHandler, type HandlerEnvironment } from './handler.js';
 import { Health } from './health.js';
+import { callHandler, type LocalMethod } from './local-call.js';
 import { channelOptions, type TransportOptions } from './options.js';
 import { addReflection, coreDescriptorSet } from './reflection.js';
+import { fromServiceError } from './service-error.js';
 import { serverCredentials, type TlsMaterial } from './tls.js';
 import { answerUnknownServices } from './unknown-service.js';
 
@@ -79,6 +81,7 @@ export class RpcServer {
   readonly #audit: AuditLog;
   readonly #health = new Health();
   readonly #services = new Set<string>();
+  readonly #methods = new Map<string, LocalMethod>();
   readonly #definitions: ServiceDefinition[] = [];
   readonly #work = new Set<Promise<void>>();
   readonly #active = new Set<CallContext>();
@@ -114,12 +117,30 @@ export class RpcServer {
     for (const [name, handler] of Object.entries(handlers)) bound[name] = bindHandler(handler, environment);
     this.#server.addService(definition, bound as UntypedServiceImplementation);
     this.#definitions.push(definition);
-    for (const method of Object.values(definition)) this.#addName(method.path.split('/')[1] ?? '');
+    for (const [name, method] of Object.entries(definition)) {
+      this.#addName(method.path.split('/')[1] ?? '');
+      this.#methods.set(method.path, { definition: method, handler: bound[name] });
+    }
   }
 
   /** What was added. */
   get definitions(): readonly ServiceDefinition[] {
     return this.#definitions;
+  }
+
+  /**
+   * Calls a method from within this process, listening or not: the handler, its checks and its audit without the wire. The
+   * request is a whole message; answers go to `onMessage`. Not for streams of requests.
+   * @throws the status that a client would get; Error when there is no such method: a programming mistake
+   */
+  async call(path: string, request: unknown, onMessage: (message: unknown) => void): Promise<void> {
+    const method = this.#methods.get(path);
+    if (!method || method.definition.requestStream) throw new Error(`no method ${path} to call`);
+    try {
+      await callHandler(method, request, onMessage);
+    } catch (error) {
+      throw fromServiceError(error);
+    }
   }
 
   /**

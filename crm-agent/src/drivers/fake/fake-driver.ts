@@ -78,8 +78,8 @@ export class FakeDriver implements Driver {
   async init(context: DriverContext): Promise<void> {
     this.#context = context;
     if (context.stateDir === undefined) return;
-    this.#clusters = new RecordStore(join(context.stateDir, 'clusters'));
-    this.#apps = new RecordStore(join(context.stateDir, 'apps'));
+    this.#clusters = new RecordStore(join(context.stateDir, 'clusters'), context.disk);
+    this.#apps = new RecordStore(join(context.stateDir, 'apps'), context.disk);
     await this.#clusters.load(toFakeRecord);
     await this.#apps.load(toFakeRecord);
   }

@@ -1,0 +1,29 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readJsonFile, removeFile, writeFileAtomic } from './json-file.js';
+import { lockStateDir, type StateLock } from './state-lock.js';
+
+/** Where an agent keeps what has to outlive it. What a call has written or removed is durable when it resolves. */
+export interface Disk {
+  /** Takes a folder for this agent. @throws STATE_DIR_BUSY when another one has it. */
+  lock(dir: string): Promise<StateLock>;
+  /** The parsed JSON of every record of a folder, which is made when needed. @throws RECORD_BROKEN naming the path. */
+  list(dir: string): Promise<unknown[]>;
+  write(path: string, text: string): Promise<void>;
+  remove(path: string): Promise<void>;
+}
+
+/** The machine's disk. */
+export const systemDisk: Disk = {
+  lock: lockStateDir,
+  async list(dir) {
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    // A crash may leave a `.new` file; the record it was to replace is still whole.
+    const names = (await readdir(dir)).filter((name) => name.endsWith('.json'));
+    const records: unknown[] = [];
+    for (const name of names) records.push(await readJsonFile(join(dir, name)));
+    return records;
+  },
+  write: (path, text) => writeFileAtomic(path, text),
+  remove: removeFile,
+};

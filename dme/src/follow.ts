@@ -1,0 +1,39 @@
+import { type Clock, inArea, type Logger, type Random } from '@edgeplane/base';
+import { NotifyClient, type NotifyDialer, ObjectTable } from '@edgeplane/notify';
+import { OBJECTS } from '@edgeplane/objects';
+import { NodeType } from '@edgeplane/proto/edgeproto/node.js';
+import type { TlsMaterial } from '@edgeplane/rpc';
+import { appInstReceiver, appReceiver } from './app-receivers.js';
+import type { DmeConfig } from './config.js';
+import type { AppTable } from './tables.js';
+
+export interface FollowOptions {
+  readonly tls: TlsMaterial | undefined;
+  /** How controllers are reached; default gRPC, with `tls`. */
+  readonly dial?: NotifyDialer;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Keeps the table as the controllers have it, and tells them of this match engine; `start` and `stop` are the caller's. */
+export function followControllers(
+  config: Pick<DmeConfig, 'notifyAddrs' | 'scaleId' | 'cloudletKey'>,
+  table: AppTable,
+  options: FollowOptions,
+): NotifyClient {
+  const { notifyAddrs, scaleId, cloudletKey } = config;
+  const { logger, ...rest } = options;
+  const tableLogger = inArea(logger, 'dmedb');
+  const node = new ObjectTable(OBJECTS.Node);
+  node.put(OBJECTS.Node.withKey({ name: scaleId, nodeType: NodeType.NODE_DME, cloudletKey }));
+  return new NotifyClient({
+    addrs: notifyAddrs,
+    filterCloudletKey: false,
+    sources: [node],
+    receivers: [appReceiver(table, tableLogger), appInstReceiver(table, tableLogger)],
+    messageReceivers: [],
+    logger: inArea(logger, 'notify'),
+    ...rest,
+  });
+}
