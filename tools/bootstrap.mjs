@@ -15,6 +15,7 @@ const COMMANDS = {
   start: { packages: ['runtime', 'images'], run: ['deploy/quickstart/dist/main.js'] },
   test: { packages: ['runtime', 'images', 'test'], run: ['tools/dist/test-runner.js'] },
   'campaign:crash': { packages: ['runtime', 'images', 'test'], run: ['test/campaign/dist/main.js'] },
+  sim: { packages: [], run: ['test/sim/dist/main.js'] },
   bench: { packages: ['runtime', 'images', 'test'], run: ['test/bench/dist/main.js'] },
 };
 
@@ -57,7 +58,7 @@ if (major < 20 || (major === 20 && minor < 11))
 installNodePackages();
 prepare('build', join(root, 'node_modules', '.bin', 'tsc'), ['--build']);
 const fake = name === 'start' && args.some((a) => /^--?fake$/.test(a));
-const missing = fake ? [] : installPackages(command.packages, log);
+const missing = fake || command.packages.length === 0 ? [] : installPackages(command.packages, log);
 for (const pkg of missing) log(`Debian package ${pkg.name} is missing: ${pkg.without}`);
 if (missing.length > 0 && name !== 'start' && process.env.CI) fail('a component is missing');
 

@@ -27,6 +27,7 @@ export const LAYERS: Readonly<Record<string, number>> = {
   '@edgeplane/test-e2e': 6,
   '@edgeplane/test-bench': 6,
   '@edgeplane/test-campaign': 6,
+  '@edgeplane/sim': 6,
 };
 
 /** The agent and the match engine know no store. */

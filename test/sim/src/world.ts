@@ -1,0 +1,74 @@
+import { createLogger, type Logger, type Random, seededRandom, silentLogger } from '@edgeplane/base';
+import { AgentHost } from './agent-host.js';
+import { ControllerHost } from './controller-host.js';
+import { DmeHost } from './dme-host.js';
+import { History } from './history.js';
+import { Network } from './network.js';
+import type { Report } from './report.js';
+import { Scheduler } from './scheduler.js';
+import { SimStore } from './sim-store.js';
+import type { Trace } from './trace.js';
+
+/** Everything that there is in a run. */
+export class World {
+  readonly random: Random;
+  readonly trace: Trace;
+  readonly report: Report;
+  readonly scheduler: Scheduler;
+  readonly network: Network;
+  readonly store: SimStore;
+  readonly history: History;
+  readonly controllers: readonly ControllerHost[];
+  readonly agents: readonly AgentHost[];
+  readonly dmes: readonly DmeHost[];
+  readonly #say: ((line: string) => void) | undefined;
+
+  /** `say`: gets the log lines of all processes. */
+  constructor(seed: number, trace: Trace, report: Report, say?: (line: string) => void) {
+    this.trace = trace;
+    this.report = report;
+    this.#say = say;
+    this.random = seededRandom(seed);
+    this.scheduler = new Scheduler(seededRandom(seed ^ 0x5eed), trace);
+    this.network = new Network(this.scheduler, this.random);
+    this.store = new SimStore(this.scheduler);
+    this.history = new History(trace);
+    this.history.follow(this.store.data);
+    this.controllers = ['c0', 'c1', 'c2'].map((name) => new ControllerHost(this, name));
+    this.agents = ['site0', 'site1'].map((name) => new AgentHost(this, name));
+    this.dmes = [new DmeHost(this, 'dme0')];
+  }
+
+  loggerOf(name: string): Logger {
+    const say = this.#say;
+    if (!say) return silentLogger;
+    return createLogger({
+      name,
+      level: 'debug',
+      destination: {
+        write: (text: string) => {
+          const {
+            name: who,
+            msg,
+            time: _time,
+            level,
+            pid: _pid,
+            ...rest
+          } = JSON.parse(text) as Record<string, unknown>;
+          say(`    ${who} ${level} ${msg} ${JSON.stringify(rest)}`);
+        },
+      },
+    });
+  }
+
+  start(): void {
+    for (const host of [...this.controllers, ...this.agents, ...this.dmes]) host.start();
+  }
+
+  /** Ends everything, so that nothing of this run goes on in the next one. */
+  async end(): Promise<void> {
+    for (const host of [...this.controllers, ...this.agents, ...this.dmes]) host.kill();
+    await this.history.stop();
+    await this.store.data.close();
+  }
+}
