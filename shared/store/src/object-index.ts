@@ -30,7 +30,7 @@ export class ObjectIndex<T> {
 
   #add(indexKey: string, key: string): void {
     const found = this.#keys.get(indexKey);
-    if (found === undefined) this.#keys.set(indexKey, key);
+    if (found === undefined) this.#keys.set(flat(indexKey), key);
     else if (typeof found !== 'string') found.add(key);
     else if (found !== key) this.#keys.set(indexKey, new Set([found, key]));
   }
@@ -43,4 +43,10 @@ export class ObjectIndex<T> {
     const [last] = found;
     if (found.size === 1 && last !== undefined) this.#keys.set(indexKey, last);
   }
+}
+
+/** The text in one piece. One that was put together keeps its parts until it is read: several times its size. */
+function flat(text: string): string {
+  text.charCodeAt(0);
+  return text;
 }
