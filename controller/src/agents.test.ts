@@ -2,9 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createLogger } from '@edgeplane/base';
+import { createLogger, fail } from '@edgeplane/base';
 import { currentVersionHash, OBJECTS } from '@edgeplane/objects';
-import { LmdbStore, MemoryStore } from '@edgeplane/store';
+import { LmdbStore, MemoryStore, storeErrors, type TxnRequest } from '@edgeplane/store';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createController } from './app.js';
@@ -80,6 +80,34 @@ test('a lost lease is replaced, with everything that was under it', async () => 
     const info = { ...OBJECTS.CloudletInfo.withKey({ ...SITE, name: 'injected' }), state: READY };
     assert.equal(await controller.run('inject', 'CloudletInfo', info), ['OK']);
     assert.equal(await controller.run('evict', 'CloudletInfo', info), ['OK']);
+  } finally {
+    await controller.stop();
+    await store.close();
+  }
+});
+
+/** Loses the answers to writes that match, as often as it is told. */
+class ForgetfulStore extends MemoryStore {
+  lose = 0;
+  matching = '';
+
+  override async txn(request: TxnRequest) {
+    const lost = this.lose > 0 && request.ops.some(({ key }) => key.includes(this.matching));
+    if (!lost) return super.txn(request);
+    this.lose -= 1;
+    throw fail(storeErrors.WRITE_UNCERTAIN, { store: 'memory', reason: 'the answer was lost' });
+  }
+}
+
+test('what was under a lost lease is stored again however often that fails', async () => {
+  const store = new ForgetfulStore();
+  const controller = await TestController.start({ store });
+  try {
+    await controller.agent();
+    store.matching = '/CloudletInfo/';
+    store.lose = 3;
+    store.loseLeases();
+    await controller.until(async () => store.lose === 0 && (await infoState(controller)) === READY, 'again');
   } finally {
     await controller.stop();
     await store.close();

@@ -259,4 +259,30 @@ apps('show: sorted by key, filtered by what is set', async ({ controller }) => {
   assert.equal(await names({ key: { name: 'zz' } }), ['zz']);
 });
 
+apps('an App is deleted by a controller that has not heard of it yet', async () => {
+  const store = new MemoryStore();
+  const late = store.connect();
+  const watch = late.watch.bind(late);
+  const gate = deferred<void>();
+  late.watch = async function* (...args) {
+    for await (const batch of watch(...args)) {
+      if (batch.events.length > 0) await gate.promise;
+      yield batch;
+    }
+  };
+  const first = await TestController.start({ store });
+  const second = await TestController.start({ store: late });
+  try {
+    await prepare(first);
+    assert.equal(await second.run('delete', 'App', app()), ['OK']);
+    assert.equal(await second.run('delete', 'App', app()), ['Key not found']);
+  } finally {
+    gate.resolve();
+    await second.stop();
+    await first.stop();
+    await late.close();
+    await store.close();
+  }
+});
+
 apps.run();

@@ -101,6 +101,22 @@ export class Registry {
     return lease;
   }
 
+  /** Nobody else would store it: repeats until it is stored, or there is another lease to begin anew with. */
+  async #insist(listener: () => Promise<void>, lease: Lease): Promise<void> {
+    const { logger, clock, random } = this.#options;
+    const { signal } = this.#stopping;
+    const backoff = new Backoff({ base: 100, max: 5000 }, random);
+    while (!signal.aborted && this.#lease === lease) {
+      try {
+        await listener();
+        return;
+      } catch (error) {
+        logger.error({ reason: messageOf(error) }, 'Storing again after a lost lease failed');
+      }
+      await sleep(clock, backoff.next(), signal).catch(() => undefined);
+    }
+  }
+
   async #watch(first: Lease): Promise<void> {
     const { signal } = this.#stopping;
     const { logger, clock, random } = this.#options;
@@ -126,11 +142,7 @@ export class Registry {
       }
       if (!next) return;
       lease = next;
-      for (const listener of this.#renewed) {
-        await listener().catch((error: unknown) => {
-          logger.error({ reason: messageOf(error) }, 'Storing again after a lost lease failed');
-        });
-      }
+      for (const listener of this.#renewed) await this.#insist(listener, lease);
     }
   }
 }

@@ -4,7 +4,6 @@ import { OBJECTS } from '@edgeplane/objects';
 import type { App, AppKey } from '@edgeplane/proto/edgeproto/app.js';
 import { DeleteType } from '@edgeplane/proto/edgeproto/app.js';
 import { Liveness } from '@edgeplane/proto/edgeproto/common.js';
-import { storeErrors } from '@edgeplane/store';
 import type { ControllerContext } from '../context.js';
 import { controllerErrors } from '../errors.js';
 import { silent } from './call.js';
@@ -16,8 +15,7 @@ import { deleteAppInst } from './delete-app-inst.js';
  */
 export async function deleteApp(context: ControllerContext, key: AppKey): Promise<void> {
   const keyJson = OBJECTS.App.keyJson(key);
-  const { apps, appInsts } = context.caches;
-  if (!apps.has(keyJson)) throw fail(storeErrors.KEY_NOT_FOUND);
+  const { appInsts } = context.caches;
   const instances = () => appInsts.byIndex('app', keyJson).map(({ value }) => value);
   const refuse = () => {
     if (instances().some((inst) => inst.liveness === Liveness.LIVENESS_STATIC)) {

@@ -12,6 +12,10 @@ class LateStore implements Store {
   readonly inner = new MemoryStore();
   readonly #listeners = new Set<CommitListener>();
   #gate: Deferred<void> = deferred();
+  /** Cuts the watch off. */
+  cut: Deferred<void> = deferred();
+  /** Listings wait for it. */
+  listing: Promise<void> = Promise.resolve();
 
   /** Lets one batch through, after which the watch waits again. */
   release(): void {
@@ -23,8 +27,10 @@ class LateStore implements Store {
     return this.inner.get(key);
   }
 
-  list(prefix: string) {
-    return this.inner.list(prefix);
+  async list(prefix: string) {
+    const listed = await this.inner.list(prefix);
+    await this.listing;
+    return listed;
   }
 
   async txn({ ops }: { readonly ops: readonly Op[] }) {
@@ -36,7 +42,7 @@ class LateStore implements Store {
   async *watch(prefix: string, after: number, signal: AbortSignal): AsyncGenerator<WatchBatch, void> {
     const end = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
     for await (const batch of this.inner.watch(prefix, after, signal)) {
-      if (batch.events.length > 0) await Promise.race([this.#gate.promise, end]);
+      if (batch.events.length > 0) await Promise.race([this.#gate.promise, this.cut.promise, end]);
       if (signal.aborted) return;
       yield batch;
     }
@@ -98,6 +104,25 @@ test('an own write waits for what others wrote before it', async () => {
   store.release();
   await sync.reached(revision + 2);
   assert.equal(told, [`${revision} a=theirs`, `${revision + 1} a=mine`, `${revision + 2} b=mine`]);
+  await stop();
+});
+
+test('a listing that was under way during an own write does not take it back', async () => {
+  const { store, sync, texts, told, stop } = await caching();
+  await store.txn({ ops: [put('r/Text/a', 'old')] });
+  const listing = deferred<void>();
+  store.listing = listing.promise;
+  store.cut.reject(new Error('cut'));
+  await settle();
+  await store.txn({ ops: [put('r/Text/a', 'new')] });
+  listing.resolve();
+  await settle();
+  assert.is(texts.get('a')?.value, 'new');
+  assert.equal(
+    told.map((line) => line.split(' ')[1]),
+    ['a=old', 'a=new'],
+  );
+  assert.is(sync.revision, 3);
   await stop();
 });
 

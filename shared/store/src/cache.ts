@@ -187,7 +187,11 @@ export class CacheSync {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
-        this.#reconcile(await this.#store.list(this.#prefix));
+        const known = this.#revision;
+        const listed = await this.#store.list(this.#prefix);
+        // Own writes may have come meanwhile, which are newer. One older than what was known before is of another store.
+        const isOld = listed.revision < this.#revision && listed.revision >= known;
+        if (!isOld) this.#reconcile(listed);
         // Not at once again, should the watch keep failing.
         await sleep(this.#clock, backoff.next(), signal).catch(() => undefined);
         return true;
