@@ -8,6 +8,7 @@ const { values, given } = parseFlags(
     seedStart: { type: 'number', default: '1', about: 'the first of them' },
     seed: { type: 'number', default: '1', about: 'runs this one only' },
     verbose: { type: 'boolean', default: 'false', about: 'prints everything that happens, and all logs' },
+    except: { type: 'string', default: '', about: 'seeds that are left out, comma-separated' },
     stop: { type: 'boolean', default: 'false', about: 'stops at the first seed that fails' },
   },
   process.argv.slice(2),
@@ -16,9 +17,12 @@ const first = given.has('seed') ? values.seed : values.seedStart;
 const count = given.has('seed') ? 1 : values.seeds;
 const say = values.verbose ? (line: string) => void process.stdout.write(`${line}\n`) : undefined;
 
+const except = new Set(values.except.split(',').filter(Boolean).map(Number));
+
 let failed = 0;
 let events = 0;
 for (let seed = first; seed < first + count; seed++) {
+  if (except.has(seed)) continue;
   const result = await run({ seed, ...(say && { say }) });
   events += result.events;
   if (result.faults.length === 0 && count > 1) continue;

@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Mutation } from './mutations.js';
+
+const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+
+export interface Hunt {
+  /** Seeds are run from 1 up to this many, until one fails. */
+  readonly seeds: number;
+  /** Seeds that fail by themselves. */
+  readonly except: readonly number[];
+  readonly timeoutMs: number;
+}
+
+export interface Catch {
+  /** The first seed that failed; undefined when none did. */
+  readonly seed: number | undefined;
+  /** What was wrong first, or all that was said when nothing was. */
+  readonly text: string;
+}
+
+/** Runs seeds in a process of its own, with a mutation of the source or none, until one fails. */
+export async function hunt(mutation: Mutation | undefined, options: Hunt): Promise<Catch> {
+  const output = await simulate(
+    ['--seeds', String(options.seeds), '--stop', '--except', options.except.join(',')],
+    mutation,
+    options.timeoutMs,
+  );
+  const found = /^seed (\d+), [^\n]*\n +([^\n]+)/m.exec(output);
+  return found ? { seed: Number(found[1]), text: found[2] ?? '' } : { seed: undefined, text: output.trim() };
+}
+
+/** Seeds that fail by themselves. */
+export async function failingSeeds(seeds: number, timeoutMs: number): Promise<number[]> {
+  const output = await simulate(['--seeds', String(seeds)], undefined, timeoutMs);
+  return [...output.matchAll(/^seed (\d+), /gm)].map(([, seed]) => Number(seed));
+}
+
+function simulate(
+  args: readonly string[],
+  mutation: Mutation | undefined,
+  timeoutMs: number,
+): Promise<string> {
+  const imports = ['--import', join(ROOT, 'mutate.mjs'), '--import', 'tsx', '--conditions=source'];
+  const child = spawn(process.execPath, [...imports, join(ROOT, 'src/main.ts'), ...args], {
+    cwd: resolve(ROOT, '../..'),
+    env: { ...process.env, EDGEPLANE_MUTATION: mutation ? JSON.stringify(mutation) : '' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL',
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += String(text)));
+  return new Promise((done, reject) => {
+    child.on('error', reject);
+    child.on('close', () => done(output));
+  });
+}

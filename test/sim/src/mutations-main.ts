@@ -1,0 +1,25 @@
+import { parseFlags } from '@edgeplane/base';
+import { failingSeeds, hunt } from './mutation-run.js';
+import { MUTATIONS } from './mutations.js';
+
+const { values } = parseFlags(
+  {
+    seeds: { type: 'number', default: '60', about: 'how many seeds may look for each mutation' },
+    only: { type: 'string', default: '', about: 'mutations whose name has this text' },
+    timeout: { type: 'duration', default: '10m', about: 'how long each may take' },
+  },
+  process.argv.slice(2),
+);
+
+const except = await failingSeeds(values.seeds, values.timeout);
+if (except.length > 0)
+  process.stdout.write(`seeds that fail by themselves are left out: ${except.join(', ')}\n`);
+let survived = 0;
+for (const mutation of MUTATIONS.filter(({ name }) => name.includes(values.only))) {
+  const { seed, text } = await hunt(mutation, { seeds: values.seeds, except, timeoutMs: values.timeout });
+  if (seed === undefined) survived += 1;
+  const verdict = seed === undefined ? 'SURVIVED' : `seed ${seed}`;
+  process.stdout.write(`${verdict.padEnd(9)} ${mutation.name}: ${text.split('\n').at(-1)?.slice(0, 160)}\n`);
+}
+process.stdout.write(`${survived} survived\n`);
+process.exitCode = survived === 0 ? 0 : 1;

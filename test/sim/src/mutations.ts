@@ -1,0 +1,121 @@
+/** A fault made in the code on purpose, which the simulation has to find. */
+export interface Mutation {
+  readonly name: string;
+  /** From the root of the repository. */
+  readonly file: string;
+  /** What the file has exactly once, and what is there instead. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'a watch event is swallowed',
+    file: 'shared/store/src/cache.ts',
+    find: 'const changes = batch.events.map(',
+    replace: 'const changes = batch.events.slice(1).map(',
+  },
+  {
+    name: 'a listing takes what is newer back',
+    file: 'shared/store/src/cache.ts',
+    find: 'if (!isOld) this.#reconcile(listed);',
+    replace: 'this.#reconcile(listed);',
+  },
+  {
+    name: 'a listing does not tell what is gone',
+    file: 'shared/store/src/cache.ts',
+    find: 'if (!present.has(key)) changes.push({ key });\n      }',
+    replace: '}',
+  },
+  {
+    name: 'transactions do not compare what they read',
+    file: 'shared/store/src/stm.ts',
+    find: '{ compare: run.compares(), ops: run.ops() }',
+    replace: '{ compare: [], ops: run.ops() }',
+  },
+  {
+    name: 'a write is acknowledged before it is stored',
+    file: 'controller/src/api/handlers.ts',
+    find: 'await work(type.normalize(request));\n    return DONE;',
+    replace: 'void work(type.normalize(request)).catch(() => undefined);\n    return DONE;',
+  },
+  {
+    name: 'operations of dead controllers are left alone',
+    file: 'controller/src/operations/successor.ts',
+    find: 'if (!ours) return;',
+    replace: 'if (ours || !ours) return;',
+  },
+  {
+    name: 'a report is lost while the store is away',
+    file: 'controller/src/notify/persistent-receiver.ts',
+    find: 'if (!mayPass(error) || stopping.aborted) throw error;',
+    replace: 'throw error;',
+  },
+  {
+    name: 'deletes are not sent',
+    file: 'controller/src/notify/cache-source.ts',
+    find: 'cache.subscribe((change) => listener(change.key, change.previous))',
+    replace: 'cache.subscribe((change) => change.value && listener(change.key, change.previous))',
+  },
+  {
+    name: 'updates are not sent',
+    file: 'controller/src/notify/cache-source.ts',
+    find: 'cache.subscribe((change) => listener(change.key, change.previous))',
+    replace:
+      'cache.subscribe((change) => change.previous && change.value || listener(change.key, change.previous))',
+  },
+  {
+    name: 'deletes are not taken',
+    file: 'shared/notify/src/object-table.ts',
+    find: 'onDelete(_key: K, keyJson: string): void {\n    this.deleteKeyJson(keyJson);',
+    replace: 'onDelete(_key: K, _keyJson: string): void {',
+  },
+  {
+    name: 'an older connection marks a site offline',
+    file: 'controller/src/notify/cloudlet-info-receiver.ts',
+    find: 'if (!stored || stored.notifyId !== peer.id || stored.controller !== controllerId()) return;',
+    replace: 'if (!stored) return;',
+  },
+  {
+    name: 'what was under a lost lease is not stored again',
+    file: 'controller/src/registry.ts',
+    find: 'for (const listener of this.#renewed) await this.#insist(listener, lease);',
+    replace: '',
+  },
+  {
+    name: 'an agent does not report that it is ready',
+    file: 'crm-agent/src/workers.ts',
+    find: 'this.#present.add(keyJson);\n      await this.#reportReady(keyJson, signal);',
+    replace: 'this.#present.add(keyJson);',
+  },
+  {
+    name: 'an agent does not remove what it made',
+    file: 'crm-agent/src/drivers/fake/fake-driver.ts',
+    find: 'await store.delete(keyJson);',
+    replace: '',
+  },
+  {
+    name: 'a match engine keeps instances that are gone',
+    file: 'dme/src/tables.ts',
+    find: 'if (!where) return;\n    this.#whereIs.delete(name);',
+    replace: 'if (where || !where) return;',
+  },
+  {
+    name: 'an instance that is gone keeps its ports',
+    file: 'controller/src/operations/drop-app-inst.ts',
+    find: 'await releaseAppInst(tx, inst);\n',
+    replace: '',
+  },
+  {
+    name: 'a caller is told of a write before its caches have it',
+    file: 'controller/src/db/database.ts',
+    find: 'if (wrote) await this.#options.sync.reached(result.revision);',
+    replace: '',
+  },
+  {
+    name: 'a dead controller keeps its operations',
+    file: 'controller/src/registry.ts',
+    find: 'tx.put(OWNER, owner, lease);',
+    replace: 'tx.put(OWNER, owner);',
+  },
+];
