@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CacheSync } from './cache.js';
 import { del, put } from './conformance-subject.js';
-import { type CommitListener, MemoryStore, type Op, type Store, type WatchBatch } from './index.js';
+import { type CommitListener, MemoryStore, type Op, pagesOf, type Store, type WatchBatch } from './index.js';
 
 /** A memory store with a watch that delivers nothing until it is let go, one batch at a time. */
 class LateStore implements Store {
@@ -31,6 +31,10 @@ class LateStore implements Store {
     const listed = await this.inner.list(prefix);
     await this.listing;
     return listed;
+  }
+
+  async *listPages(prefix: string) {
+    yield* pagesOf(await this.list(prefix));
   }
 
   async txn({ ops }: { readonly ops: readonly Op[] }) {

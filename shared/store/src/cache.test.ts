@@ -1,4 +1,4 @@
-import { isKind, ManualClock, seededRandom } from '@edgeplane/base';
+import { fail, isKind, ManualClock, seededRandom } from '@edgeplane/base';
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -183,6 +183,34 @@ test('after compaction it lists again and tells the difference, deletions too', 
   await store.txn({ ops: [app('f', 'x')] });
   await converged(store, caches);
   await sync.stop();
+});
+
+test('a compaction between two pages of the first listing: it begins again, and nothing of before stays', async () => {
+  const store = new MemoryStore();
+  await store.txn({ ops: [app('a', 'x'), app('b', 'y'), app('c', 'z')] });
+  let listings = 0;
+  store.listPages = async function* (prefix) {
+    listings += 1;
+    const { entries, revision } = await store.list(prefix);
+    yield { entries: entries.slice(0, 2), revision };
+    if (listings === 1) {
+      await store.txn({ ops: [del('r/1/App/a'), app('b', 'w')] });
+      throw fail(storeErrors.COMPACTED, { after: 1, oldest: 2 });
+    }
+    yield { entries: entries.slice(2), revision };
+  };
+  const caches = makeCaches(store);
+  const told: CacheChange<App>[] = [];
+  caches.apps.subscribe((change) => {
+    assert.is(caches.sync.revision, 3, 'nobody is told before all is there');
+    told.push(change);
+  });
+  await caches.sync.start();
+  assert.is(listings, 2);
+  await converged(store, caches);
+  assert.equal(caches.apps.byIndex('owner', 'x'), []);
+  assert.equal(told.at(-1), { key: 'a', previous: { owner: 'x', size: 1 }, revision: 3 });
+  await caches.sync.stop();
 });
 
 test('an outage of the store is waited out', async () => {

@@ -13,8 +13,9 @@ import {
 } from '@edgeplane/base';
 import { storeErrors } from './errors.js';
 import { type CacheChange, type CacheType, ObjectCache } from './object-cache.js';
+import { untilListed } from './pages.js';
 import { RevisionWaiters } from './revision-waiters.js';
-import type { ListResult, Op, Store, WatchBatch } from './store.js';
+import type { Entry, Op, Store, WatchBatch } from './store.js';
 
 /** An entry that could not be turned into an object. Its last good value, if any, stays in the cache. */
 export interface BadEntry {
@@ -37,7 +38,16 @@ export interface CacheSyncOptions {
 /** A change of a key; without `entry` it is gone. */
 interface KeyChange {
   readonly key: string;
-  readonly entry?: ListResult['entries'][number];
+  readonly entry?: Entry;
+}
+
+/** What is left of a listing when its pages have been looked at. */
+interface Listing {
+  readonly revision: number;
+  /** All keys. */
+  readonly present: ReadonlySet<string>;
+  /** What the caches did not have at that time. */
+  readonly changes: readonly KeyChange[];
 }
 
 /** How long `reached` waits for the watch before it lists, milliseconds; then as long again and more each time. */
@@ -103,11 +113,24 @@ export class CacheSync {
   /** Loads everything and begins to follow. @throws what the store's first listing throws; may be called again then. */
   async start(): Promise<void> {
     if (this.#running) throw new Error('started twice');
-    const listed = await this.#store.list(this.#prefix);
+    await this.#load();
     this.#stop.signal.throwIfAborted();
-    this.#reconcile(listed);
     this.#unlisten = this.#store.onCommit?.((revision, ops) => this.#takeOwn(revision, ops));
     this.#running = this.#follow();
+  }
+
+  /** Nobody reads the caches yet, so each page goes into them at once and is not held. Listeners wait for the last. */
+  async #load(): Promise<void> {
+    const told: (() => void)[] = [];
+    const { revision, present } = await untilListed(() =>
+      this.#list((changes, at) => {
+        for (const tell of this.#change(changes, at)) told.push(tell);
+      }),
+    );
+    if (this.#stop.signal.aborted) return;
+    // Left from a listing that did not come to its end.
+    for (const tell of this.#change(this.#missing(present), revision)) told.push(tell);
+    this.#settle(revision, told);
   }
 
   /** Ends the watch and waits for its end; the caches keep what they have, waiting calls of `reached` are rejected. */
@@ -155,7 +178,8 @@ export class CacheSync {
       }
       bound = Math.min(PROBE.max, bound * 2);
       try {
-        this.#takeNewer(await this.#store.list(this.#prefix));
+        const listing = await this.#listAll();
+        if (listing.revision > this.#revision) this.#reconcile(listing);
       } catch (error) {
         this.#logger.warn({ reason: messageOf(error) }, 'listing for a waiting call failed');
       }
@@ -188,10 +212,10 @@ export class CacheSync {
     while (!signal.aborted) {
       try {
         const known = this.#revision;
-        const listed = await this.#store.list(this.#prefix);
+        const listing = await this.#listAll();
         // Own writes may have come meanwhile, which are newer. One older than what was known before is of another store.
-        const isOld = listed.revision < this.#revision && listed.revision >= known;
-        if (!isOld) this.#reconcile(listed);
+        const isOld = listing.revision < this.#revision && listing.revision >= known;
+        if (!isOld) this.#reconcile(listing);
         // Not at once again, should the watch keep failing.
         await sleep(this.#clock, backoff.next(), signal).catch(() => undefined);
         return true;
@@ -244,19 +268,50 @@ export class CacheSync {
     for (const revision of this.#early.keys()) if (revision <= this.#revision) this.#early.delete(revision);
   }
 
-  #takeNewer(listed: ListResult): void {
-    if (!this.#stop.signal.aborted && listed.revision > this.#revision) this.#reconcile(listed);
+  /** Lists in pages, of which nothing is kept but the keys; `take` gets what the caches do not have. Cut short by {@link stop}. */
+  async #list(
+    take: (changes: readonly KeyChange[], revision: number) => void,
+  ): Promise<Pick<Listing, 'revision' | 'present'>> {
+    const present = new Set<string>();
+    let at = 0;
+    for await (const { entries, revision } of this.#store.listPages(this.#prefix)) {
+      if (this.#stop.signal.aborted) break;
+      const changes: KeyChange[] = [];
+      for (const entry of entries) {
+        present.add(entry.key);
+        if (this.#knownRevision(entry.key) !== entry.revision) changes.push({ key: entry.key, entry });
+      }
+      take(changes, revision);
+      at = revision;
+    }
+    return { revision: at, present };
   }
 
-  /** Makes the caches equal to a listing, whatever they hold, and tells the differences. */
-  #reconcile(listed: ListResult): void {
+  /** A whole listing, for caches that are in use. */
+  #listAll(): Promise<Listing> {
+    return untilListed(async () => {
+      const all: KeyChange[] = [];
+      const listed = await this.#list((changes) => {
+        for (const change of changes) all.push(change);
+      });
+      return { ...listed, changes: all };
+    });
+  }
+
+  /** Makes the caches equal to a listing, whatever they hold by now, and tells the differences. */
+  #reconcile({ revision, present, changes }: Listing): void {
     if (this.#stop.signal.aborted) return;
-    const present = new Set<string>();
+    // The watch may have brought some of it since.
+    const newer = changes.filter(({ key, entry }) => this.#knownRevision(key) !== entry?.revision);
+    // Another store than before: what was written to that one means nothing here.
+    if (revision < this.#revision) this.#early.clear();
+    this.#apply([...newer, ...this.#missing(present)], revision);
+    this.#takeEarly();
+  }
+
+  /** What the caches have and a listing has not. */
+  #missing(present: ReadonlySet<string>): KeyChange[] {
     const changes: KeyChange[] = [];
-    for (const entry of listed.entries) {
-      present.add(entry.key);
-      if (this.#knownRevision(entry.key) !== entry.revision) changes.push({ key: entry.key, entry });
-    }
     for (const cache of this.#caches) {
       for (const own of cache.keys()) {
         const key = this.#prefix + cache.type.prefix + own;
@@ -264,10 +319,7 @@ export class CacheSync {
       }
     }
     for (const key of this.#bad.keys()) if (!present.has(key)) changes.push({ key });
-    // Another store than before: what was written to that one means nothing here.
-    if (listed.revision < this.#revision) this.#early.clear();
-    this.#apply(changes, listed.revision);
-    this.#takeEarly();
+    return changes;
   }
 
   #knownRevision(key: string): number | undefined {
@@ -277,6 +329,11 @@ export class CacheSync {
 
   /** Everything is applied before anybody is told; those who wait for the revision come last. */
   #apply(changes: readonly KeyChange[], revision: number): void {
+    this.#settle(revision, this.#change(changes, revision));
+  }
+
+  /** Applies changes without telling; returns what is to be told. */
+  #change(changes: readonly KeyChange[], revision: number): (() => void)[] {
     const told: (() => void)[] = [];
     for (const change of changes) {
       const place = this.#place(change.key);
@@ -285,6 +342,10 @@ export class CacheSync {
       const applied = this.#applyOne(place, change, revision);
       if (applied && place.cache.isWatched(applied.key)) told.push(() => this.#tell(place.cache, applied));
     }
+    return told;
+  }
+
+  #settle(revision: number, told: readonly (() => void)[]): void {
     this.#revision = revision;
     for (const tell of told) tell();
     this.#waiters.release(revision);

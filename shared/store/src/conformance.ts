@@ -1,6 +1,7 @@
 import { compactionTests } from './conformance-compaction.js';
 import { leaseTests } from './conformance-leases.js';
 import { modelTests } from './conformance-model.js';
+import { pageTests } from './conformance-pages.js';
 import { raceTests } from './conformance-races.js';
 import type { ConformanceSubject, DefineTest, MakeSubject } from './conformance-subject.js';
 import { txnTests } from './conformance-txn.js';
@@ -34,4 +35,5 @@ export function storeConformance(
   modelTests(define);
   leaseTests(define, abilities);
   compactionTests(define, abilities);
+  pageTests(define, abilities);
 }

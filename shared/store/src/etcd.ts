@@ -17,9 +17,9 @@ import {
   RangeRequest,
   type RangeResponse,
 } from './gen/etcd.js';
+import { joinPages, PAGE_ENTRIES, untilListed } from './pages.js';
 import type {
   CommitListener,
-  Entry,
   GetResult,
   Lease,
   ListResult,
@@ -39,9 +39,6 @@ export interface EtcdStoreOptions {
 
 const READ: CallPolicy = { timeoutMs: 2000, repeat: 'free' };
 const FREE_WRITE: CallPolicy = { timeoutMs: 10_000, repeat: 'free' };
-
-/** Entries per page of a listing: small enough that each page has its read time limit to itself. */
-const PAGE = 1000;
 
 /**
  * An etcd cluster, version 3.4 or later. Reads and writes are linearizable; they take at most 2 s and 10 s and then fail.
@@ -69,7 +66,10 @@ export class EtcdStore implements Store {
   /** Makes sure that the cluster answers. @throws EdgeplaneError STORE_UNAVAILABLE with urls and reason. */
   async probe(): Promise<void> {
     await this.get('\0');
-    await this.#committer.sweep(async (prefix) => (await this.#listPages(prefix)).entries, this.#logger);
+    await this.#committer.sweep(
+      async (prefix) => (await joinPages(this.#pages(prefix))).entries,
+      this.#logger,
+    );
   }
 
   async get(key: string): Promise<GetResult> {
@@ -78,16 +78,13 @@ export class EtcdStore implements Store {
     return { entry: kv && toEntry(kv), revision: revisionOf(response) };
   }
 
-  async list(prefix: string): Promise<ListResult> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const listed = await this.#listPages(prefix);
-        if (!meetsMarks(prefix)) return listed;
-        return { ...listed, entries: listed.entries.filter(({ key }) => !isMark(key)) };
-      } catch (error) {
-        // Compacted between two pages: once more from the start.
-        if (!isKind(error, storeErrors.COMPACTED) || attempt === 3) throw error;
-      }
+  list(prefix: string): Promise<ListResult> {
+    return untilListed(() => joinPages(this.listPages(prefix)));
+  }
+
+  async *listPages(prefix: string): AsyncGenerator<ListResult, void> {
+    for await (const page of this.#pages(prefix)) {
+      yield meetsMarks(prefix) ? { ...page, entries: page.entries.filter(({ key }) => !isMark(key)) } : page;
     }
   }
 
@@ -180,13 +177,12 @@ export class EtcdStore implements Store {
     }
   }
 
-  /** All pages as of the revision of the first; one is read while the one before is taken apart. */
-  async #listPages(prefix: string): Promise<ListResult> {
+  /** As {@link listPages}, with marks; one page is read while the one before is taken apart. */
+  async *#pages(prefix: string): AsyncGenerator<ListResult, void> {
     const { key, rangeEnd } = prefixRange(prefix);
-    const limit = BigInt(PAGE);
+    const limit = BigInt(PAGE_ENTRIES);
     let page = await this.#range({ key, rangeEnd, limit });
     const revision = revisionOf(page);
-    const entries: Entry[] = [];
     for (;;) {
       const last = page.kvs.at(-1)?.key;
       const next =
@@ -198,8 +194,10 @@ export class EtcdStore implements Store {
               revision: BigInt(revision),
             })
           : undefined;
-      for (const kv of page.kvs) entries.push(toEntry(kv));
-      if (!next) return { entries, revision };
+      // Whoever has had enough of the pages does not wait for the next one.
+      next?.catch(() => undefined);
+      yield { entries: page.kvs.map(toEntry), revision };
+      if (!next) return;
       page = await next;
     }
   }

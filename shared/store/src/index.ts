@@ -13,6 +13,7 @@ export {
   ObjectCache,
 } from './object-cache.js';
 export { type OpenStoreOptions, openStore } from './open.js';
+export { pagesOf } from './pages.js';
 export { type StmOptions, type StmResult, type StmTx, stm } from './stm.js';
 export type {
   CommitListener,

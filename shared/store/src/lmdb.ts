@@ -15,6 +15,7 @@ import { checkRequest } from './check-request.js';
 import { storeErrors } from './errors.js';
 import { headerFault, walkFault } from './lmdb-check.js';
 import { LmdbData } from './lmdb-data.js';
+import { pagesOf } from './pages.js';
 import type { GetResult, Lease, ListResult, Store, TxnRequest, TxnResult, WatchBatch } from './store.js';
 
 export interface LmdbStoreOptions {
@@ -94,6 +95,14 @@ export class LmdbStore implements Store {
   async list(prefix: string): Promise<ListResult> {
     this.#check();
     return this.#snapshot(() => ({ entries: this.#data.list(prefix), revision: this.#data.revision() }));
+  }
+
+  /** Read as a whole: a cursor must not be open across an await. */
+  async *listPages(prefix: string): AsyncGenerator<ListResult, void> {
+    for (const page of pagesOf(await this.list(prefix))) {
+      this.#check();
+      yield page;
+    }
   }
 
   async txn(request: TxnRequest): Promise<TxnResult> {

@@ -2,6 +2,7 @@ import { type Clock, deferred, fail, systemClock } from '@edgeplane/base';
 import { checkRequest } from './check-request.js';
 import { storeErrors } from './errors.js';
 import { MemoryData } from './memory-data.js';
+import { pagesOf } from './pages.js';
 import type { GetResult, Lease, ListResult, Store, TxnRequest, TxnResult, WatchBatch } from './store.js';
 
 export interface MemoryStoreOptions {
@@ -47,6 +48,13 @@ export class MemoryStore implements Store {
   async list(prefix: string): Promise<ListResult> {
     this.#check();
     return { entries: this.#data.list(prefix), revision: this.#data.revision() };
+  }
+
+  async *listPages(prefix: string): AsyncGenerator<ListResult, void> {
+    for (const page of pagesOf(await this.list(prefix))) {
+      this.#check();
+      yield page;
+    }
   }
 
   async txn(request: TxnRequest): Promise<TxnResult> {

@@ -16,6 +16,12 @@ export interface Store {
   list(prefix: string): Promise<ListResult>;
 
   /**
+   * The same in pages, all as of the revision of the first, for listings that need not be held as a whole. At least one
+   * page; keys go on in order from page to page. Throws `COMPACTED` when that revision is no longer kept: begin again.
+   */
+  listPages(prefix: string): AsyncIterable<ListResult>;
+
+  /**
    * Applies all `ops` at once if every compare holds, otherwise none. Durable when it returns.
    * With no ops it only compares. The same key must not occur in two ops. Deleting an absent key is not a write.
    * @throws EdgeplaneError TXN_INVALID, TXN_TOO_LARGE, LEASE_LOST, STORE_UNAVAILABLE: nothing was written.

@@ -15,6 +15,7 @@ function grouped(store: MemoryStore): Store {
     kind: store.kind,
     get: (key) => store.get(key),
     list: (prefix) => store.list(prefix),
+    listPages: (prefix) => store.listPages(prefix),
     txn: async (request) => {
       checkRequest(request);
       return groups.txn(request);

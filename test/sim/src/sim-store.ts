@@ -6,6 +6,7 @@ import {
   type ListResult,
   MemoryStore,
   type Op,
+  pagesOf,
   type Store,
   storeErrors,
   type TxnRequest,
@@ -102,6 +103,10 @@ class StoreClient implements Store {
 
   list(prefix: string): Promise<ListResult> {
     return this.#ask('list', () => this.#inner.list(prefix));
+  }
+
+  async *listPages(prefix: string): AsyncGenerator<ListResult, void> {
+    yield* pagesOf(await this.list(prefix));
   }
 
   async txn(request: TxnRequest): Promise<TxnResult> {
