@@ -123,7 +123,7 @@ function makeObjectType<N extends ObjectName>(name: N): ObjectType<ObjectOf<N>, 
     toStored: (object) => encodeStored(schema, hasFields ? { ...object, fields: [] } : object),
     fromStored: (text, decodeOptions) => {
       const object = decodeStored(schema, text, decodeOptions);
-      if (hasFields) object['fields'] = [];
+      if (hasFields && (object['fields'] as readonly unknown[]).length > 0) object['fields'] = [];
       return object as unknown as T;
     },
     toWire: (object) => wire.encode(normalize(schema, object)).finish(),

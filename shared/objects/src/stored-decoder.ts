@@ -14,15 +14,21 @@ interface Field {
 }
 
 interface Decoder {
-  readonly blank: () => AnyMessage;
+  readonly blank: AnyMessage;
   readonly fields: ReadonlyMap<string, Field>;
 }
+
+/** Keys of other objects that are remembered per field, to be shared by those that refer to them. */
+const SHARED = 1024;
 
 const compiled = new WeakMap<MessageSchema, Decoder>();
 
 /**
  * Builds a message from parsed JSON in exactly the spelling of `encodeStored`, fast. Undefined for everything else, errors
  * included: `decodeJson` reads other spellings and says what is wrong.
+ *
+ * Thousands of messages are kept of which most members are alike. What is not set, and keys of other objects, are shared
+ * between messages, and frozen for that.
  */
 export function decodeUsual(schema: MessageSchema, json: JsonValue): AnyMessage | undefined {
   const message = decodeMessage(schema, json);
@@ -36,7 +42,7 @@ function decodeMessage(schema: MessageSchema, json: JsonValue): AnyMessage | typ
     decoder = compile(schema);
     compiled.set(schema, decoder);
   }
-  const message = decoder.blank();
+  const message = { ...decoder.blank };
   for (const name of Object.keys(json)) {
     const field = decoder.fields.get(name);
     const value = json[name];
@@ -53,29 +59,44 @@ function compile(schema: MessageSchema): Decoder {
   const fields = schema.fields.map(
     (field) => [field.name, { prop: field.prop, decode: decodeOf(field) }] as const,
   );
-  return { blank: blankOf(schema), fields: new Map(fields) };
+  return { blank: freeze(emptyMessage(schema)), fields: new Map(fields) };
 }
 
-/** Makes what `emptyMessage` does. */
-function blankOf(schema: MessageSchema): () => AnyMessage {
-  const constants = emptyMessage(schema);
-  const made = schema.fields.flatMap((field): [string, () => unknown][] => {
-    if (field.oneof) return [];
-    if (field.repeated) return [[field.prop, () => []]];
-    if (field.kind === 'map') return [[field.prop, () => ({})]];
-    if (field.kind !== 'message' || !field.nonnull) return [];
-    return [[field.prop, blankOf(messageSchema(field.type))]];
-  });
-  return () => {
-    const message = { ...constants };
-    for (const [prop, make] of made) message[prop] = make();
-    return message;
+/** Freezes a value and everything in it. */
+function freeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const member of Object.values(value)) freeze(member);
+  return Object.freeze(value);
+}
+
+/** Gives the same message for the same JSON, as long as that is one of the last few. */
+function sharing(decode: Decode): Decode {
+  const known = new Map<string, unknown>();
+  return (value) => {
+    const text = jsonText(value);
+    if (text === undefined) return UNUSUAL;
+    const found = known.get(text);
+    if (found !== undefined) return found;
+    const decoded = decode(value);
+    if (decoded === UNUSUAL) return UNUSUAL;
+    if (known.size >= SHARED) known.clear();
+    known.set(text, freeze(decoded));
+    return decoded;
   };
+}
+
+/** Undefined for what holds integers that a double cannot hold. */
+function jsonText(value: JsonValue): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
 }
 
 function decodeOf(field: FieldSchema): Decode {
   if (field.oneof || field.kind === 'map') return () => UNUSUAL;
-  const single = singleOf(field);
+  const single = field.refs === undefined ? singleOf(field) : sharing(singleOf(field));
   if (!field.repeated) return single;
   return (value) => {
     if (!Array.isArray(value)) return UNUSUAL;
