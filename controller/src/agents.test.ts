@@ -114,6 +114,32 @@ test('what was under a lost lease is stored again however often that fails', asy
   }
 });
 
+test('a report is not stored again in place of one that another controller got since', async () => {
+  const store = new MemoryStore();
+  const [mine, theirs] = [store.connect(), store.connect()];
+  const first = await TestController.start({ store: mine });
+  const second = await TestController.start({ store: theirs });
+  const reporter = async () => (await second.show('CloudletInfo'))[0]?.controller ?? '';
+  try {
+    await first.agent();
+    await second.agent();
+    await second.until(async () => (await reporter()).endsWith(second.api), 'the second one has the report');
+    const { revision } = await store.get('');
+    mine.loseLeases();
+    // Its entry is back, so what was under the lease would be next; a later write of its own shows that it is over.
+    await second.until(
+      async () => (await store.list('1/Controller/')).entries.some((e) => e.revision > revision + 1),
+      'registered again',
+    );
+    await first.run('create', 'Operator', { key: { name: 'later' } });
+    assert.ok((await reporter()).endsWith(second.api));
+  } finally {
+    await first.stop();
+    await second.stop();
+    for (const one of [mine, theirs, store]) await one.close();
+  }
+});
+
 test('a controller that stops takes its entry and its reports along', async () => {
   const store = new MemoryStore();
   const controller = await TestController.start({ store });

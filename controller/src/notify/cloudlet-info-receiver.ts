@@ -2,6 +2,7 @@ import type { PeerInfo, Receiver } from '@edgeplane/notify';
 import { type KeyOf, OBJECTS } from '@edgeplane/objects';
 import { type CloudletInfo, CloudletState } from '@edgeplane/proto/edgeproto/cloudlet.js';
 import type { ControllerContext } from '../context.js';
+import { insist } from './persistent-receiver.js';
 
 const TYPE = OBJECTS.CloudletInfo;
 
@@ -19,7 +20,13 @@ export class CloudletInfoReceiver implements Receiver<CloudletInfo, KeyOf<'Cloud
   constructor(context: ControllerContext) {
     this.#context = context;
     context.registry.onRenewed(async () => {
-      for (const info of this.#live.values()) await this.#store(info);
+      for (const info of this.#live.values()) await this.#storeAgain(info);
+    });
+    context.caches.cloudletInfos.subscribe(({ key, value }) => {
+      const info = this.#live.get(key);
+      // Another controller was late to notice that the agent has left it, and may have taken its own report for the last.
+      if (!info || value?.state !== CloudletState.CLOUDLET_STATE_OFFLINE || this.#isOwn(value)) return;
+      context.background.run('report', () => insist(context, TYPE.name, () => this.#store(info)));
     });
   }
 
@@ -54,13 +61,28 @@ export class CloudletInfoReceiver implements Receiver<CloudletInfo, KeyOf<'Cloud
     await registry.withLease((lease) => db.commit(async (tx) => tx.put(TYPE, info, lease)));
   }
 
+  #isOwn({ controller }: CloudletInfo): boolean {
+    return controller === this.#context.controllerId();
+  }
+
+  /** Unless the agent reports to another controller by now: its connection to this one may be dead without our knowing. */
+  async #storeAgain(info: CloudletInfo): Promise<void> {
+    const { db, registry } = this.#context;
+    await registry.withLease((lease) =>
+      db.commit(async (tx) => {
+        const stored = await tx.get(TYPE, TYPE.key(info));
+        if (!stored || this.#isOwn(stored)) tx.put(TYPE, info, lease);
+      }),
+    );
+  }
+
   /** Unless a newer connection, here or at another controller, has reported since. */
   async #markOffline(key: KeyOf<'CloudletInfo'>, peer: PeerInfo): Promise<void> {
-    const { db, registry, controllerId } = this.#context;
+    const { db, registry } = this.#context;
     await registry.withLease((lease) =>
       db.commit(async (tx) => {
         const stored = await tx.get(TYPE, key);
-        if (!stored || stored.notifyId !== peer.id || stored.controller !== controllerId()) return;
+        if (!stored || stored.notifyId !== peer.id || !this.#isOwn(stored)) return;
         tx.put(TYPE, { ...stored, state: CloudletState.CLOUDLET_STATE_OFFLINE }, lease);
       }),
     );

@@ -14,27 +14,31 @@ function mayPass(error: unknown): boolean {
  * stops. The agent sends a report once per connection, so nobody else would repeat it; meanwhile its session does not read
  * on, which holds the agent back instead of filling memory.
  */
-export function persistent<T, K>(
-  { clock, random, logger, stopping }: ControllerContext,
-  receiver: Receiver<T, K>,
-): Receiver<T, K> {
-  const insist = async (work: () => void | Promise<void>): Promise<void> => {
-    const backoff = new Backoff(RETRY, random);
-    for (;;) {
-      try {
-        await work();
-        return;
-      } catch (error) {
-        if (!mayPass(error) || stopping.aborted) throw error;
-        logger.warn({ type: receiver.type.name, reason: messageOf(error) }, 'Report not stored yet');
-        await sleep(clock, backoff.next(), stopping);
-      }
-    }
-  };
+export function persistent<T, K>(context: ControllerContext, receiver: Receiver<T, K>): Receiver<T, K> {
+  const { type } = receiver;
   return {
-    type: receiver.type,
-    onUpdate: (object, peer) => insist(() => receiver.onUpdate(object, peer)),
-    onDelete: (key, keyJson, peer) => insist(() => receiver.onDelete(key, keyJson, peer)),
-    onDisconnect: (peer) => insist(() => receiver.onDisconnect?.(peer)),
+    type,
+    onUpdate: (object, peer) => insist(context, type.name, () => receiver.onUpdate(object, peer)),
+    onDelete: (key, keyJson, peer) => insist(context, type.name, () => receiver.onDelete(key, keyJson, peer)),
+    onDisconnect: (peer) => insist(context, type.name, () => receiver.onDisconnect?.(peer)),
   };
+}
+
+/** Stores a report of a type, however often it takes. @throws what repeating does not help against */
+export async function insist(
+  { clock, random, logger, stopping }: ControllerContext,
+  type: string,
+  work: () => void | Promise<void>,
+): Promise<void> {
+  const backoff = new Backoff(RETRY, random);
+  for (;;) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      if (!mayPass(error) || stopping.aborted) throw error;
+      logger.warn({ type, reason: messageOf(error) }, 'Report not stored yet');
+      await sleep(clock, backoff.next(), stopping);
+    }
+  }
 }

@@ -77,7 +77,9 @@ async function createAutoCluster(
   try {
     await making;
   } catch (error) {
-    if (operation && !context.stopping.aborted) await context.ownership.finish(operation);
+    // When it is uncertain whether the cluster is stored, the operation stays to see to it.
+    const uncertain = isKind(error, storeErrors.WRITE_UNCERTAIN) || context.stopping.aborted;
+    if (operation && !uncertain) await context.ownership.finish(operation);
     throw error;
   }
   if (!operation) throw new Error('a ClusterInst was made without being stored');

@@ -15,7 +15,7 @@ export async function owned<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   try {
-    return await work();
+    return await context.ownership.workOn(operation, work);
   } finally {
     if (!context.stopping.aborted && context.ownership.isOurs(operation)) context.resume(operation);
   }

@@ -9,6 +9,8 @@ import { resumeOperation } from './resume.js';
 
 const S = TrackedState;
 const RETRY = { base: 100, max: 5000 };
+/** How long after its time an operation is left to whoever began it, milliseconds. */
+const OVERTIME_MS = 15_000;
 
 interface Instance {
   readonly state: TrackedState;
@@ -16,11 +18,14 @@ interface Instance {
 
 /**
  * Sees to it that every operation has a living owner: takes over those of controllers that are gone, and those that a store
- * was taken over with. What it costs is in proportion to what was left behind.
+ * was taken over with. What it costs is in proportion to what was left behind. An operation of this controller that nobody
+ * works on when its time is up is one too: it was stored, but whoever began it was told that this is uncertain.
  */
 export class Successor {
   readonly #context: ControllerContext;
   readonly #unsubscribe: (() => void)[] = [];
+  /** Own operations by key, and how to forget that they are to be looked at. */
+  readonly #own = new Map<string, () => void>();
 
   constructor(context: ControllerContext) {
     this.#context = context;
@@ -34,7 +39,10 @@ export class Successor {
         if (value || !previous) return;
         for (const entry of operations.byIndex('owner', previous.id)) this.#consider(entry.value);
       }),
-      operations.subscribe(({ value }) => value && this.#consider(value)),
+      operations.subscribe(({ key, value }) => {
+        this.#forget(key);
+        if (value) this.#consider(value);
+      }),
     );
     for (const operation of operations.values()) this.#consider(operation);
     this.#adoptAll('ClusterInst', OBJECTS.ClusterInst, clusterInsts, () => false);
@@ -46,12 +54,13 @@ export class Successor {
 
   stop(): void {
     for (const end of this.#unsubscribe) end();
+    for (const key of [...this.#own.keys()]) this.#forget(key);
   }
 
   /** Brings an operation of this controller to its end in the background, however often the store goes away meanwhile. */
   resume(operation: Operation): void {
     const { background, logger, clock, random, ownership } = this.#context;
-    background.run('operation', async (signal) => {
+    const work = async (signal: AbortSignal) => {
       const backoff = new Backoff(RETRY, random);
       while (!signal.aborted) {
         try {
@@ -65,19 +74,46 @@ export class Successor {
         await sleep(clock, backoff.next(), signal).catch(() => undefined);
         if (!ownership.isOurs(operation)) return;
       }
-    });
+    };
+    background.run('operation', (signal) => ownership.workOn(operation, () => work(signal)));
   }
 
   #consider(operation: Operation): void {
     const { caches, ownership, background, logger } = this.#context;
     const { owner, instance, key, work } = operation;
-    if (owner === ownership.owner.id || caches.owners.has(ownerKey(owner))) return;
+    if (owner === ownership.owner.id) {
+      this.#lookLater(operation);
+      return;
+    }
+    if (caches.owners.has(ownerKey(owner))) return;
     background.run('take-over', async () => {
       const ours = await ownership.takeOver(operation);
       if (!ours) return;
       logger.info({ instance, key, work, from: owner }, 'Operation taken over');
       this.resume(ours);
     });
+  }
+
+  #lookLater(operation: Operation): void {
+    const { clock, logger, ownership } = this.#context;
+    const key = OPERATION.keyJson(operation);
+    const cancel = clock.after(Math.max(0, operation.until - clock.now()) + OVERTIME_MS, () => {
+      this.#own.delete(key);
+      if (!ownership.isOurs(operation)) return;
+      if (ownership.isWorkedOn(operation)) {
+        this.#lookLater(operation);
+        return;
+      }
+      const { instance, work } = operation;
+      logger.warn({ instance, key: operation.key, work }, 'Operation that nobody works on taken up');
+      this.resume(operation);
+    });
+    this.#own.set(key, cancel);
+  }
+
+  #forget(key: string): void {
+    this.#own.get(key)?.();
+    this.#own.delete(key);
   }
 
   /** Gives an owner to every instance that is in between two states and has none. */

@@ -29,6 +29,8 @@ export class Ownership {
   /** This controller, in this life of its process. */
   readonly owner: Owner;
   readonly #options: OwnershipOptions;
+  /** Ids of operations to how many work on each. */
+  readonly #workers = new Map<string, number>();
 
   constructor(options: OwnershipOptions) {
     this.#options = options;
@@ -69,6 +71,22 @@ export class Ownership {
   /** Ends it in a transaction of its own. */
   async finish(operation: Operation): Promise<void> {
     if (this.isOurs(operation)) await this.#options.db.commit((tx) => this.end(tx, operation));
+  }
+
+  /** Does work on an operation; until its end, nobody needs to see to the operation. */
+  async workOn<T>({ id }: Operation, work: () => Promise<T>): Promise<T> {
+    this.#workers.set(id, (this.#workers.get(id) ?? 0) + 1);
+    try {
+      return await work();
+    } finally {
+      const left = (this.#workers.get(id) ?? 0) - 1;
+      if (left > 0) this.#workers.set(id, left);
+      else this.#workers.delete(id);
+    }
+  }
+
+  isWorkedOn({ id }: Operation): boolean {
+    return this.#workers.has(id);
   }
 
   /** Whether the operation is this controller's, as far as is known. */

@@ -29,6 +29,7 @@ export class AgentHost {
   readonly #logger: Logger;
   #node: SimNode | undefined;
   #agent: Agent | undefined;
+  #stopping = false;
 
   constructor(world: World, name: string) {
     this.#world = world;
@@ -46,6 +47,7 @@ export class AgentHost {
     const { scheduler, random, network, history, report, controllers } = this.#world;
     const node = new SimNode(this.name, scheduler, random);
     this.#node = node;
+    this.#stopping = false;
     const monitor = new Monitor(this.name, history, report);
     this.tables = desiredTables();
     for (const table of Object.values(this.tables))
@@ -83,7 +85,7 @@ export class AgentHost {
     });
     this.#agent = agent;
     agent.start().catch((error: unknown) => {
-      if (node.alive) report.fault(`${this.name} does not start: ${String(error)}`);
+      if (node.alive && !this.#stopping) report.fault(`${this.name} does not start: ${String(error)}`);
     });
   }
 
@@ -95,6 +97,7 @@ export class AgentHost {
 
   async stop(): Promise<void> {
     const node = this.#node;
+    this.#stopping = true;
     await this.#agent?.stop();
     if (node && this.#node === node) this.kill();
   }

@@ -73,7 +73,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'an older connection marks a site offline',
     file: 'controller/src/notify/cloudlet-info-receiver.ts',
-    find: 'if (!stored || stored.notifyId !== peer.id || stored.controller !== controllerId()) return;',
+    find: 'if (!stored || stored.notifyId !== peer.id || !this.#isOwn(stored)) return;',
     replace: 'if (!stored) return;',
   },
   {
@@ -81,6 +81,18 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'controller/src/registry.ts',
     find: 'for (const listener of this.#renewed) await this.#insist(listener, lease);',
     replace: '',
+  },
+  {
+    name: 'a report is stored again in place of a newer one',
+    file: 'controller/src/notify/cloudlet-info-receiver.ts',
+    find: 'if (!stored || this.#isOwn(stored)) tx.put(TYPE, info, lease);',
+    replace: 'tx.put(TYPE, info, lease);',
+  },
+  {
+    name: 'an operation that was stored with nobody knowing is left alone',
+    file: 'controller/src/operations/successor.ts',
+    find: "'Operation that nobody works on taken up');\n      this.resume(operation);",
+    replace: "'Operation that nobody works on taken up');",
   },
   {
     name: 'an agent does not report that it is ready',
