@@ -28,6 +28,7 @@ import { registerCaches } from './caches.js';
 import type { ControllerConfig } from './config.js';
 import type { ControllerContext, Timeouts } from './context.js';
 import { Database } from './db/database.js';
+import { storeIdentity } from './db/store-identity.js';
 import { checkVersion } from './db/version-check.js';
 import { createTextFetcher, type TextFetcher } from './deploy/fetch-text.js';
 import { allowLocal, refuseLocal } from './deploy/local-addresses.js';
@@ -203,7 +204,9 @@ async function start(
       : startInflux(config.influxAddr, { ...context, logger: inArea(logger, 'metrics') });
   // Stops after notify, which feeds it.
   if (influx) running.parts.push(influx);
-  const notify: ControllerNotify = createNotify(context, clock, tls, influx);
+  const lineage = await storeIdentity(store, region, random);
+  const protocol = { lineage, maxVersion: config.notifyVersion };
+  const notify: ControllerNotify = createNotify(context, clock, tls, influx, protocol);
   running.parts.push(notify.server);
   const authorize = grants && accessGuard(grants, tls);
   const audit = new AuditLog({ clock, sink: auditEvents(context, region) });

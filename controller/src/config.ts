@@ -27,6 +27,8 @@ export interface ControllerConfig {
   readonly httpAddr: string;
   readonly httpEnums: 'proto' | 'camel';
   readonly notifyAddr: string;
+  /** Highest version of the notify protocol to speak. */
+  readonly notifyVersion: number;
   /** Certificate file; empty means plain text. */
   readonly tls: string;
   /** File; empty means that whoever can connect may do everything. */
@@ -85,6 +87,7 @@ export function parseConfig(
     httpAddr: values.httpAddr,
     httpEnums: enumNames(values.httpEnums),
     notifyAddr: values.notifyAddr,
+    notifyVersion: Number(values.notifyVersion),
     tls: values.tls,
     accessPolicy: values.accessPolicy,
     nats: { urls: natsUrls(values.natsUrls), creds: values.natsCreds, tls: values.natsTls },

@@ -1,4 +1,5 @@
 import { DEBUG_AREAS, type FlagSpec } from '@edgeplane/base';
+import { NOTIFY_VERSIONS } from '@edgeplane/notify';
 import { CAPACITY_MODES } from './refs/capacity.js';
 
 /** Accepted from old start scripts, without effect. */
@@ -91,6 +92,12 @@ export const CONTROLLER_FLAGS = {
     type: 'boolean',
     default: 'false',
     about: 'refuse new Apps, ClusterInsts and Cloudlets whose Developer or Operator does not exist',
+  },
+  notifyVersion: {
+    type: 'string',
+    default: '1',
+    choices: NOTIFY_VERSIONS,
+    about: 'highest version of the notify protocol to speak',
   },
   enforceCapacity: {
     type: 'string',

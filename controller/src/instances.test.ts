@@ -176,7 +176,7 @@ instances('what is in use is not deleted; without dependants all goes', async ({
   await ok(controller, 'delete', 'Operator', { key: { name: 'op' } });
   await ok(controller, 'delete', 'Developer', { key: { name: 'dev' } });
   assert.equal(await controller.show('CloudletRefs'), []);
-  assert.equal((await controller.store.list('edgeplane/')).entries, [], 'no guard is left');
+  assert.equal((await controller.store.list('edgeplane/1/guard/')).entries, [], 'no guard is left');
 });
 
 instances('auto-delete apps go with their developer and with their flavor', async ({ controller }) => {

@@ -99,6 +99,7 @@ function config(address: string, name: string, fake: Partial<FakeSettings> = {})
     platform: 'fakecloudlet',
     apiAddr: '127.0.0.1:0',
     notifyAddrs: [address],
+    notifyVersion: 1,
     tls: '',
     hostname: 'host1',
     stateDir: join(work, name),

@@ -24,6 +24,8 @@ export interface AgentConfig {
   /** Where the health service listens; the text `off` turns it off. */
   readonly apiAddr: string;
   readonly notifyAddrs: readonly string[];
+  /** Highest version of the notify protocol to speak. */
+  readonly notifyVersion: number;
   /** Certificate file by the rules of spec section 16.1; empty means plain text. */
   readonly tls: string;
   /** Name of the Node that is reported. */
@@ -98,6 +100,7 @@ export function parseConfig(argv: readonly string[], environment: Environment): 
     platform: choosePlatform(values.platform, environment.variables['PLATFORM'], cloudletKey),
     apiAddr: values.apiAddr,
     notifyAddrs,
+    notifyVersion: Number(values.notifyVersion),
     tls: values.tls,
     hostname: values.hostname || osHostname(),
     stateDir: resolve(environment.cwd, values.stateDir || defaultStateDir(cloudletKey)),

@@ -83,6 +83,7 @@ export function startControlLoop(options: ControlLoopOptions): { stop(): Promise
 
   const client = new NotifyClient({
     addrs: config.notifyAddrs,
+    maxVersion: config.notifyVersion,
     wantObjs: WANTED,
     filterCloudletKey: true,
     sources: [

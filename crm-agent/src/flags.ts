@@ -1,4 +1,5 @@
 import { DEBUG_AREAS, type FlagSpec } from '@edgeplane/base';
+import { NOTIFY_VERSIONS } from '@edgeplane/notify';
 
 /**
  * The agent's command line. Names in camel case are those of CRM spec section 9.1; the rest are ours. Each works in
@@ -20,6 +21,12 @@ export const AGENT_FLAGS = {
     type: 'string',
     default: '127.0.0.1:50001',
     about: 'notify addresses of controllers, comma-separated',
+  },
+  notifyVersion: {
+    type: 'string',
+    default: '1',
+    choices: NOTIFY_VERSIONS,
+    about: 'highest version of the notify protocol to speak',
   },
   cloudletKey: { type: 'string', default: '', about: 'key of the cloudlet, as JSON or YAML; required' },
   d: {

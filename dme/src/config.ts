@@ -9,6 +9,8 @@ import { DME_FLAGS } from './flags.js';
 /** Settings of a match engine. */
 export interface DmeConfig {
   readonly notifyAddrs: readonly string[];
+  /** Highest version of the notify protocol to speak. */
+  readonly notifyVersion: number;
   readonly apiAddr: string;
   /** Certificate file; undefined for plaintext. */
   readonly tls: string | undefined;
@@ -36,6 +38,7 @@ export function parseConfig(argv: readonly string[]): DmeConfig {
   for (const address of [...notifyAddrs, values.apiAddr]) parseAddress(address);
   return {
     notifyAddrs,
+    notifyVersion: Number(values.notifyVersion),
     apiAddr: values.apiAddr,
     tls: values.tls === '' ? undefined : values.tls,
     cloudletKey: parseCloudletKey(values.cloudletKey),

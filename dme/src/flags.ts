@@ -1,4 +1,5 @@
 import { DEBUG_AREAS, type FlagSpec } from '@edgeplane/base';
+import { NOTIFY_VERSIONS } from '@edgeplane/notify';
 
 /**
  * The command line. Names in camel case are those of match engine spec section 1.1; the rest are ours. Each works in
@@ -9,6 +10,12 @@ export const DME_FLAGS = {
     type: 'string',
     default: '127.0.0.1:50001',
     about: 'notify addresses of controllers, comma-separated',
+  },
+  notifyVersion: {
+    type: 'string',
+    default: '1',
+    choices: NOTIFY_VERSIONS,
+    about: 'highest version of the notify protocol to speak',
   },
   apiAddr: { type: 'string', default: '127.0.0.1:50051', about: 'address of the gRPC API for clients' },
   httpAddr: {

@@ -18,7 +18,7 @@ export interface FollowOptions {
 
 /** Keeps the table as the controllers have it, and tells them of this match engine; `start` and `stop` are the caller's. */
 export function followControllers(
-  config: Pick<DmeConfig, 'notifyAddrs' | 'scaleId' | 'cloudletKey'>,
+  config: Pick<DmeConfig, 'notifyAddrs' | 'notifyVersion' | 'scaleId' | 'cloudletKey'>,
   table: AppTable,
   options: FollowOptions,
 ): NotifyClient {
@@ -29,6 +29,7 @@ export function followControllers(
   node.put(OBJECTS.Node.withKey({ name: scaleId, nodeType: NodeType.NODE_DME, cloudletKey }));
   return new NotifyClient({
     addrs: notifyAddrs,
+    maxVersion: config.notifyVersion,
     filterCloudletKey: false,
     sources: [node],
     receivers: [appReceiver(table, tableLogger), appInstReceiver(table, tableLogger)],

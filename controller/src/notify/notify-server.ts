@@ -32,25 +32,29 @@ export interface ControllerNotify {
   readonly exec: ExecRelay;
 }
 
+/** How long a peer that has seen a later revision waits for it, milliseconds. */
+const CATCH_UP_MS = 5000;
+
 /** The controller's end of notify: what it sends from its caches, and what it does with what it gets. */
 export function createNotify(
   context: ControllerContext,
   clock: Clock,
   tls: TlsMaterial | undefined,
   sink: MetricSink | undefined,
+  protocol: { readonly lineage: string; readonly maxVersion: number },
 ): ControllerNotify {
-  const { caches, logger } = context;
+  const { caches, logger, sync } = context;
   const nodes = new ConnectedObjects(OBJECTS.Node);
   const appInstInfos = new ConnectedObjects(OBJECTS.AppInstInfo);
   const clusterInstInfos = new ConnectedObjects(OBJECTS.ClusterInstInfo);
   // Sources and receivers of different types share one list; each is only ever given objects of its own type.
   const sources = [
-    cacheSource(OBJECTS.Flavor, caches.flavors),
-    cacheSource(OBJECTS.Cloudlet, caches.cloudlets),
-    cacheSource(OBJECTS.Cluster, caches.clusters),
-    cacheSource(OBJECTS.ClusterInst, caches.clusterInsts),
-    cacheSource(OBJECTS.App, caches.apps),
-    cacheSource(OBJECTS.AppInst, caches.appInsts),
+    cacheSource(OBJECTS.Flavor, caches.flavors, sync),
+    cacheSource(OBJECTS.Cloudlet, caches.cloudlets, sync),
+    cacheSource(OBJECTS.Cluster, caches.clusters, sync),
+    cacheSource(OBJECTS.ClusterInst, caches.clusterInsts, sync),
+    cacheSource(OBJECTS.App, caches.apps, sync),
+    cacheSource(OBJECTS.AppInst, caches.appInsts, sync),
   ] as unknown as readonly SendSource[];
   const receivers = [
     persistent(context, new CloudletInfoReceiver(context)),
@@ -73,6 +77,8 @@ export function createNotify(
     tls,
     logger: inArea(logger, 'notify'),
     clock,
+    maxVersion: protocol.maxVersion,
+    time: { lineage: protocol.lineage, reached: (revision) => reachedSoon(context, revision) },
   });
   const live = {
     nodes: nodes.table,
@@ -81,4 +87,18 @@ export function createNotify(
     metrics,
   };
   return { server, live, exec };
+}
+
+/** A controller that was read from before may have been ahead of this one. */
+async function reachedSoon({ sync, clock, stopping }: ControllerContext, revision: number): Promise<boolean> {
+  const late = new AbortController();
+  const cancel = clock.after(CATCH_UP_MS, () => late.abort());
+  try {
+    await sync.reached(revision, AbortSignal.any([late.signal, stopping]));
+    return true;
+  } catch {
+    return false;
+  } finally {
+    cancel();
+  }
 }

@@ -112,10 +112,8 @@ async function deployOnMade(
     try {
       await deploy(context, key, request, to, call, undo);
     } catch (error) {
-      // The agent may still be making a cluster that took too long: the operation goes on until it can be deleted.
-      const late = isKind(error, controllerErrors.APP_INST_CLUSTER_NOT_READY);
       const over = isClusterMissing(error) || (await undo());
-      if (over && !late && !context.stopping.aborted) await context.ownership.finish(operation);
+      if (over && !context.stopping.aborted) await context.ownership.finish(operation);
       throw error;
     }
   });

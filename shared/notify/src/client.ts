@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import {
   Backoff,
@@ -10,9 +11,11 @@ import {
   systemClock,
   systemRandom,
 } from '@edgeplane/base';
+import type { Hello } from '@edgeplane/proto/edgeplane/notify.js';
 import { fromServiceError, parseAddress, type TlsMaterial } from '@edgeplane/rpc';
 import { SourceEncoder } from './encoder.js';
 import { notifyErrors } from './errors.js';
+import { FanOut } from './fan-out.js';
 import { grpcDialer } from './grpc-dialer.js';
 import { Inbound } from './inbound.js';
 import { NoticeReader } from './notice-reader.js';
@@ -23,6 +26,7 @@ import type { NotifyDialer } from './transport.js';
 import {
   DEFAULT_LIMITS,
   type MessageReceiver,
+  type NodeTime,
   type NotifyCounters,
   type NotifyLimits,
   newCounters,
@@ -30,7 +34,9 @@ import {
   type Receiver,
   type SendSource,
 } from './types.js';
-import { fullTypeName, messageNotice, PROTOCOL_VERSION, versionNotice } from './wire.js';
+import { FrameClient } from './v2/frame-client.js';
+import type { FrameSession } from './v2/frame-session.js';
+import { DEFAULT_VERSION, fullTypeName, messageFrame, messageNotice, versionNotice } from './wire.js';
 
 /** `connected`: hands are shaken. `synced`: the server's initial objects are handled too, and the rest is pruned. */
 export type NotifyState = 'disconnected' | 'connected' | 'synced';
@@ -47,6 +53,12 @@ export interface NotifyClientOptions {
   readonly receivers: readonly Receiver[];
   readonly messageReceivers: readonly MessageReceiver[];
   readonly tls?: TlsMaterial | undefined;
+  /** Where the revisions of the sources come from; default a lineage of this client's own. */
+  readonly time?: NodeTime;
+  /** The highest protocol version to speak; default 1. */
+  readonly maxVersion?: number;
+  /** Makes durable what receivers were given, before it is acknowledged (version 2). */
+  readonly persist?: () => Promise<void>;
   /** How servers are reached; default gRPC, with `tls`. */
   readonly dial?: NotifyDialer | undefined;
   readonly logger: Logger;
@@ -61,7 +73,8 @@ const BACKOFF = { base: 250, max: 3_000 };
 const FAREWELL_MS = 1000;
 
 interface Connection {
-  readonly session: Session;
+  readonly session: Pick<Session, 'mark' | 'sendMessage' | 'close'> | FrameSession;
+  readonly version: number;
   readonly wants: ReadonlySet<string>;
 }
 
@@ -76,6 +89,9 @@ export class NotifyClient {
   readonly #dial: NotifyDialer;
   readonly #encoders: readonly SourceEncoder[];
   readonly #wants: readonly string[];
+  readonly #maxVersion: number;
+  readonly #fanOut: FanOut;
+  readonly #frames: FrameClient;
   readonly #backoff: Backoff;
   readonly #stopping = new AbortController();
   readonly #waiters = new Set<() => void>();
@@ -83,6 +99,7 @@ export class NotifyClient {
   #connection: Connection | undefined;
   #state: NotifyState = 'disconnected';
   #turn: number;
+  #retryAfterMs = 0;
   #running: Promise<void> | undefined;
 
   /** @throws EdgeplaneError NO_ADDRESS or ADDRESS_INVALID. */
@@ -103,6 +120,17 @@ export class NotifyClient {
     this.#encoders = inSendOrder(options.sources).map(
       (source) => new SourceEncoder(source, this.#limits.maxNoticeBytes, this.counters, this.#logger),
     );
+    this.#maxVersion = options.maxVersion ?? DEFAULT_VERSION;
+    this.#fanOut = new FanOut(this.#encoders);
+    const node = randomUUID();
+    const { sources, receivers, messageReceivers, filterCloudletKey, persist } = options;
+    this.#frames = new FrameClient({
+      ...{ node, sources, receivers, messageReceivers, filterCloudletKey, persist },
+      ...{ clock: this.#clock, logger: this.#logger, limits: this.#limits, counters: this.counters },
+      fanOut: this.#fanOut,
+      wants: this.#wants,
+      time: options.time ?? { lineage: node },
+    });
   }
 
   get state(): NotifyState {
@@ -115,7 +143,9 @@ export class NotifyClient {
     this.#subscriptions = this.#encoders.map((encoder, place) =>
       encoder.source.subscribe((keyJson) => {
         const connection = this.#connection;
-        if (connection?.wants.has(encoder.source.type.fullName)) connection.session.mark(place, keyJson);
+        // Sessions of version 2 follow the sources by themselves.
+        if (!connection || !('mark' in connection.session)) return;
+        if (connection.wants.has(encoder.source.type.fullName)) connection.session.mark(place, keyJson);
       }),
     );
     this.#running = this.#run();
@@ -127,6 +157,7 @@ export class NotifyClient {
     for (const check of [...this.#waiters]) check();
     this.#connection?.session.close();
     await this.#running;
+    this.#fanOut.stop();
     for (const end of this.#subscriptions) end();
     this.#subscriptions = [];
   }
@@ -157,7 +188,8 @@ export class NotifyClient {
     const name = fullTypeName(typeName);
     const connection = this.#connection;
     if (!connection?.wants.has(name)) return false;
-    return connection.session.sendMessage(messageNotice(name, message, this.#limits.maxNoticeBytes));
+    const encode = connection.version === 1 ? messageNotice : messageFrame;
+    return connection.session.sendMessage(encode(name, message, this.#limits.maxNoticeBytes));
   }
 
   async #run(): Promise<void> {
@@ -173,7 +205,8 @@ export class NotifyClient {
         reason = messageOf(fromServiceError(error));
       }
       if (signal.aborted) return;
-      const delay = this.#backoff.next();
+      const delay = Math.max(this.#backoff.next(), this.#retryAfterMs);
+      this.#retryAfterMs = 0;
       this.#logger.warn({ address, reason, retryInMs: Math.round(delay) }, 'Notify connection lost');
       await sleep(this.#clock, delay, signal).catch(() => undefined);
     }
@@ -192,12 +225,16 @@ export class NotifyClient {
 
   async #session(stream: Duplex, address: string): Promise<void> {
     const reader = new NoticeReader(stream);
-    stream.write(versionNotice(PROTOCOL_VERSION, this.#wants, this.#options.filterCloudletKey));
+    const own = this.#maxVersion >= 2 ? this.#frames.hello() : undefined;
+    stream.write(versionNotice(this.#maxVersion, this.#wants, this.#options.filterCloudletKey, own));
     const hello = await reader.handshake({
       clock: this.#clock,
       timeoutMs: this.#limits.handshakeTimeoutMs,
       signal: this.#stopping.signal,
       expected: () => fail(notifyErrors.EXPECTED_VERSION_REPLY),
+      onDrain: ({ retryAfterMs }) => {
+        this.#retryAfterMs = retryAfterMs;
+      },
     });
     const wants = new Set(hello.wantObjs);
     const peer: PeerInfo = {
@@ -205,9 +242,11 @@ export class NotifyClient {
       address,
       wantObjs: hello.wantObjs,
       filterCloudletKey: hello.filterCloudletKey,
-      version: Math.min(hello.version, PROTOCOL_VERSION),
+      version: own && hello.hello ? 2 : 1,
       cloudlets: new Set(),
     };
+    if (own && hello.hello) return this.#frameSession(stream, reader, hello.hello, peer);
+    this.#frames.forget();
     const inbound = new Inbound({
       receivers: this.#options.receivers,
       messageReceivers: this.#options.messageReceivers,
@@ -233,7 +272,7 @@ export class NotifyClient {
       counters,
       logger: this.#logger,
     });
-    this.#connection = { session, wants };
+    this.#connection = { session, wants, version: 1 };
     this.#setState('connected', address);
     try {
       if (this.#stopping.signal.aborted) session.close();
@@ -242,6 +281,32 @@ export class NotifyClient {
       this.#connection = undefined;
       this.#setState('disconnected', address);
       await inbound.disconnect();
+    }
+  }
+
+  async #frameSession(stream: Duplex, reader: NoticeReader, hello: Hello, peer: PeerInfo): Promise<void> {
+    const { address } = peer;
+    const session = this.#frames.session(stream, reader, hello, peer, {
+      onSynced: () => {
+        this.#backoff.reset();
+        this.#setState('synced', address);
+      },
+      onDrain: ({ reason, retryAfterMs }) => {
+        this.#retryAfterMs = retryAfterMs;
+        session.close(fail(notifyErrors.PEER_DRAINS, { reason }));
+      },
+    });
+    this.#connection = { session, wants: new Set(peer.wantObjs), version: 2 };
+    const unfollow = this.#frames.followScope(session);
+    this.#setState('connected', address);
+    try {
+      if (this.#stopping.signal.aborted) session.close();
+      await session.run();
+    } finally {
+      unfollow();
+      this.#connection = undefined;
+      this.#setState('disconnected', address);
+      await session.forget();
     }
   }
 

@@ -1,5 +1,11 @@
 import type { SendSource } from './types.js';
 
+/** Where a key belongs, and whether it came or went. */
+export interface Moved extends Place {
+  readonly was: boolean;
+  readonly is: boolean;
+}
+
 interface Place {
   readonly cloudlet: string;
   /** Key JSON of the App of an AppInst. */
@@ -21,9 +27,10 @@ export class CloudletIndex {
   }
 
   /** Follows a put or delete of a key; where the key belongs, also when it is gone. Undefined for a broken key. */
-  update(keyJson: string): Place | undefined {
+  update(keyJson: string): Moved | undefined {
     const place = this.#places.get(keyJson) ?? this.#parse(keyJson);
     if (!place) return undefined;
+    const was = this.#places.has(keyJson);
     const exists = this.#source.get(keyJson) !== undefined;
     const keys = this.#byCloudlet.get(place.cloudlet);
     if (exists) {
@@ -35,12 +42,16 @@ export class CloudletIndex {
       keys?.delete(keyJson);
       if (keys?.size === 0) this.#byCloudlet.delete(place.cloudlet);
     }
-    return place;
+    return { ...place, was, is: exists };
   }
 
   /** Keys of the cloudlet's objects. */
   keysOf(cloudlet: string): Iterable<string> {
     return this.#byCloudlet.get(cloudlet) ?? [];
+  }
+
+  cloudletOf(keyJson: string): string | undefined {
+    return this.#places.get(keyJson)?.cloudlet;
   }
 
   appOf(keyJson: string): string | undefined {

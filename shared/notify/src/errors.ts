@@ -19,6 +19,17 @@ export const notifyErrors = defineErrors({
     'notify peer is too slow: more than {limit} changes are waiting to be sent',
     'retryable',
   ],
+  DIGEST_MISMATCH: [
+    'DATA_LOSS',
+    'notify {type}: digests still differ after {times} repairs; everything is asked for anew',
+    'retryable',
+  ],
+  ACK_TIMEOUT: ['DEADLINE_EXCEEDED', 'notify peer has acknowledged nothing for {ms} ms', 'retryable'],
+  DATA_MODEL_UNKNOWN: [
+    'FAILED_PRECONDITION',
+    'notify peer {node} has data model {hash}, which this one ({own}) does not know: upgrade this one first',
+  ],
+  PEER_DRAINS: ['UNAVAILABLE', 'notify peer leaves: {reason}', 'retryable'],
   SESSION_CLOSED: ['UNAVAILABLE', 'notify session closed: {reason}', 'retryable'],
   NO_ADDRESS: ['INVALID_ARGUMENT', 'a notify client needs at least one address'],
 });

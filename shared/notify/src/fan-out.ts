@@ -1,6 +1,6 @@
 import { OBJECTS, type ObjectType } from '@edgeplane/objects';
 import type { AppInstKey } from '@edgeplane/proto/edgeproto/app_inst.js';
-import { CloudletIndex } from './cloudlet-index.js';
+import { CloudletIndex, type Moved } from './cloudlet-index.js';
 import type { SourceEncoder } from './encoder.js';
 import type { Feed } from './sender.js';
 
@@ -15,7 +15,7 @@ export interface Subscriber {
 }
 
 /** How a type is filtered for agents (controller spec section 17.4). */
-type Rule = 'everything' | 'by cloudlet' | 'with its instances';
+export type Rule = 'everything' | 'by cloudlet' | 'with its instances';
 
 function ruleOf(type: ObjectType<unknown, unknown>): Rule {
   if (type.name === 'App') return 'with its instances';
@@ -27,7 +27,8 @@ function appKeyJson(key: unknown): string | undefined {
   return appKey && OBJECTS.App.keyJson(appKey);
 }
 
-interface Lane {
+/** One type on its way to the sessions. */
+export interface Lane {
   readonly place: number;
   readonly encoder: SourceEncoder;
   readonly rule: Rule;
@@ -37,12 +38,15 @@ interface Lane {
   readonly index: CloudletIndex | undefined;
 }
 
+export type LaneListener = (lane: Lane, keyJson: string, moved: Moved | undefined) => void;
+
 /**
  * From a change to the sessions that it concerns, and to no others: sessions are looked up by type, and filtered ones
  * by cloudlet.
  */
 export class FanOut {
   readonly #lanes: readonly Lane[];
+  readonly #listeners = new Set<LaneListener>();
   readonly #appPlace: number;
   readonly #byCloudlet = new Map<string, Set<Subscriber>>();
   readonly #subscriptions: (() => void)[] = [];
@@ -63,6 +67,16 @@ export class FanOut {
 
   stop(): void {
     for (const end of this.#subscriptions) end();
+  }
+
+  /** The types in send order. */
+  get lanes(): readonly Lane[] {
+    return this.#lanes;
+  }
+
+  /** Calls back at every change, with where the key belongs if its type belongs to cloudlets. */
+  onChange(listener: LaneListener): void {
+    this.#listeners.add(listener);
   }
 
   /** What a session with these wishes sends. Filtered types have no initial objects: no cloudlet is known yet. */
@@ -111,6 +125,7 @@ export class FanOut {
 
   #changed(lane: Lane, keyJson: string): void {
     const place = lane.index?.update(keyJson);
+    for (const listener of this.#listeners) listener(lane, keyJson, place);
     for (const subscriber of lane.everyChange) subscriber.mark(lane.place, keyJson);
     if (!place) return;
     for (const subscriber of this.#byCloudlet.get(place.cloudlet) ?? [])

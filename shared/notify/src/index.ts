@@ -12,4 +12,4 @@ export {
   type Receiver,
   type SendSource,
 } from './types.js';
-export { PROTOCOL_VERSION } from './wire.js';
+export { DEFAULT_VERSION, NOTIFY_VERSIONS } from './wire.js';

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { type Clock, type EdgeplaneError, fail } from '@edgeplane/base';
+import type { Drain } from '@edgeplane/proto/edgeplane/notify.js';
 import { type Notice, NoticeAction } from '@edgeplane/proto/edgeproto/notice.js';
 import { notifyErrors } from './errors.js';
 import { decodeNotice } from './wire.js';
@@ -11,6 +12,8 @@ export interface HandshakeOptions {
   readonly clock: Clock;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** The peer refuses, and says for how long; its reason is the error. */
+  onDrain?(drain: Drain): void;
   /** The error for a peer that sends something else first. */
   expected(): EdgeplaneError;
 }
@@ -35,6 +38,11 @@ export class NoticeReader {
     stream.on('end', () => this.#ended(undefined));
     stream.on('error', (error: unknown) => this.#ended(error));
     stream.on('close', () => this.#ended(fail(notifyErrors.SESSION_CLOSED, { reason: 'the peer is gone' })));
+  }
+
+  /** Whether a message is here already. */
+  get hasMore(): boolean {
+    return this.#queue.length > 0;
   }
 
   /**
@@ -74,6 +82,10 @@ export class NoticeReader {
         throw fail(notifyErrors.SESSION_CLOSED, { reason });
       }
       const notice = decodeNotice(bytes);
+      if (notice.drain) {
+        options.onDrain?.(notice.drain);
+        throw fail(notifyErrors.PEER_DRAINS, { reason: notice.drain.reason });
+      }
       if (notice.action !== NoticeAction.VERSION) throw options.expected();
       if (notice.version < 1) throw fail(notifyErrors.VERSION_UNSUPPORTED, { version: notice.version });
       return notice;

@@ -11,7 +11,9 @@ type Listener<T> = (keyJson: string, previous?: T) => void;
 export class ObjectTable<T, K> implements SendSource<T, K>, Receiver<T, K> {
   readonly type: ObjectType<T, K>;
   readonly #objects = new Map<string, T>();
+  readonly #revisions = new Map<string, number>();
   readonly #listeners = new Set<Listener<T>>();
+  #revision = 0;
 
   constructor(type: ObjectType<T, K>) {
     this.type = type;
@@ -27,6 +29,8 @@ export class ObjectTable<T, K> implements SendSource<T, K>, Receiver<T, K> {
     const keyJson = this.type.keyJsonOf(copy);
     const previous = this.#objects.get(keyJson);
     this.#objects.set(keyJson, copy);
+    this.#revision += 1;
+    this.#revisions.set(keyJson, this.#revision);
     this.#tell(keyJson, previous);
   }
 
@@ -39,12 +43,23 @@ export class ObjectTable<T, K> implements SendSource<T, K>, Receiver<T, K> {
     const previous = this.#objects.get(keyJson);
     if (previous === undefined) return false;
     this.#objects.delete(keyJson);
+    this.#revision += 1;
+    this.#revisions.delete(keyJson);
     this.#tell(keyJson, previous);
     return true;
   }
 
   get(keyJson: string): T | undefined {
     return this.#objects.get(keyJson);
+  }
+
+  /** Puts and deletes are counted; of an object the number of its last put. */
+  revisionOf(keyJson: string): number {
+    return this.#revisions.get(keyJson) ?? 0;
+  }
+
+  revision(): number {
+    return this.#revision;
   }
 
   /** The same by key. */

@@ -27,6 +27,10 @@ export class Outbox {
     return this.#size;
   }
 
+  get isEmpty(): boolean {
+    return this.#size === 0 && this.#messages.length === 0;
+  }
+
   /** Notes a change; false when that is more than may wait. */
   mark(type: number, keyJson: string): boolean {
     const keys = this.#keys[type];

@@ -1,5 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import { type Clock, EdgeplaneError, fail, type Logger, messageOf, systemClock } from '@edgeplane/base';
+import {
+  type Clock,
+  EdgeplaneError,
+  fail,
+  type Logger,
+  messageOf,
+  sleep,
+  systemClock,
+} from '@edgeplane/base';
 import { bidiStream, NOTIFY_SERVER_KEEPALIVE, RpcServer, type TlsMaterial } from '@edgeplane/rpc';
 import { SourceEncoder } from './encoder.js';
 import { notifyErrors } from './errors.js';
@@ -12,6 +21,7 @@ import type { NotifyCaller } from './transport.js';
 import {
   DEFAULT_LIMITS,
   type MessageReceiver,
+  type NodeTime,
   type NotifyCounters,
   type NotifyLimits,
   newCounters,
@@ -19,7 +29,16 @@ import {
   type Receiver,
   type SendSource,
 } from './types.js';
-import { fullTypeName, messageNotice, PROTOCOL_VERSION, RawNotifyService, versionNotice } from './wire.js';
+import { type FrameConnection, FrameServer } from './v2/frame-server.js';
+import type { FrameSession } from './v2/frame-session.js';
+import {
+  DEFAULT_VERSION,
+  fullTypeName,
+  messageFrame,
+  messageNotice,
+  RawNotifyService,
+  versionNotice,
+} from './wire.js';
 
 export interface NotifyServerOptions {
   /** What peers may get. Sent in the order of controller spec section 17.3, others after that in the order given. */
@@ -30,14 +49,24 @@ export interface NotifyServerOptions {
   readonly tls?: TlsMaterial | undefined;
   readonly logger: Logger;
   readonly clock?: Clock;
+  /** Where the revisions of the sources come from; default a lineage of this server's own. */
+  readonly time?: NodeTime;
+  /** The highest protocol version to speak; default 1. */
+  readonly maxVersion?: number;
   readonly limits?: Partial<NotifyLimits>;
 }
 
+/** What sessions of all versions have. */
+type AnySession = Pick<Session, 'waiting' | 'sendMessage' | 'close'>;
+
 interface Connection {
   readonly peer: PeerInfo;
-  readonly session: Session;
+  readonly session: AnySession | FrameSession;
   readonly wants: ReadonlySet<string>;
 }
+
+/** How long a stopping server waits for peers to leave, milliseconds. */
+const LAME_DUCK_MS = 3000;
 
 /** The controller's end of notify: accepts agents, match engines and other clients, and keeps each of them up to date. */
 export class NotifyServer {
@@ -50,9 +79,14 @@ export class NotifyServer {
   readonly #rpc: RpcServer;
   readonly #fanOut: FanOut;
   readonly #wants: readonly string[];
+  readonly #frames: FrameServer;
+  readonly #maxVersion: number;
   readonly #connections = new Set<Connection>();
+  /** Sessions of version 2 that can be told to leave. */
+  readonly #drainable = new Set<FrameSession>();
   readonly #stopping = new AbortController();
   #nextId = 0n;
+  #drained: (() => void) | undefined;
 
   /** Follows the sources from now on; call {@link stop} even when {@link listen} was never called. */
   constructor(options: NotifyServerOptions) {
@@ -66,6 +100,15 @@ export class NotifyServer {
         (source) => new SourceEncoder(source, this.#limits.maxNoticeBytes, this.counters, this.#logger),
       ),
     );
+    this.#maxVersion = options.maxVersion ?? DEFAULT_VERSION;
+    const { receivers, messageReceivers } = options;
+    const node = randomUUID();
+    this.#frames = new FrameServer({
+      ...{ node, receivers, messageReceivers, fanOut: this.#fanOut, wants: this.#wants },
+      ...{ clock: this.#clock, logger: this.#logger, limits: this.#limits, counters: this.counters },
+      time: options.time ?? { lineage: node },
+      nextId: () => this.#takeId(),
+    });
     this.#rpc = new RpcServer({
       logger: options.logger,
       name: 'notify',
@@ -86,7 +129,9 @@ export class NotifyServer {
 
   /** Every connected peer, in order of connection. */
   peers(): PeerInfo[] {
-    return [...this.#connections].map((connection) => connection.peer);
+    return [...this.#connections].map(({ peer, session }) =>
+      'refusals' in session ? { ...peer, refusals: session.refusals } : peer,
+    );
   }
 
   /** Changed keys waiting per peer id. */
@@ -101,11 +146,15 @@ export class NotifyServer {
    */
   sendMessage(typeName: string, message: unknown, predicate?: (peer: PeerInfo) => boolean): number {
     const name = fullTypeName(typeName);
-    const frame = messageNotice(name, message, this.#limits.maxNoticeBytes);
+    const { maxNoticeBytes } = this.#limits;
+    const frames = [
+      messageNotice(name, message, maxNoticeBytes),
+      messageFrame(name, message, maxNoticeBytes),
+    ] as const;
     let sent = 0;
     for (const { peer, session, wants } of this.#connections) {
       if (!wants.has(name) || (predicate && !predicate(peer))) continue;
-      if (session.sendMessage(frame)) sent += 1;
+      if (session.sendMessage(peer.version === 1 ? frames[0] : frames[1])) sent += 1;
     }
     return sent;
   }
@@ -113,8 +162,10 @@ export class NotifyServer {
   /** Ends all sessions cleanly, waits for their receivers, then closes the listener. Safe to call more than once. */
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('the notify server is stopping'));
+    await this.#drain();
     this.#fanOut.stop();
     for (const { session } of this.#connections) session.close();
+    await this.#frames.stop();
     await this.#rpc.stop();
   }
 
@@ -131,10 +182,15 @@ export class NotifyServer {
         signal: this.#stopping.signal,
         expected: () => fail(notifyErrors.EXPECTED_VERSION),
       });
-      const version = Math.min(hello.version, PROTOCOL_VERSION);
+      const { hello: second } = hello;
+      if (second && Math.min(hello.version, this.#maxVersion) >= 2) {
+        const register = (connection: FrameConnection) => this.#register(connection);
+        return await this.#frames.serve(stream, reader, context, { ...hello, hello: second }, register);
+      }
+      const version = 1;
       const cloudlets = new Set<string>();
       const peer: PeerInfo = {
-        id: this.#nextId,
+        id: this.#takeId(),
         address: context.peer,
         wantObjs: hello.wantObjs,
         filterCloudletKey: hello.filterCloudletKey,
@@ -142,7 +198,6 @@ export class NotifyServer {
         cloudlets,
         identity: context.identity,
       };
-      this.#nextId += 1n;
       stream.write(versionNotice(version, this.#wants, false));
       await this.#session(stream, reader, peer, cloudlets);
     } catch (error) {
@@ -153,6 +208,34 @@ export class NotifyServer {
       );
       if (error instanceof EdgeplaneError) throw error;
     }
+  }
+
+  /** Asks peers to go elsewhere, and waits a moment for them to do so. */
+  async #drain(): Promise<void> {
+    if (this.#drainable.size === 0) return;
+    for (const session of this.#drainable) session.drain({ reason: 'stopping', retryAfterMs: 0 });
+    const end = new AbortController();
+    this.#drained = () => end.abort();
+    await sleep(this.#clock, LAME_DUCK_MS, end.signal).catch(() => undefined);
+  }
+
+  /** Takes up a session of version 2; the result ends that. */
+  #register({ peer, session }: FrameConnection): () => void {
+    const connection: Connection = { peer, session, wants: new Set(peer.wantObjs) };
+    this.#connections.add(connection);
+    this.#drainable.add(session);
+    if (this.#stopping.signal.aborted) session.close();
+    return () => {
+      this.#connections.delete(connection);
+      this.#drainable.delete(session);
+      if (this.#drainable.size === 0) this.#drained?.();
+    };
+  }
+
+  #takeId(): bigint {
+    const id = this.#nextId;
+    this.#nextId += 1n;
+    return id;
   }
 
   async #session(

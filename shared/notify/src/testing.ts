@@ -7,6 +7,7 @@ import { Client, type ClientDuplexStream } from '@grpc/grpc-js';
 import { NotifyClient, type NotifyClientOptions } from './client.js';
 import { ObjectTable } from './object-table.js';
 import { NotifyServer, type NotifyServerOptions } from './server.js';
+import { encodeNotice } from './v2/notices.js';
 import { RawNotifyService } from './wire.js';
 
 /** Polls on the event loop; fails after about ten seconds. */
@@ -99,10 +100,8 @@ export interface RawPeer {
   close(): void;
 }
 
-const EMPTY: Notice = { action: 0, version: 0, any: undefined, wantObjs: [], filterCloudletKey: false };
-
 function encode(notice: Partial<Notice> | Buffer): Buffer {
-  return Buffer.isBuffer(notice) ? notice : Buffer.from(Notice.encode({ ...EMPTY, ...notice }).finish());
+  return Buffer.isBuffer(notice) ? notice : encodeNotice(notice);
 }
 
 /** A client made of plain grpc-js and bytes. */

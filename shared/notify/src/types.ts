@@ -15,6 +15,8 @@ export interface PeerInfo {
   readonly version: number;
   /** Key JSON of each cloudlet that the peer has reported on this connection; grows and shrinks with it. */
   readonly cloudlets: ReadonlySet<string>;
+  /** Objects that the peer did not take, by type and key JSON, with the reason (version 2). */
+  readonly refusals?: ReadonlyMap<string, string>;
   /** By client certificate; undefined on a client and without TLS. */
   readonly identity?: PeerIdentity | undefined;
 }
@@ -28,6 +30,10 @@ export interface SendSource<T = unknown, K = unknown> {
   /** Key JSON of every object. */
   keys(): Iterable<string>;
   get(keyJson: string): T | undefined;
+  /** Revision of an object; without it none is ever late (version 2). */
+  revisionOf?(keyJson: string): number;
+  /** Up to which revision the source is; not lower than that of any object or deletion that it has told of. */
+  revision?(): number;
   /** Calls back after each put or delete; returns the function that ends it. */
   subscribe(listener: (keyJson: string, previous?: T) => void): () => void;
 }
@@ -59,6 +65,14 @@ export interface MessageReceiver<M = unknown> {
   onDisconnect?(peer: PeerInfo): void | Promise<void>;
 }
 
+/** What keeps a peer apart from others, and where a node's revisions come from (version 2). */
+export interface NodeTime {
+  /** Revisions of different lineages say nothing of each other. */
+  readonly lineage: string;
+  /** Resolves true when the sources have reached a revision, false when they do not in a few seconds. */
+  reached?(revision: number): Promise<boolean>;
+}
+
 /** Bounds of a session. */
 export interface NotifyLimits {
   /** Largest notice accepted or sent, bytes; default 4 MiB. */
@@ -67,6 +81,19 @@ export interface NotifyLimits {
   readonly maxDirtyKeys: number;
   /** Messages that may wait for a slow peer; more are dropped and counted; default 1000. */
   readonly maxMessages: number;
+  /** Frames and bytes that may wait for their ack (version 2); default 64 and 8 MiB. */
+  readonly maxUnackedFrames: number;
+  readonly maxUnackedBytes: number;
+  /** A peer that owes acks and gives none for this long is let go, milliseconds; default 60 s. */
+  readonly ackTimeoutMs: number;
+  /** Digests are sent again after this time without a change, milliseconds; default 30 s. */
+  readonly bookmarkMs: number;
+  /** Deletions that are remembered per type; default 10,000. */
+  readonly maxTombstones: number;
+  /** Servers: sessions that may synchronise at a time; default 32. */
+  readonly maxSyncs: number;
+  /** Servers: how long reports of a peer outlive its session, milliseconds; default 10 s. */
+  readonly graceMs: number;
   /** Time for connecting and shaking hands, milliseconds; default 10 s. */
   readonly handshakeTimeoutMs: number;
 }
@@ -75,12 +102,28 @@ export const DEFAULT_LIMITS: NotifyLimits = {
   maxNoticeBytes: 4 * 1024 * 1024,
   maxDirtyKeys: 250_000,
   maxMessages: 1000,
+  maxUnackedFrames: 64,
+  maxUnackedBytes: 8 * 1024 * 1024,
+  ackTimeoutMs: 60_000,
+  bookmarkMs: 30_000,
+  maxTombstones: 10_000,
+  maxSyncs: 32,
+  graceMs: 10_000,
   handshakeTimeoutMs: 10_000,
 };
 
 /** Totals since the start of the server or client. */
 export interface NotifyCounters {
   noticesSent: number;
+  /** Objects and tombstones in frames of version 2. */
+  changesSent: number;
+  changesReceived: number;
+  /** Changes that came after a later one of their key. */
+  lateChanges: number;
+  /** Changes that the other side did not take. */
+  refusedChanges: number;
+  /** Types whose digests differed, so that buckets were asked for. */
+  repairs: number;
   noticesReceived: number;
   /** Notices of a known type whose body could not be decoded, or whose type URL has no `/`. */
   undecodable: number;
@@ -95,6 +138,11 @@ export interface NotifyCounters {
 export function newCounters(): NotifyCounters {
   return {
     noticesSent: 0,
+    changesSent: 0,
+    changesReceived: 0,
+    lateChanges: 0,
+    refusedChanges: 0,
+    repairs: 0,
     noticesReceived: 0,
     undecodable: 0,
     unknownType: 0,

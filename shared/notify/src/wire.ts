@@ -1,11 +1,19 @@
 import { fail, messageOf } from '@edgeplane/base';
 import { CODECS, type MessageTypes } from '@edgeplane/objects';
+import type { Hello } from '@edgeplane/proto/edgeplane/notify.js';
 import { Notice, NoticeAction, NotifyApiService } from '@edgeplane/proto/edgeproto/notice.js';
 import { notifyErrors } from './errors.js';
+import { encodeNotice } from './v2/notices.js';
 import { isWellFormed } from './well-formed.js';
 
-/** The highest protocol version spoken here. */
-export const PROTOCOL_VERSION = 1;
+/** The protocol versions that are spoken here. */
+export const NOTIFY_VERSIONS = ['1', '2'] as const;
+
+/** The highest of them. */
+export const PROTOCOL_VERSION = 2;
+
+/** The highest that is spoken without being told to. */
+export const DEFAULT_VERSION = 1;
 
 const URL_PREFIX = 'type.googleapis.com/';
 
@@ -38,7 +46,7 @@ export function typeOfUrl(url: string): string | undefined {
 
 /** An UPDATE or DELETE notice around an encoded object. */
 export function dataNotice(action: NoticeAction, fullName: string, value: Uint8Array): Buffer {
-  return encode({
+  return encodeNotice({
     action,
     version: 0,
     any: { typeUrl: URL_PREFIX + fullName, value: Buffer.from(value) },
@@ -62,18 +70,28 @@ export function versionNotice(
   version: number,
   wantObjs: readonly string[],
   filterCloudletKey: boolean,
+  hello?: Hello,
 ): Buffer {
-  return encode({
+  return encodeNotice({
     action: NoticeAction.VERSION,
     version,
     any: { typeUrl: '', value: Buffer.alloc(0) },
     wantObjs: [...wantObjs],
     filterCloudletKey,
+    hello,
   });
 }
 
+/** A message in a notice of version 2. @throws EdgeplaneError NOTICE_TOO_LARGE */
+export function messageFrame(fullName: string, message: unknown, limit: number): Buffer {
+  const body = Buffer.from(messageCodec(fullName).encode(message).finish());
+  const frame = encodeNotice({ messages: [{ type: fullName, body }] });
+  if (frame.length > limit) throw fail(notifyErrors.NOTICE_TOO_LARGE, { bytes: frame.length, limit });
+  return frame;
+}
+
 /** End of the initial objects, with an empty Any as the reference sends it. */
-export const SENDALL_END_NOTICE: Buffer = encode({
+export const SENDALL_END_NOTICE: Buffer = encodeNotice({
   action: NoticeAction.SENDALL_END,
   version: 0,
   any: { typeUrl: '', value: Buffer.alloc(0) },
@@ -101,8 +119,4 @@ export function messageCodec(fullName: string): MessageCodec {
   const codec = CODECS[fullName.replace(/^edgeproto\./, '') as keyof MessageTypes];
   if (!codec) throw new Error(`no message ${fullName}`);
   return codec as unknown as MessageCodec;
-}
-
-function encode(notice: Notice): Buffer {
-  return Buffer.from(Notice.encode(notice).finish());
 }

@@ -1,4 +1,4 @@
-import { PROTOCOL_VERSION } from '@edgeplane/notify';
+import { DEFAULT_VERSION } from '@edgeplane/notify';
 import { OBJECTS } from '@edgeplane/objects';
 import { AppInstApiService } from '@edgeplane/proto/edgeproto/app_inst.js';
 import { FlavorApiService } from '@edgeplane/proto/edgeproto/flavor.js';
@@ -21,7 +21,7 @@ const WINDOW = 65_535;
 function hello(): Uint8Array {
   const version = {
     action: NoticeAction.VERSION,
-    version: PROTOCOL_VERSION,
+    version: DEFAULT_VERSION,
     wantObjs: ['edgeproto.AppInst'],
   };
   return Notice.encode(Notice.fromPartial(version)).finish();

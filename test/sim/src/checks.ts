@@ -1,5 +1,5 @@
 import { isTransient } from '@edgeplane/lifecycle';
-import { type ObjectTable, PROTOCOL_VERSION } from '@edgeplane/notify';
+import { DEFAULT_VERSION, type ObjectTable } from '@edgeplane/notify';
 import { OBJECTS, type ObjectName, type ObjectOf, type ObjectType } from '@edgeplane/objects';
 import { CloudletState } from '@edgeplane/proto/edgeproto/cloudlet.js';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
@@ -100,16 +100,12 @@ function appFaults(
 ): string[] {
   const keys = new Set([...insts.values()].map((inst) => OBJECTS.App.keyJson(inst.key?.appKey ?? NO_APP)));
   const wanted = new Map([...stored.texts('App')].filter(([key]) => keys.has(key)));
-  if (PROTOCOL_VERSION > 1) return differences(`${name} App`, wanted, found);
+  if (DEFAULT_VERSION > 1) return differences(`${name} App`, wanted, found);
   return [...wanted.keys()].filter((key) => !found.has(key)).map((key) => `${name} App: ${key} is missing`);
 }
 
 const NO_APP = OBJECTS.App.key(OBJECTS.App.empty());
 
-/**
- * In version 1 an agent drops at SENDALL_END what its cloudlet has, because that is sent later. With it goes the report of a
- * create that failed, so that a notice from before the failure has it made once more, for nobody.
- */
 function siteFaults(
   what: string,
   wanted: ReadonlyMap<string, { readonly state: TrackedState }>,
@@ -121,8 +117,7 @@ function siteFaults(
     if (state === TrackedState.READY && !made) faults.push(`${what}: ${key} is Ready, but not made`);
   }
   for (const { keyJson, state } of records)
-    if (!wanted.has(keyJson) && !(PROTOCOL_VERSION === 1 && state === 'ready'))
-      faults.push(`${what}: ${keyJson} is ${state}, but nobody knows it`);
+    if (!wanted.has(keyJson)) faults.push(`${what}: ${keyJson} is ${state}, but nobody knows it`);
   return faults;
 }
 

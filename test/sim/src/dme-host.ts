@@ -1,4 +1,5 @@
 import { AppTable, followControllers } from '@edgeplane/dme';
+import { DEFAULT_VERSION } from '@edgeplane/notify';
 import { OBJECTS } from '@edgeplane/objects';
 import type { App } from '@edgeplane/proto/edgeproto/app.js';
 import type { AppInst } from '@edgeplane/proto/edgeproto/app_inst.js';
@@ -51,13 +52,17 @@ export class DmeHost {
     this.table = new WatchedTable(monitor);
     const notifyAddrs = controllers.map(({ notifyAddress }) => notifyAddress);
     const cloudletKey = { operatorKey: { name: 'op' }, name: 'here' };
-    followControllers({ notifyAddrs, scaleId: this.name, cloudletKey }, this.table, {
-      tls: undefined,
-      dial: network.dialer(node, () => monitor.newSession()),
-      logger: this.#world.loggerOf(this.name),
-      clock: node.clock,
-      random: node.random,
-    }).start();
+    followControllers(
+      { notifyAddrs, notifyVersion: DEFAULT_VERSION, scaleId: this.name, cloudletKey },
+      this.table,
+      {
+        tls: undefined,
+        dial: network.dialer(node, () => monitor.newSession()),
+        logger: this.#world.loggerOf(this.name),
+        clock: node.clock,
+        random: node.random,
+      },
+    ).start();
   }
 
   kill(): void {

@@ -17,6 +17,7 @@ import {
   type Metadata,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Change, Drain, Hello, Message, Nack, Scope, Sync } from "../edgeplane/notify.js";
 import { Any } from "../google/protobuf/any.js";
 
 export const protobufPackage = "edgeproto";
@@ -63,10 +64,47 @@ export interface Notice {
   wantObjs: string[];
   /** Whether the sender wants only objects of the cloudlets it reports; only with VERSION. */
   filterCloudletKey: boolean;
+  /** Opens version 2; only with VERSION. */
+  hello:
+    | Hello
+    | undefined;
+  /** Objects and tombstones. */
+  changes: Change[];
+  /** Marks about types, after the changes. */
+  sync: Sync[];
+  /** What is not kept. */
+  messages: Message[];
+  /** Number of a frame with changes or marks, from 1. */
+  sequence: bigint;
+  /** All frames up to this one are applied. */
+  ack: bigint;
+  /** Changes that were not taken. */
+  nacks: Nack[];
+  /** A client's scope changes. */
+  scope:
+    | Scope
+    | undefined;
+  /** The sender is about to leave, or refuses. */
+  drain: Drain | undefined;
 }
 
 function createBaseNotice(): Notice {
-  return { action: 0, version: 0, any: undefined, wantObjs: [], filterCloudletKey: false };
+  return {
+    action: 0,
+    version: 0,
+    any: undefined,
+    wantObjs: [],
+    filterCloudletKey: false,
+    hello: undefined,
+    changes: [],
+    sync: [],
+    messages: [],
+    sequence: 0n,
+    ack: 0n,
+    nacks: [],
+    scope: undefined,
+    drain: undefined,
+  };
 }
 
 export const Notice: MessageFns<Notice> = {
@@ -85,6 +123,39 @@ export const Notice: MessageFns<Notice> = {
     }
     if (message.filterCloudletKey !== false) {
       writer.uint32(40).bool(message.filterCloudletKey);
+    }
+    if (message.hello !== undefined) {
+      Hello.encode(message.hello, writer.uint32(802).fork()).join();
+    }
+    for (const v of message.changes) {
+      Change.encode(v!, writer.uint32(810).fork()).join();
+    }
+    for (const v of message.sync) {
+      Sync.encode(v!, writer.uint32(818).fork()).join();
+    }
+    for (const v of message.messages) {
+      Message.encode(v!, writer.uint32(826).fork()).join();
+    }
+    if (message.sequence !== 0n) {
+      if (BigInt.asUintN(64, message.sequence) !== message.sequence) {
+        throw new globalThis.Error("value provided for field message.sequence of type uint64 too large");
+      }
+      writer.uint32(832).uint64(message.sequence);
+    }
+    if (message.ack !== 0n) {
+      if (BigInt.asUintN(64, message.ack) !== message.ack) {
+        throw new globalThis.Error("value provided for field message.ack of type uint64 too large");
+      }
+      writer.uint32(840).uint64(message.ack);
+    }
+    for (const v of message.nacks) {
+      Nack.encode(v!, writer.uint32(850).fork()).join();
+    }
+    if (message.scope !== undefined) {
+      Scope.encode(message.scope, writer.uint32(858).fork()).join();
+    }
+    if (message.drain !== undefined) {
+      Drain.encode(message.drain, writer.uint32(866).fork()).join();
     }
     return writer;
   },
@@ -142,6 +213,78 @@ export const Notice: MessageFns<Notice> = {
             message.filterCloudletKey = reader.bool();
             continue;
           }
+          case 100: {
+            if (tag !== 802) {
+              break;
+            }
+
+            message.hello = Hello.decode(reader, reader.uint32());
+            continue;
+          }
+          case 101: {
+            if (tag !== 810) {
+              break;
+            }
+
+            message.changes.push(Change.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 102: {
+            if (tag !== 818) {
+              break;
+            }
+
+            message.sync.push(Sync.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 103: {
+            if (tag !== 826) {
+              break;
+            }
+
+            message.messages.push(Message.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 104: {
+            if (tag !== 832) {
+              break;
+            }
+
+            message.sequence = reader.uint64() as bigint;
+            continue;
+          }
+          case 105: {
+            if (tag !== 840) {
+              break;
+            }
+
+            message.ack = reader.uint64() as bigint;
+            continue;
+          }
+          case 106: {
+            if (tag !== 850) {
+              break;
+            }
+
+            message.nacks.push(Nack.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 107: {
+            if (tag !== 858) {
+              break;
+            }
+
+            message.scope = Scope.decode(reader, reader.uint32());
+            continue;
+          }
+          case 108: {
+            if (tag !== 866) {
+              break;
+            }
+
+            message.drain = Drain.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -164,6 +307,15 @@ export const Notice: MessageFns<Notice> = {
     message.any = (object.any !== undefined && object.any !== null) ? Any.fromPartial(object.any) : undefined;
     message.wantObjs = object.wantObjs?.map((e) => e) || [];
     message.filterCloudletKey = object.filterCloudletKey ?? false;
+    message.hello = (object.hello !== undefined && object.hello !== null) ? Hello.fromPartial(object.hello) : undefined;
+    message.changes = object.changes?.map((e) => Change.fromPartial(e)) || [];
+    message.sync = object.sync?.map((e) => Sync.fromPartial(e)) || [];
+    message.messages = object.messages?.map((e) => Message.fromPartial(e)) || [];
+    message.sequence = (object.sequence !== undefined && object.sequence !== null) ? BigInt(object.sequence) : 0n;
+    message.ack = (object.ack !== undefined && object.ack !== null) ? BigInt(object.ack) : 0n;
+    message.nacks = object.nacks?.map((e) => Nack.fromPartial(e)) || [];
+    message.scope = (object.scope !== undefined && object.scope !== null) ? Scope.fromPartial(object.scope) : undefined;
+    message.drain = (object.drain !== undefined && object.drain !== null) ? Drain.fromPartial(object.drain) : undefined;
     return message;
   },
 };

@@ -1,0 +1,146 @@
+import type { Duplex } from 'node:stream';
+import type { Clock, Logger } from '@edgeplane/base';
+import { OBJECTS } from '@edgeplane/objects';
+import type { Drain, Hello } from '@edgeplane/proto/edgeplane/notify.js';
+import type { FanOut } from '../fan-out.js';
+import type { NoticeReader } from '../notice-reader.js';
+import type {
+  MessageReceiver,
+  NodeTime,
+  NotifyCounters,
+  NotifyLimits,
+  PeerInfo,
+  Receiver,
+  SendSource,
+} from '../types.js';
+import type { SenderClock } from './frame-sender.js';
+import { senderClock } from './frame-server.js';
+import { FrameSession } from './frame-session.js';
+import { Held } from './held.js';
+import { checkDataModel, encodeCloudlet, helloOf } from './hello.js';
+import { SyncTurns } from './sync-turns.js';
+import { Views } from './views.js';
+
+/** Room in a notice for what goes beside a single large object. */
+const BESIDES = 16 * 1024;
+
+export interface FrameClientOptions {
+  /** Our name, for the life of this client. */
+  readonly node: string;
+  readonly fanOut: FanOut;
+  readonly time: NodeTime;
+  readonly wants: readonly string[];
+  readonly filterCloudletKey: boolean;
+  readonly sources: readonly SendSource[];
+  readonly receivers: readonly Receiver[];
+  readonly messageReceivers: readonly MessageReceiver[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: NotifyLimits;
+  readonly counters: NotifyCounters;
+  persist?: (() => Promise<void>) | undefined;
+}
+
+/** The client's end of version 2: what it holds outlives its sessions. */
+export class FrameClient {
+  readonly #options: FrameClientOptions;
+  readonly #views: Views;
+  readonly #time: SenderClock;
+  readonly #turns = new SyncTurns(1);
+  readonly #held = new Held();
+  #lastServer = '';
+
+  constructor(options: FrameClientOptions) {
+    this.#options = options;
+    const { fanOut, limits, counters, logger, time } = options;
+    this.#views = new Views({
+      fanOut,
+      maxBytes: limits.maxNoticeBytes - BESIDES,
+      maxTombstones: limits.maxTombstones,
+      ...{ counters, logger },
+    });
+    this.#time = senderClock(this.#views, time.lineage);
+  }
+
+  /** What goes with our VERSION. */
+  hello(): Hello {
+    const { node, wants } = this.#options;
+    return helloOf({
+      ...{ node, views: this.#views, time: this.#time, scope: this.#scope() },
+      held: this.#held.toWire(wants),
+      lastServer: this.#lastServer,
+    });
+  }
+
+  /** A server of version 1 does not say what it sends: nothing is known to be held any more. */
+  forget(): void {
+    this.#held.clear();
+    this.#lastServer = '';
+  }
+
+  /**
+   * Makes a session of a server's hello.
+   * @throws EdgeplaneError DATA_MODEL_UNKNOWN
+   */
+  session(
+    stream: Duplex,
+    reader: NoticeReader,
+    hello: Hello,
+    peer: PeerInfo,
+    events: { onSynced(): void; onDrain(drain: Drain): void },
+  ): FrameSession {
+    checkDataModel(hello);
+    this.#rewind(hello);
+    this.#lastServer = hello.node;
+    const { clock, logger, limits, counters, receivers, messageReceivers, persist } = this.#options;
+    const session = new FrameSession({
+      ...{ stream, reader, clock, logger, limits, counters },
+      views: this.#views,
+      wants: new Set(peer.wantObjs),
+      scope: undefined,
+      time: this.#time,
+      turns: this.#turns,
+      peerHolds: hello.held,
+      incoming: {
+        types: hello.types,
+        lineage: hello.lineage,
+        held: this.#held,
+        ...{ receivers, messageReceivers, peer },
+        stampNotifyId: false,
+        onSynced: events.onSynced,
+      },
+      ...(persist && { persist }),
+      onDrain: events.onDrain,
+    });
+    return session;
+  }
+
+  /** Follows the cloudlets that we report, for as long as a session lasts; the result ends that. */
+  followScope(session: FrameSession): () => void {
+    const source = this.#scopeSource();
+    if (!source) return () => undefined;
+    return source.subscribe((keyJson, previous) => {
+      const is = source.get(keyJson) !== undefined;
+      if (is && previous === undefined) session.changeScope({ add: [encodeCloudlet(keyJson)], remove: [] });
+      if (!is) session.changeScope({ add: [], remove: [encodeCloudlet(keyJson)] });
+    });
+  }
+
+  #scope(): Iterable<string> {
+    return this.#scopeSource()?.keys() ?? [];
+  }
+
+  #scopeSource(): SendSource | undefined {
+    const { filterCloudletKey, sources } = this.#options;
+    if (!filterCloudletKey) return undefined;
+    return sources.find(({ type }) => type.fullName === OBJECTS.CloudletInfo.fullName);
+  }
+
+  /** The server's revisions may go on from lower ones, after a backup was restored. */
+  #rewind({ types, lineage, revisions }: Hello): void {
+    for (const [place, type] of types.entries()) {
+      const held = this.#held.of(type);
+      if (held.isBeyond(lineage, Number(revisions[place] ?? 0n))) held.rewind();
+    }
+  }
+}

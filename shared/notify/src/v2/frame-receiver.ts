@@ -1,0 +1,261 @@
+import { fail, type Logger, messageOf } from '@edgeplane/base';
+import type { Change, Nack, Reset, Digest as WireDigest } from '@edgeplane/proto/edgeplane/notify.js';
+import { type Notice, NoticeAction } from '@edgeplane/proto/edgeproto/notice.js';
+import { notifyErrors } from '../errors.js';
+import type { MessageReceiver, NotifyCounters, PeerInfo, Receiver } from '../types.js';
+import { isWellFormed } from '../well-formed.js';
+import { fullTypeName, messageCodec } from '../wire.js';
+import { bucketCount } from './buckets.js';
+import { fingerprint } from './digest.js';
+import type { Held, HeldType } from './held.js';
+
+/** Times that buckets are asked for before the session is given up. */
+const MOST_REPAIRS = 3;
+
+export interface FrameReceiverOptions {
+  /** Full names of the sender's types, by place. */
+  readonly types: readonly string[];
+  readonly lineage: string;
+  readonly held: Held;
+  readonly receivers: readonly Receiver[];
+  readonly messageReceivers: readonly MessageReceiver[];
+  readonly peer: PeerInfo;
+  readonly stampNotifyId: boolean;
+  readonly logger: Logger;
+  readonly counters: NotifyCounters;
+  /** Asks the sender for what differs of its type in this place. */
+  askFor(place: number, sums: readonly number[]): void;
+  afterUpdate?(receiver: Receiver, object: unknown): void;
+  afterDelete?(receiver: Receiver, keyJson: string): void;
+  /** Once: everything that the sender had is here. */
+  onSynced?(): void;
+}
+
+interface Incoming {
+  readonly place: number;
+  readonly receiver: Receiver;
+  readonly held: HeldType;
+  /** Held keys in buckets that are being sent anew, and have not come yet. */
+  unconfirmed: Set<string> | undefined;
+  /** Buckets were asked for, and have not begun to come. */
+  asking: boolean;
+  repairs: number;
+  matched: boolean;
+}
+
+/** The reading half of a session of version 2: applies frames in order (docs/notify-protocol.md). */
+export class FrameReceiver {
+  readonly #options: FrameReceiverOptions;
+  /** By place in the sender's hello; types that nobody here takes are missing. */
+  readonly #types = new Map<number, Incoming>();
+  readonly #messages: ReadonlyMap<string, MessageReceiver>;
+  #ended = false;
+  #synced = false;
+
+  constructor(options: FrameReceiverOptions) {
+    this.#options = options;
+    const receivers = new Map(options.receivers.map((receiver) => [receiver.type.fullName, receiver]));
+    for (const [place, type] of options.types.entries()) {
+      const receiver = receivers.get(type);
+      if (!receiver) continue;
+      const held = options.held.of(type);
+      this.#types.set(place, {
+        ...{ place, receiver, held, unconfirmed: undefined, asking: false, repairs: 0, matched: false },
+      });
+    }
+    this.#messages = new Map(options.messageReceivers.map((r) => [fullTypeName(r.typeName), r]));
+  }
+
+  /**
+   * Applies one frame; the changes that were not taken.
+   * @throws EdgeplaneError DIGEST_MISMATCH when a type does not come into step; nothing of it is held then
+   */
+  async apply(frame: Notice): Promise<Nack[]> {
+    const { counters } = this.#options;
+    counters.noticesReceived += 1;
+    counters.changesReceived += frame.changes.length;
+    const nacks: Nack[] = [];
+    for (const [index, change] of frame.changes.entries()) {
+      const reason = await this.#change(change);
+      if (reason !== undefined) nacks.push({ sequence: frame.sequence, index, reason });
+    }
+    for (const { type, mark, revision } of frame.sync) {
+      const incoming = this.#types.get(type);
+      if (!incoming || !mark) continue;
+      if (mark.$case === 'reset') this.#reset(incoming, mark.value);
+      if (mark.$case === 'digest') await this.#digest(incoming, mark.value, Number(revision));
+    }
+    for (const { type, body } of frame.messages) await this.#message(type, body);
+    if (frame.action === NoticeAction.SENDALL_END) this.#ended = true;
+    await this.#checkSynced();
+    return nacks;
+  }
+
+  /** Tells receivers of messages that the session is over: nothing of it goes on in the next. */
+  async ended(): Promise<void> {
+    const { messageReceivers, peer } = this.#options;
+    for (const receiver of messageReceivers)
+      await this.#guard(receiver.typeName, () => receiver.onDisconnect?.(peer));
+  }
+
+  /** Tells receivers of objects that the peer is gone for good. */
+  async forgotten(): Promise<void> {
+    const { receivers, peer } = this.#options;
+    for (const receiver of receivers)
+      await this.#guard(receiver.type.fullName, () => receiver.onDisconnect?.(peer));
+  }
+
+  /** Why the change was not taken, if it was not. */
+  async #change({ type: place, object, key, revision, keyNumber }: Change): Promise<string | undefined> {
+    const incoming = this.#types.get(place);
+    if (!incoming) {
+      this.#options.counters.unknownType += 1;
+      return undefined;
+    }
+    return key.length > 0
+      ? this.#tombstone(incoming, key)
+      : this.#object(incoming, object, Number(revision), keyNumber);
+  }
+
+  async #tombstone(incoming: Incoming, bytes: Uint8Array): Promise<string | undefined> {
+    const { type } = incoming.receiver;
+    let keyJson: string;
+    try {
+      if (!isWellFormed(bytes)) throw new Error('not a protobuf message');
+      keyJson = type.keyJsonOf(type.fromWire(bytes));
+    } catch (error) {
+      return this.#refused(type.fullName, messageOf(error));
+    }
+    return this.#delete(incoming, keyJson);
+  }
+
+  async #object(
+    incoming: Incoming,
+    bytes: Uint8Array,
+    revision: number,
+    keyNumber: number,
+  ): Promise<string | undefined> {
+    const { receiver, held } = incoming;
+    const { type } = receiver;
+    const { peer, stampNotifyId, counters, logger } = this.#options;
+    let object: unknown;
+    let keyJson: string;
+    try {
+      if (!isWellFormed(bytes)) throw new Error('not a protobuf message');
+      object = type.fromWire(bytes);
+      keyJson = type.keyJsonOf(object);
+    } catch (error) {
+      const key = held.setUndecodable(keyNumber, fingerprint(bytes));
+      incoming.unconfirmed?.delete(key);
+      return this.#refused(type.fullName, messageOf(error));
+    }
+    if (held.isLate(keyJson, revision)) {
+      counters.lateChanges += 1;
+      logger.warn({ type: type.name, key: keyJson, revision }, 'Change dropped: a later one is held');
+      return undefined;
+    }
+    held.set(keyJson, fingerprint(bytes), revision);
+    incoming.unconfirmed?.delete(keyJson);
+    if (stampNotifyId && hasNotifyId(object)) object.notifyId = peer.id;
+    const failure = await this.#guard(type.fullName, () => receiver.onUpdate(object, peer));
+    if (failure !== undefined) return failure;
+    this.#options.afterUpdate?.(receiver, object);
+    return undefined;
+  }
+
+  async #delete({ receiver, held, unconfirmed }: Incoming, keyJson: string): Promise<string | undefined> {
+    const { type } = receiver;
+    unconfirmed?.delete(keyJson);
+    if (!held.delete(keyJson)) return undefined;
+    const failure = await this.#guard(type.fullName, () =>
+      receiver.onDelete(type.parseKeyJson(keyJson), keyJson, this.#options.peer),
+    );
+    if (failure !== undefined) return failure;
+    this.#options.afterDelete?.(receiver, keyJson);
+    return undefined;
+  }
+
+  #reset(incoming: Incoming, { of, buckets }: Reset): void {
+    incoming.asking = false;
+    incoming.unconfirmed = incoming.held.keysIn(buckets, of);
+  }
+
+  async #digest(incoming: Incoming, digest: WireDigest, revision: number): Promise<void> {
+    const { receiver, held, unconfirmed } = incoming;
+    const { lineage, counters, logger } = this.#options;
+    incoming.unconfirmed = undefined;
+    for (const keyJson of unconfirmed ?? []) {
+      // What has no known key was never handed on.
+      if (keyJson.startsWith('?')) held.delete(keyJson);
+      else await this.#delete(incoming, keyJson);
+    }
+    const type = receiver.type.fullName;
+    incoming.matched = held.digest.equals(digest);
+    if (incoming.matched) {
+      incoming.asking = false;
+      incoming.repairs = 0;
+      held.inStep(lineage, revision);
+      return;
+    }
+    if (incoming.asking) return;
+    counters.repairs += 1;
+    incoming.repairs += 1;
+    if (incoming.repairs > MOST_REPAIRS) {
+      held.clear();
+      throw fail(notifyErrors.DIGEST_MISMATCH, { type, times: MOST_REPAIRS });
+    }
+    logger.debug({ type, held: held.digest.count, wanted: digest.count }, 'Digests differ');
+    incoming.asking = true;
+    this.#options.askFor(incoming.place, held.sums(bucketCount(Math.max(held.size, digest.count))));
+  }
+
+  async #message(name: string, body: Uint8Array): Promise<void> {
+    const receiver = this.#messages.get(name);
+    if (!receiver) {
+      this.#options.counters.unknownType += 1;
+      return;
+    }
+    let message: unknown;
+    try {
+      if (!isWellFormed(body)) throw new Error('not a protobuf message');
+      message = messageCodec(name).decode(body);
+    } catch (error) {
+      this.#refused(name, messageOf(error));
+      return;
+    }
+    await this.#guard(name, () => receiver.onMessage(message, this.#options.peer));
+  }
+
+  async #checkSynced(): Promise<void> {
+    if (this.#synced || !this.#ended) return;
+    for (const { matched } of this.#types.values()) if (!matched) return;
+    this.#synced = true;
+    for (const { receiver, held } of this.#types.values())
+      await this.#guard(receiver.type.fullName, () =>
+        receiver.onSynced?.(new Set(held.keys()), this.#options.peer),
+      );
+    this.#options.onSynced?.();
+  }
+
+  #refused(type: string, reason: string): string {
+    this.#options.counters.undecodable += 1;
+    const { peer, logger } = this.#options;
+    logger.warn({ type, reason, peer: peer.address }, 'Change not taken: it cannot be decoded');
+    return reason;
+  }
+
+  async #guard(type: string, work: () => void | Promise<void> | undefined): Promise<string | undefined> {
+    try {
+      await work();
+      return undefined;
+    } catch (error) {
+      this.#options.counters.handlerFailures += 1;
+      this.#options.logger.error({ err: error, type }, 'Handling a change failed');
+      return messageOf(error);
+    }
+  }
+}
+
+function hasNotifyId(object: unknown): object is { notifyId: bigint } {
+  return typeof (object as { notifyId?: unknown } | undefined)?.notifyId === 'bigint';
+}

@@ -1,0 +1,308 @@
+import type { Duplex } from 'node:stream';
+import type { Clock } from '@edgeplane/base';
+import type { Buckets, Nack, Sync, Held as WireHeld } from '@edgeplane/proto/edgeplane/notify.js';
+import { Notice, NoticeAction } from '@edgeplane/proto/edgeproto/notice.js';
+import type { Outbox } from '../outbox.js';
+import type { NotifyCounters } from '../types.js';
+import type { Bell } from './bell.js';
+import { bucketOf, bucketSums, differingBuckets, isBucketCount } from './buckets.js';
+import { type Fingerprint, keyNumber } from './digest.js';
+import { emptyNotice } from './notices.js';
+import { type Plan, planOf } from './plan.js';
+import type { SyncTurns } from './sync-turns.js';
+import type { View } from './view.js';
+import type { Window } from './window.js';
+
+/** Parts of a frame that are put together before it is sent. */
+const FRAME_BYTES = 64 * 1024;
+
+/** What a frame said, kept until its ack. */
+export type FrameKeys = readonly { readonly place: number; readonly key: string }[];
+
+/** Where the sender's objects are in time. */
+export interface SenderClock {
+  readonly lineage: string;
+  /** Up to which revision the type in this place is. */
+  revision(place: number): number;
+}
+
+export interface FrameSenderOptions {
+  readonly stream: Duplex;
+  readonly view: View;
+  /** What the receiver says it holds, by full name of the type. */
+  readonly held: ReadonlyMap<string, WireHeld>;
+  readonly typeOf: (place: number) => string;
+  readonly time: SenderClock;
+  readonly outbox: Outbox;
+  readonly window: Window<FrameKeys>;
+  readonly bell: Bell;
+  readonly turns: SyncTurns;
+  /** No frame is larger, but for one change that is. */
+  readonly maxFrameBytes: number;
+  readonly counters: NotifyCounters;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** Everything that goes out besides changes and their marks; sent whatever the window. */
+interface Control {
+  ack: number;
+  nacks: Nack[];
+  buckets: { readonly place: number; readonly sums: readonly number[] }[];
+  parts: Buffer[];
+}
+
+/** The writing half of a session of version 2 (docs/notify-protocol.md). */
+export class FrameSender {
+  readonly #options: FrameSenderOptions;
+  #control: Control = { ack: 0, nacks: [], buckets: [], parts: [] };
+  #acked = 0;
+  readonly #asked: { readonly place: number; readonly buckets: Buckets }[] = [];
+  #parts: Buffer[] = [];
+  #keys: { place: number; key: string }[] = [];
+  #bytes = 0;
+  /** The marks that were sent last; undefined when they are to be sent again. */
+  #marked: string | undefined;
+
+  constructor(options: FrameSenderOptions) {
+    this.#options = options;
+  }
+
+  /** Tells the other side how far its frames are applied, and what was not taken. */
+  acknowledge(sequence: number, nacks: readonly Nack[]): void {
+    this.#control.ack = sequence;
+    this.#control.nacks.push(...nacks);
+    this.#options.bell.ring();
+  }
+
+  /** Asks the other side for what differs of its type in this place. */
+  askFor(place: number, sums: readonly number[]): void {
+    this.#control.buckets.push({ place, sums });
+    this.#options.bell.ring();
+  }
+
+  /** Sends an encoded notice that has neither changes nor marks, such as a change of scope. */
+  say(notice: Buffer): void {
+    this.#control.parts.push(notice);
+    this.#options.bell.ring();
+  }
+
+  /** The other side asks for what differs of our type in this place. */
+  asked(place: number, buckets: Buckets): void {
+    if (!isBucketCount(buckets.sums.length / 2)) return;
+    const before = this.#asked.findIndex((request) => request.place === place);
+    if (before >= 0) this.#asked.splice(before, 1);
+    this.#asked.push({ place, buckets });
+    this.#options.bell.ring();
+  }
+
+  /** Sends digests again, if there is anything new to say; for idle times. */
+  bookmark(): void {
+    this.#marked = undefined;
+    this.#options.bell.ring();
+  }
+
+  async run(): Promise<void> {
+    const { signal, bell } = this.#options;
+    await this.#first();
+    while (!signal.aborted) {
+      await this.#round();
+      await this.#flushControl();
+      const request = this.#asked.shift();
+      if (request) await this.#answer(request.place, request.buckets);
+      else if (this.#isIdle()) await bell.wait(signal);
+    }
+  }
+
+  #isIdle(): boolean {
+    const { outbox } = this.#options;
+    return outbox.isEmpty && this.#asked.length === 0 && this.#marked !== undefined;
+  }
+
+  /** Brings the receiver into step, and says so. */
+  async #first(): Promise<void> {
+    const { view, held, typeOf, time, turns, signal, bell } = this.#options;
+    const plans = view.places.map((place): { place: number; plan: Plan; held: WireHeld | undefined } => {
+      const known = held.get(typeOf(place));
+      const { lineage } = time;
+      const input = { held: known, view: view.digest(place), lineage, revision: time.revision(place) };
+      return { place, plan: planOf(input), held: known };
+    });
+    const work = plans.some(({ plan }) => plan === 'all' || plan === 'since');
+    const turn = work ? turns.request(() => bell.ring()) : undefined;
+    try {
+      while (turn && !turn.granted && !signal.aborted) {
+        await this.#flushControl();
+        await bell.wait(signal);
+      }
+      for (const { place, plan, held: known } of plans) {
+        if (plan === 'all') await this.#sendKeys(place, keysOf(view.entries(place)));
+        if (plan === 'since') await this.#sendKeys(place, view.since(place, Number(known?.revision)) ?? []);
+      }
+      await this.#settle(true);
+    } finally {
+      turn?.end();
+    }
+  }
+
+  /** What changed, then, if nothing more has, the marks of it all. */
+  async #round(): Promise<void> {
+    if (this.#options.outbox.isEmpty && this.#marked !== undefined) return;
+    await this.#settle(false);
+  }
+
+  /** Sends what waits until nothing does; then, in the same turn of the event loop, the digests of all types. */
+  async #settle(end: boolean): Promise<void> {
+    const { outbox, view, time, signal } = this.#options;
+    do {
+      const { keys, messages } = outbox.take();
+      for (const [place, changed] of keys.entries())
+        if (changed.size > 0) await this.#sendKeys(place, changed);
+      this.#control.parts.push(...messages);
+      await this.#room();
+      if (signal.aborted) return;
+    } while (!outbox.isEmpty);
+    const sync = view.places.map(
+      (place): Sync => ({
+        type: place,
+        mark: { $case: 'digest', value: view.digest(place).toWire() },
+        revision: BigInt(time.revision(place)),
+      }),
+    );
+    const said = sync.map(({ mark, revision }) => `${revision} ${JSON.stringify(mark)}`).join();
+    if (!end && this.#parts.length === 0 && said === this.#marked) return;
+    this.#marked = said;
+    await this.#write({
+      sync,
+      action: end ? NoticeAction.SENDALL_END : NoticeAction.NONE,
+    });
+  }
+
+  /** What the receiver has asked for: the buckets that differ, whole. */
+  async #answer(place: number, { sums }: Buckets): Promise<void> {
+    const { view, outbox } = this.#options;
+    if (!view.places.includes(place)) return;
+    const of = sums.length / 2;
+    const differing = new Set(differingBuckets(bucketSums(numbered(view.entries(place)), of), sums));
+    if (differing.size > 0) {
+      await this.#flushParts();
+      const reset = { of, buckets: [...differing] };
+      await this.#write({ sync: [{ type: place, mark: { $case: 'reset', value: reset }, revision: 0n }] });
+      const keys = keysOf(view.entries(place)).filter(
+        (key) => differing.has(bucketOf(keyNumber(key), of)) && !outbox.isMarked(place, key),
+      );
+      await this.#sendKeys(place, keys);
+    }
+    this.#marked = undefined;
+    await this.#settle(false);
+  }
+
+  /** Adds changes to frames, and sends those that are full. Keys that wait in the outbox come later. */
+  async #sendKeys(place: number, keys: Iterable<string>): Promise<void> {
+    const { view, signal, outbox, maxFrameBytes } = this.#options;
+    for (const key of keys) {
+      if (signal.aborted) return;
+      if (outbox.isMarked(place, key)) continue;
+      const part = view.change(place, key);
+      if (!part) continue;
+      if (this.#bytes > 0 && this.#bytes + part.length > maxFrameBytes) await this.#flushParts();
+      this.#parts.push(part);
+      this.#keys.push({ place, key });
+      this.#bytes += part.length;
+      if (this.#bytes >= FRAME_BYTES) await this.#flushParts();
+    }
+  }
+
+  async #flushParts(): Promise<void> {
+    if (this.#parts.length > 0) await this.#write({});
+  }
+
+  /** Writes one frame: the changes that have been gathered, then what is given. */
+  async #write(what: Partial<Notice>): Promise<void> {
+    await this.#room();
+    const { window, signal, counters, clock } = this.#options;
+    if (signal.aborted) return;
+    const { ack, nacks } = this.#takeAck();
+    const sequence = window.next;
+    const rest = Notice.encode({
+      ...emptyNotice(),
+      ...what,
+      sequence: BigInt(sequence),
+      ack: BigInt(ack),
+      nacks,
+    }).finish();
+    const frame = Buffer.concat([...this.#parts, rest]);
+    window.sent(frame.length, clock.monotonic(), this.#keys);
+    counters.changesSent += this.#parts.length;
+    this.#parts = [];
+    this.#keys = [];
+    this.#bytes = 0;
+    await this.#send(frame);
+  }
+
+  /** Waits until frames may be sent; what needs no room goes meanwhile. */
+  async #room(): Promise<void> {
+    const { window, bell, signal } = this.#options;
+    while (!window.isOpen && !signal.aborted) {
+      await this.#flushControl();
+      if (!window.isOpen) await bell.wait(signal);
+    }
+  }
+
+  #takeAck(): { readonly ack: number; readonly nacks: Nack[] } {
+    const { ack, nacks } = this.#control;
+    this.#control.nacks = [];
+    this.#acked = ack;
+    return { ack, nacks };
+  }
+
+  async #flushControl(): Promise<void> {
+    const control = this.#control;
+    const { parts, buckets } = control;
+    if (parts.length > 0) {
+      control.parts = [];
+      for (const part of parts) await this.#send(part);
+    }
+    if (buckets.length === 0 && control.ack === this.#acked && control.nacks.length === 0) return;
+    control.buckets = [];
+    const sync = buckets.map(
+      ({ place, sums }): Sync => ({
+        type: place,
+        mark: { $case: 'buckets', value: { sums: [...sums] } },
+        revision: 0n,
+      }),
+    );
+    const { ack, nacks } = this.#takeAck();
+    await this.#send(
+      Buffer.from(Notice.encode({ ...emptyNotice(), sync, ack: BigInt(ack), nacks }).finish()),
+    );
+  }
+
+  async #send(frame: Buffer): Promise<void> {
+    const { stream, signal, counters } = this.#options;
+    if (signal.aborted || stream.destroyed || stream.writableEnded) return;
+    counters.noticesSent += 1;
+    if (stream.write(frame)) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        stream.removeListener('drain', done);
+        stream.removeListener('close', done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      stream.once('drain', done);
+      stream.once('close', done);
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+}
+
+function* numbered(
+  entries: Iterable<readonly [keyJson: string, Fingerprint]>,
+): Iterable<readonly [number: number, Fingerprint]> {
+  for (const [key, fingerprint] of entries) yield [keyNumber(key), fingerprint];
+}
+
+function keysOf(entries: Iterable<readonly [keyJson: string, unknown]>): string[] {
+  return Array.from(entries, ([key]) => key);
+}

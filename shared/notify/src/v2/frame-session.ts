@@ -1,0 +1,242 @@
+import type { Duplex } from 'node:stream';
+import { type Clock, fail, type Logger } from '@edgeplane/base';
+import type { Drain, Nack, Scope, Held as WireHeld } from '@edgeplane/proto/edgeplane/notify.js';
+import type { Notice } from '@edgeplane/proto/edgeproto/notice.js';
+import { notifyErrors } from '../errors.js';
+import type { NoticeReader } from '../notice-reader.js';
+import { Outbox } from '../outbox.js';
+import type { NotifyCounters, NotifyLimits } from '../types.js';
+import { decodeNotice } from '../wire.js';
+import { Bell } from './bell.js';
+import { FrameReceiver, type FrameReceiverOptions } from './frame-receiver.js';
+import { type FrameKeys, FrameSender, type SenderClock } from './frame-sender.js';
+import { encodeNotice } from './notices.js';
+import type { SyncTurns } from './sync-turns.js';
+import { View } from './view.js';
+import type { Views } from './views.js';
+import { Window } from './window.js';
+
+/** An ack goes out at the latest after this many frames. */
+const FRAMES_PER_ACK = 16;
+/** Refusals of the peer that are remembered. */
+const MOST_REFUSALS = 100;
+
+export interface FrameSessionOptions {
+  readonly stream: Duplex;
+  readonly reader: NoticeReader;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: NotifyLimits;
+  readonly counters: NotifyCounters;
+  /** What we send. */
+  readonly views: Views;
+  readonly wants: ReadonlySet<string>;
+  /** Key JSON of the cloudlets that the peer wants; undefined for all. */
+  readonly scope: Iterable<string> | undefined;
+  readonly time: SenderClock;
+  readonly turns: SyncTurns;
+  /** What the peer holds of us. */
+  readonly peerHolds: readonly WireHeld[];
+  /** What we receive. */
+  readonly incoming: Omit<FrameReceiverOptions, 'askFor' | 'logger' | 'counters'>;
+  /** Makes durable what was applied, before it is acknowledged. */
+  persist?(): Promise<void>;
+  onScope?(scope: Scope): void;
+  onDrain?(drain: Drain): void;
+}
+
+/** A session of version 2 after the handshake, the same on both ends. */
+export class FrameSession {
+  readonly #options: FrameSessionOptions;
+  readonly #outbox: Outbox;
+  readonly #window: Window<FrameKeys>;
+  readonly #bell = new Bell();
+  readonly #abort = new AbortController();
+  readonly #view: View;
+  readonly #sender: FrameSender;
+  readonly #receiver: FrameReceiver;
+  readonly #refusals = new Map<string, string>();
+  #cancelTick: (() => void) | undefined;
+  #failure: unknown;
+  #farewell = false;
+
+  constructor(options: FrameSessionOptions) {
+    this.#options = options;
+    const { limits, views, wants, scope, peerHolds, stream, time, turns, counters, logger } = options;
+    this.#outbox = new Outbox(views.lanes.length, limits.maxDirtyKeys, limits.maxMessages);
+    this.#window = new Window(limits.maxUnackedFrames, limits.maxUnackedBytes);
+    this.#view = new View(views, wants, scope, { mark: (place, keyJson) => this.#mark(place, keyJson) });
+    this.#sender = new FrameSender({
+      stream,
+      view: this.#view,
+      held: new Map(peerHolds.map((held) => [held.type, held])),
+      typeOf: (place) => views.lanes[place]?.type ?? '',
+      time,
+      outbox: this.#outbox,
+      window: this.#window,
+      bell: this.#bell,
+      turns,
+      maxFrameBytes: limits.maxNoticeBytes / 2,
+      counters,
+      clock: options.clock,
+      signal: this.#abort.signal,
+    });
+    this.#receiver = new FrameReceiver({
+      ...options.incoming,
+      logger,
+      counters,
+      askFor: (place, sums) => this.#sender.askFor(place, sums),
+    });
+  }
+
+  /** Changed keys waiting for the peer. */
+  get waiting(): number {
+    return this.#outbox.size;
+  }
+
+  /** Whether the peer has ended the session by itself, cleanly: it will not come back. */
+  get farewell(): boolean {
+    return this.#farewell;
+  }
+
+  /** Objects that the peer did not take, as type and key JSON, with the reason; until they change. */
+  get refusals(): ReadonlyMap<string, string> {
+    return this.#refusals;
+  }
+
+  /** Queues an encoded message notice; false when it was dropped. */
+  sendMessage(frame: Buffer): boolean {
+    const queued = !this.#abort.signal.aborted && this.#outbox.addMessage(frame);
+    if (queued) this.#bell.ring();
+    else this.#options.counters.messagesDropped += 1;
+    return queued;
+  }
+
+  /** Tells the peer which cloudlets come into our scope, or leave it, as encoded keys. */
+  changeScope(scope: Scope): void {
+    this.#sender.say(encodeNotice({ scope }));
+  }
+
+  /** Tells the peer that we are about to leave. */
+  drain(drain: Drain): void {
+    this.#sender.say(encodeNotice({ drain }));
+  }
+
+  /** What the peer wants grows or shrinks. */
+  addCloudlet(cloudlet: string): void {
+    this.#view.addCloudlet(cloudlet);
+  }
+
+  removeCloudlet(cloudlet: string): void {
+    this.#view.removeCloudlet(cloudlet);
+  }
+
+  /** Ends the session, with `failure` as the reason that {@link run} rejects with. */
+  close(failure?: unknown): void {
+    if (this.#abort.signal.aborted) return;
+    this.#failure = failure;
+    this.#abort.abort(new Error('session closed'));
+  }
+
+  /**
+   * Sends and receives until the peer ends, the stream breaks or {@link close} is called. Rejects with the reason when it
+   * was not a clean end. Handlers of the frame in progress are awaited.
+   */
+  async run(): Promise<void> {
+    this.#nextTick();
+    const sending = this.#sender.run().catch((error: unknown) => this.close(error));
+    await this.#receive();
+    this.close();
+    await sending;
+    this.#view.close();
+    this.#cancelTick?.();
+    await this.#receiver.ended();
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Tells receivers of objects that the peer is gone for good. */
+  forget(): Promise<void> {
+    return this.#receiver.forgotten();
+  }
+
+  #mark(place: number, keyJson: string): void {
+    if (this.#abort.signal.aborted) return;
+    if (this.#refusals.size > 0) this.#refusals.delete(this.#nameOf(place, keyJson));
+    if (this.#outbox.mark(place, keyJson)) this.#bell.ring();
+    else this.close(fail(notifyErrors.PEER_TOO_SLOW, { limit: this.#options.limits.maxDirtyKeys }));
+  }
+
+  async #receive(): Promise<void> {
+    const { reader } = this.#options;
+    let last = 0;
+    let frames = 0;
+    let nacks: Nack[] = [];
+    try {
+      for (;;) {
+        const bytes = await reader.next(this.#abort.signal);
+        if (bytes === undefined) {
+          this.#farewell = !this.#abort.signal.aborted;
+          return;
+        }
+        const frame = decodeNotice(bytes);
+        this.#control(frame);
+        nacks.push(...(await this.#receiver.apply(frame)));
+        if (frame.sequence === 0n) continue;
+        last = this.#follow(last, Number(frame.sequence));
+        frames += 1;
+        if (reader.hasMore && frames < FRAMES_PER_ACK) continue;
+        await this.#options.persist?.();
+        this.#sender.acknowledge(last, nacks);
+        nacks = [];
+        frames = 0;
+      }
+    } catch (error) {
+      this.close(error);
+    }
+  }
+
+  #follow(last: number, sequence: number): number {
+    if (sequence === last + 1) return sequence;
+    throw fail(notifyErrors.NOTICE_MALFORMED, { reason: `frame ${sequence} after frame ${last}` });
+  }
+
+  /** All that a frame says besides what is to be applied. */
+  #control({ ack, nacks, sync, scope, drain }: Notice): void {
+    for (const nack of nacks) this.#refused(nack);
+    if (ack > 0n) {
+      if (!this.#window.ack(Number(ack)))
+        throw fail(notifyErrors.NOTICE_MALFORMED, { reason: `ack of frame ${ack}, which was never sent` });
+      this.#bell.ring();
+    }
+    for (const { type, mark } of sync) if (mark?.$case === 'buckets') this.#sender.asked(type, mark.value);
+    if (scope) this.#options.onScope?.(scope);
+    if (drain) this.#options.onDrain?.(drain);
+  }
+
+  #refused({ sequence, index, reason }: Nack): void {
+    const { counters, logger } = this.#options;
+    counters.refusedChanges += 1;
+    const found = this.#window.find(Number(sequence))?.[index];
+    const name = found ? this.#nameOf(found.place, found.key) : `frame ${sequence}, change ${index}`;
+    logger.warn({ object: name, reason }, 'The peer did not take an object');
+    if (this.#refusals.size < MOST_REFUSALS) this.#refusals.set(name, reason);
+  }
+
+  #nameOf(place: number, keyJson: string): string {
+    return `${this.#options.views.lanes[place]?.type ?? ''} ${keyJson}`;
+  }
+
+  /** Now and then: digests are sent again, and who owes an ack for too long is let go. */
+  #nextTick(): void {
+    if (this.#abort.signal.aborted) return;
+    const { clock, limits } = this.#options;
+    const { bookmarkMs, ackTimeoutMs } = limits;
+    this.#cancelTick = clock.after(Math.min(bookmarkMs, ackTimeoutMs), () => {
+      const since = this.#window.oldestSince;
+      if (since !== undefined && clock.monotonic() - since >= ackTimeoutMs)
+        this.close(fail(notifyErrors.ACK_TIMEOUT, { ms: ackTimeoutMs }));
+      this.#sender.bookmark();
+      this.#nextTick();
+    });
+  }
+}

@@ -1,0 +1,150 @@
+import type { Held as WireHeld } from '@edgeplane/proto/edgeplane/notify.js';
+import { bucketOf, bucketSums } from './buckets.js';
+import { Digest, type Fingerprint, keyNumber } from './digest.js';
+
+interface HeldObject extends Fingerprint {
+  readonly revision: number;
+}
+
+/** Objects whose key is not known are held under its number; no key JSON begins like this. */
+const NAMELESS = '?';
+
+/** What a receiver holds of one type of a sender's. */
+export class HeldType {
+  readonly digest = new Digest();
+  readonly #objects = new Map<string, HeldObject>();
+  #nameless = 0;
+  #lineage = '';
+  #revision = 0;
+
+  get size(): number {
+    return this.#objects.size;
+  }
+
+  /** Key JSON of what is held, without what has no known key. */
+  keys(): string[] {
+    return [...this.#objects.keys()].filter((key) => !key.startsWith(NAMELESS));
+  }
+
+  has(keyJson: string): boolean {
+    return this.#objects.has(keyJson);
+  }
+
+  /** Whether a change of this revision comes too late: a later one of the key is held. */
+  isLate(keyJson: string, revision: number): boolean {
+    return revision < (this.#objects.get(keyJson)?.revision ?? 0);
+  }
+
+  set(keyJson: string, fingerprint: Fingerprint, revision: number): void {
+    this.delete(keyJson);
+    this.#put(keyJson, fingerprint, revision);
+  }
+
+  /**
+   * Notes an object that could not be decoded, by the number of its key, so that it is not asked for again: in place of the
+   * last good one of the key, if there is one. Under which name it is held.
+   */
+  setUndecodable(number: number, fingerprint: Fingerprint): string {
+    const key = this.keys().find((known) => keyNumber(known) === number);
+    if (key !== undefined) {
+      this.set(key, fingerprint, 0);
+      return key;
+    }
+    const nameless = `${NAMELESS}${number}`;
+    this.delete(nameless);
+    this.#put(nameless, fingerprint, 0);
+    this.#nameless += 1;
+    return nameless;
+  }
+
+  delete(keyJson: string): boolean {
+    // Now its name is known.
+    if (this.#nameless > 0 && !keyJson.startsWith(NAMELESS)) this.delete(`${NAMELESS}${keyNumber(keyJson)}`);
+    const known = this.#objects.get(keyJson);
+    if (!known) return false;
+    this.#objects.delete(keyJson);
+    this.digest.remove(known);
+    if (keyJson.startsWith(NAMELESS)) this.#nameless -= 1;
+    return true;
+  }
+
+  /** Everything up to this revision of the lineage is held. */
+  inStep(lineage: string, revision: number): void {
+    this.#lineage = lineage;
+    this.#revision = revision;
+  }
+
+  /**
+   * Whether revisions that are held cannot be compared with those to come: the sender is of another lineage, or behind
+   * what it was.
+   */
+  isBeyond(lineage: string, revision: number): boolean {
+    return this.#objects.size > 0 && (lineage !== this.#lineage || revision < this.#revision);
+  }
+
+  /** The sender's revisions go on from a lower one: those that are held say nothing any more. */
+  rewind(): void {
+    this.#revision = 0;
+    for (const [key, { high, low }] of this.#objects) this.#objects.set(key, { high, low, revision: 0 });
+  }
+
+  sums(count: number): number[] {
+    const numbered = Array.from(this.#objects, ([key, object]) => [numberOf(key), object] as const);
+    return bucketSums(numbered, count);
+  }
+
+  /** Keys in these of `count` buckets; every key when no bucket is named. */
+  keysIn(buckets: readonly number[], count: number): Set<string> {
+    const wanted = new Set(buckets);
+    const found = new Set<string>();
+    for (const key of this.#objects.keys())
+      if (buckets.length === 0 || wanted.has(bucketOf(numberOf(key), count))) found.add(key);
+    return found;
+  }
+
+  #put(key: string, { high, low }: Fingerprint, revision: number): void {
+    this.#objects.set(key, { high, low, revision });
+    this.digest.add({ high, low });
+  }
+
+  clear(): void {
+    for (const key of [...this.#objects.keys()]) this.delete(key);
+    this.#revision = 0;
+  }
+
+  toWire(type: string): WireHeld {
+    return {
+      type,
+      lineage: this.#lineage,
+      revision: BigInt(this.#revision),
+      digest: this.digest.toWire(),
+    };
+  }
+}
+
+function numberOf(key: string): number {
+  return key.startsWith(NAMELESS) ? Number(key.slice(NAMELESS.length)) : keyNumber(key);
+}
+
+/** What a receiver holds of one sender, for longer than a session. */
+export class Held {
+  readonly #types = new Map<string, HeldType>();
+
+  /** By full name of the type. */
+  of(type: string): HeldType {
+    let held = this.#types.get(type);
+    if (!held) {
+      held = new HeldType();
+      this.#types.set(type, held);
+    }
+    return held;
+  }
+
+  clear(): void {
+    for (const held of this.#types.values()) held.clear();
+  }
+
+  toWire(types: readonly string[]): WireHeld[] {
+    return types.map((type) => this.of(type).toWire(type));
+  }
+}

@@ -1,0 +1,121 @@
+import type { Clock } from '@edgeplane/base';
+import type { PeerIdentity } from '@edgeplane/rpc';
+import { Held } from './held.js';
+
+/** What a server keeps of a peer beyond its session. */
+export interface RetainedPeer {
+  readonly id: bigint;
+  readonly held: Held;
+  /** Key JSON of each cloudlet that it has reported. */
+  readonly cloudlets: Set<string>;
+}
+
+interface Retained extends RetainedPeer {
+  readonly identity: string | undefined;
+  /** Ends the session in progress, and resolves when it has ended. */
+  end: (() => Promise<void>) | undefined;
+  flush: (() => Promise<void>) | undefined;
+  cancelFlush: (() => void) | undefined;
+  /** Since when there is no session, by the wall clock. */
+  staleSince: number | undefined;
+}
+
+/**
+ * Keeps what peers reported for a while after they are gone, for them to go on with. One session per peer: a new one ends
+ * the old one, which may be half-open.
+ */
+export class RetainedPeers {
+  readonly #clock: Clock;
+  readonly #graceMs: number;
+  readonly #nextId: () => bigint;
+  readonly #peers = new Map<string, Retained>();
+  readonly #flushes = new Set<Promise<void>>();
+  #stopped = false;
+
+  constructor(clock: Clock, graceMs: number, nextId: () => bigint) {
+    this.#clock = clock;
+    this.#graceMs = graceMs;
+    this.#nextId = nextId;
+  }
+
+  /** Peers without a session, by the names that they give themselves, and since when (milliseconds since 1970). */
+  get stale(): ReadonlyMap<string, number> {
+    const found = [...this.#peers].flatMap(([node, { staleSince }]) =>
+      staleSince === undefined ? [] : [[node, staleSince] as const],
+    );
+    return new Map(found);
+  }
+
+  /**
+   * Begins a session of a peer. Nothing is gone on with when it has been elsewhere (`comesBack` is false): what it reported
+   * there may have undone what it reported here. Another identity under the same name is another peer.
+   */
+  async begin(
+    node: string,
+    identity: PeerIdentity | undefined,
+    comesBack: boolean,
+    end: () => Promise<void>,
+  ): Promise<RetainedPeer> {
+    for (;;) {
+      const known = this.#peers.get(node);
+      if (known?.identity === identity?.fingerprint && known?.end) {
+        await known.end();
+        // Somebody else may have been faster.
+        continue;
+      }
+      known?.cancelFlush?.();
+      const same = comesBack && known?.identity === identity?.fingerprint;
+      if (known && !same) await this.#flush(node, known);
+      const kept = this.#peers.get(node);
+      const peer: Retained = {
+        id: kept?.id ?? this.#nextId(),
+        held: kept?.held ?? new Held(),
+        cloudlets: kept?.cloudlets ?? new Set(),
+        identity: identity?.fingerprint,
+        end,
+        ...{ flush: undefined, cancelFlush: undefined, staleSince: undefined },
+      };
+      this.#peers.set(node, peer);
+      return peer;
+    }
+  }
+
+  /**
+   * The session has ended. `flush` forgets what the peer reported: at once if it said farewell, else unless it comes back
+   * in time.
+   */
+  async finish(
+    node: string,
+    peer: RetainedPeer,
+    farewell: boolean,
+    flush: () => Promise<void>,
+  ): Promise<void> {
+    const retained = this.#peers.get(node);
+    if (retained !== peer) return flush();
+    retained.end = undefined;
+    retained.flush = flush;
+    retained.staleSince = this.#clock.now();
+    if (farewell || this.#stopped || this.#graceMs === 0) return this.#flush(node, retained);
+    retained.cancelFlush = this.#clock.after(this.#graceMs, () => {
+      const work = this.#flush(node, retained).finally(() => this.#flushes.delete(work));
+      this.#flushes.add(work);
+    });
+  }
+
+  /** Flushes everything that waits, and keeps nothing from now on. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all(
+      [...this.#peers].map(([node, peer]) => (peer.end ? undefined : this.#flush(node, peer))),
+    );
+    await Promise.all(this.#flushes);
+  }
+
+  async #flush(node: string, peer: Retained): Promise<void> {
+    peer.cancelFlush?.();
+    if (this.#peers.get(node) === peer) this.#peers.delete(node);
+    const { flush } = peer;
+    peer.flush = undefined;
+    await flush?.();
+  }
+}

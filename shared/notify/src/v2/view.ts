@@ -1,0 +1,122 @@
+import { Digest, type Fingerprint } from './digest.js';
+import type { ViewLane, ViewSubscriber, Views } from './views.js';
+
+/** What one receiver should hold: of the types that it wants, in its scope. */
+export class View {
+  readonly #views: Views;
+  readonly #lanes: readonly ViewLane[];
+  readonly #cloudlets: Set<string> | undefined;
+  readonly #subscriber: ViewSubscriber;
+
+  /** `cloudlets`: key JSON of the scope's; undefined for all objects. Subscribes until {@link close}. */
+  constructor(
+    views: Views,
+    wants: ReadonlySet<string>,
+    cloudlets: Iterable<string> | undefined,
+    subscriber: ViewSubscriber,
+  ) {
+    this.#views = views;
+    this.#lanes = views.lanes.filter(({ type }) => wants.has(type));
+    this.#cloudlets = cloudlets && new Set(cloudlets);
+    this.#subscriber = subscriber;
+    for (const lane of this.#lanes)
+      for (const scope of this.#scopes(lane)) views.subscribe(lane, scope, subscriber);
+  }
+
+  close(): void {
+    for (const lane of this.#lanes)
+      for (const scope of this.#scopes(lane)) this.#views.unsubscribe(lane, scope, this.#subscriber);
+  }
+
+  /** Places of the types, in send order. */
+  get places(): readonly number[] {
+    return this.#lanes.map(({ place }) => place);
+  }
+
+  /** Adds a cloudlet; what is on it comes as changes. */
+  addCloudlet(cloudlet: string): void {
+    if (!this.#cloudlets || this.#cloudlets.has(cloudlet)) return;
+    this.#cloudlets.add(cloudlet);
+    for (const lane of this.#scopedLanes()) {
+      this.#views.subscribe(lane, cloudlet, this.#subscriber);
+      this.#markAll(lane, cloudlet);
+    }
+  }
+
+  /** Drops a cloudlet; what was on it comes as changes. */
+  removeCloudlet(cloudlet: string): void {
+    if (!this.#cloudlets?.delete(cloudlet)) return;
+    for (const lane of this.#scopedLanes()) {
+      this.#markAll(lane, cloudlet);
+      this.#views.unsubscribe(lane, cloudlet, this.#subscriber);
+    }
+  }
+
+  /** Every object of a type, each once. */
+  *entries(place: number): Iterable<readonly [keyJson: string, Fingerprint]> {
+    const sets = this.#sets(place);
+    if (sets.length === 1) return yield* sets[0]?.entries() ?? [];
+    const seen = new Set<string>();
+    for (const set of sets) {
+      for (const entry of set.entries()) {
+        if (seen.has(entry[0])) continue;
+        seen.add(entry[0]);
+        yield entry;
+      }
+    }
+  }
+
+  digest(place: number): Digest {
+    const sets = this.#sets(place);
+    // An App may be on several cloudlets; anything else is on one.
+    if (sets.length > 1 && place === this.#views.appPlace)
+      return Digest.of([...this.entries(place)].map(([, fingerprint]) => fingerprint));
+    const sum = new Digest();
+    for (const { digest } of sets) sum.join(digest);
+    return sum;
+  }
+
+  /** The part of a frame that says what is under a key now; undefined for a key of which nothing can be said. */
+  change(place: number, keyJson: string): Buffer | undefined {
+    const encoder = this.#views.lanes[place]?.encoder;
+    const inView = this.#sets(place).some((set) => set.has(keyJson));
+    return (inView ? encoder?.object(keyJson)?.bytes : undefined) ?? encoder?.tombstone(keyJson);
+  }
+
+  /** Keys that changed after a revision, deleted ones too; undefined when that is not known any more. */
+  since(place: number, revision: number): Set<string> | undefined {
+    const lane = this.#views.lanes[place];
+    const { source } = lane?.encoder ?? {};
+    const deleted = lane?.tombstones.since(revision);
+    if (!source?.revisionOf || !deleted) return undefined;
+    const keys = new Set(deleted);
+    for (const [key] of this.entries(place)) if (source.revisionOf(key) > revision) keys.add(key);
+    // An App comes and goes with instances, without a revision of its own.
+    const { appPlace, instPlace } = this.#views;
+    if (place !== appPlace || this.#cloudlets === undefined || instPlace === undefined) return keys;
+    for (const inst of this.since(instPlace, revision) ?? []) {
+      const app = this.#views.appOfInst(inst);
+      if (app !== undefined) keys.add(app);
+    }
+    return keys;
+  }
+
+  #scopes(lane: ViewLane): Iterable<string> {
+    return this.#views.scopesOf(lane, this.#cloudlets);
+  }
+
+  #sets(place: number) {
+    const lane = this.#views.lanes[place];
+    if (!lane) return [];
+    return [...this.#scopes(lane)].flatMap((scope) => this.#views.set(lane, scope) ?? []);
+  }
+
+  #scopedLanes(): readonly ViewLane[] {
+    return this.#lanes.filter(({ lane }) => lane.rule !== 'everything');
+  }
+
+  #markAll(lane: ViewLane, cloudlet: string): void {
+    for (const [key] of this.#views.set(lane, cloudlet)?.entries() ?? [])
+      this.#subscriber.mark(lane.place, key);
+  }
+}
