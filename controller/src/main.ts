@@ -2,6 +2,7 @@ import { debugLogger, runProgram } from '@edgeplane/base';
 import { createController } from './app.js';
 import { parseConfig } from './config.js';
 import { CONTROLLER_FLAGS } from './flags.js';
+import { startLean } from './lean-start.js';
 
 await runProgram(
   {
@@ -12,7 +13,7 @@ await runProgram(
     create(argv) {
       const { config, debug } = parseConfig(argv, process.cwd());
       const { logger, areas } = debugLogger('controller', debug);
-      return { service: createController(config, { logger, debug: areas }), logger };
+      return { service: startLean(createController(config, { logger, debug: areas })), logger };
     },
   },
   process.argv.slice(2),
