@@ -18,8 +18,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a listing takes what is newer back',
     file: 'shared/store/src/cache.ts',
-    find: 'if (!isOld) this.#reconcile(listed);',
-    replace: 'this.#reconcile(listed);',
+    find: 'if (!isOld) this.#reconcile(listing);',
+    replace: 'this.#reconcile(listing);',
   },
   {
     name: 'a listing does not tell what is gone',
