@@ -9,6 +9,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createController } from './app.js';
 import { BRIEF, TestController, testConfig } from './testing.js';
+import { ScriptedAgent } from './testing-agent.js';
 import { appInst, clusterInst, clusterKey, prepare, SITE } from './testing-data.js';
 
 const READY = 2;
@@ -137,6 +138,38 @@ test('a report is not stored again in place of one that another controller got s
     await first.stop();
     await second.stop();
     for (const one of [mine, theirs, store]) await one.close();
+  }
+});
+
+test('a report that had to wait is not stored after one of a later connection', async () => {
+  const store = new ForgetfulStore();
+  const controller = await TestController.start({ store });
+  const address = controller.controller.addresses['notify'] ?? '';
+  store.matching = '/CloudletInfo/';
+  store.lose = Number.POSITIVE_INFINITY;
+  const first = await new ScriptedAgent(address, SITE).ready();
+  const second = await new ScriptedAgent(address, SITE).ready();
+  const reporters: bigint[] = [];
+  const following = (async () => {
+    for await (const { events } of store.watch('1/CloudletInfo/', 1, new AbortController().signal))
+      for (const event of events)
+        if (event.type === 'put') reporters.push(OBJECTS.CloudletInfo.fromStored(event.entry.value).notifyId);
+  })();
+  try {
+    await controller.until(async () => (await controller.show('Node')).length > 0, 'both are there');
+    store.lose = 0;
+    await controller.until(async () => reporters.includes(1n), 'the later report is stored');
+    await first.stop();
+    await controller.until(
+      async () => (await controller.show('Node'))[0]?.notifyId === 1n,
+      'the first is gone',
+    );
+    assert.is(await infoState(controller), READY);
+  } finally {
+    await second.stop();
+    await controller.stop();
+    await store.close();
+    await following;
   }
 });
 
