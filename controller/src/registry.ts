@@ -36,6 +36,7 @@ export class Registry {
   #addr = '';
   #lease: Lease | undefined;
   #watching: Promise<void> | undefined;
+  readonly #storing = new Set<Promise<void>>();
   #doubt = deferred<Error>();
 
   constructor(options: RegistryOptions) {
@@ -72,6 +73,7 @@ export class Registry {
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('the registry is stopping'));
     await this.#watching;
+    await Promise.all(this.#storing);
     await this.#lease?.revoke().catch((error: unknown) => {
       this.#options.logger.warn({ reason: messageOf(error) }, 'Lease not revoked: it ends by itself');
     });
@@ -99,6 +101,10 @@ export class Registry {
     });
     this.#lease = lease;
     return lease;
+  }
+
+  async #storeAgain(lease: Lease): Promise<void> {
+    for (const listener of this.#renewed) await this.#insist(listener, lease);
   }
 
   /** Nobody else would store it: repeats until it is stored, or there is another lease to begin anew with. */
@@ -142,7 +148,9 @@ export class Registry {
       }
       if (!next) return;
       lease = next;
-      for (const listener of this.#renewed) await this.#insist(listener, lease);
+      // Not waited for: what is stored under the lease may find that it is lost again, and waits for the next one.
+      const storing = this.#storeAgain(lease).finally(() => this.#storing.delete(storing));
+      this.#storing.add(storing);
     }
   }
 }
