@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { access, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isKind, ManualClock, systemClock } from '@edgeplane/base';
@@ -21,7 +21,7 @@ test.before.each(async (c) => {
   const args = ['-M', 'none', '-nodefaults', '-display', 'none', '-qmp', `unix:${c.path},server=on,wait=off`];
   c.qemu = spawn('qemu-system-x86_64', args, { stdio: 'inherit' });
   await new Promise((resolve, reject) => c.qemu.once('spawn', resolve).once('error', reject));
-  await until(() => there(c.path));
+  await until(() => listens(c.path));
 });
 test.after.each(async (c) => {
   const ended = new Promise((resolve) => c.qemu.once('exit', resolve));
@@ -29,11 +29,13 @@ test.after.each(async (c) => {
   await rm(c.dir, { recursive: true, force: true });
 });
 
-const there = (path: string) =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
+/** The file of a socket is there a moment before anybody listens on it. */
+const listens = (path: string) =>
+  new Promise<boolean>((resolve) => {
+    const probe = connect(path, () => resolve(true));
+    probe.once('error', () => resolve(false));
+    probe.once('connect', () => probe.destroy());
+  });
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 10_000;
@@ -132,7 +134,7 @@ test('a command without an answer times out; the late answer harms nobody', asyn
 test('a peer that does not speak QMP is refused; a missing socket says so', async ({ dir }) => {
   const path = join(dir, 'other.sock');
   const server = createServer((socket) => socket.on('error', () => undefined).end('hello\n')).listen(path);
-  await until(() => there(path));
+  await until(() => listens(path));
   assert.match(
     ((await failure(QmpClient.connect({ path, clock: systemClock }))) as Error).message,
     'not JSON: hello',

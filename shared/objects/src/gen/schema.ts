@@ -284,6 +284,98 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 6, name: 'text', prop: 'text', kind: 'scalar', type: 'string' },
     ],
   },
+  'edgeplane.notify.Hello': {
+    name: 'edgeplane.notify.Hello',
+    fields: [
+      { no: 1, name: 'node', prop: 'node', kind: 'scalar', type: 'string' },
+      { no: 2, name: 'data_model', prop: 'dataModel', kind: 'scalar', type: 'string' },
+      { no: 3, name: 'types', prop: 'types', kind: 'scalar', type: 'string', repeated: true },
+      { no: 4, name: 'lineage', prop: 'lineage', kind: 'scalar', type: 'string' },
+      { no: 5, name: 'revisions', prop: 'revisions', kind: 'scalar', type: 'uint64', repeated: true },
+      { no: 6, name: 'scope', prop: 'scope', kind: 'scalar', type: 'bytes', repeated: true },
+      { no: 7, name: 'held', prop: 'held', kind: 'message', type: 'edgeplane.notify.Held', repeated: true },
+      { no: 8, name: 'last_server', prop: 'lastServer', kind: 'scalar', type: 'string' },
+    ],
+  },
+  'edgeplane.notify.Held': {
+    name: 'edgeplane.notify.Held',
+    fields: [
+      { no: 1, name: 'type', prop: 'type', kind: 'scalar', type: 'string' },
+      { no: 2, name: 'lineage', prop: 'lineage', kind: 'scalar', type: 'string' },
+      { no: 3, name: 'revision', prop: 'revision', kind: 'scalar', type: 'uint64' },
+      { no: 4, name: 'digest', prop: 'digest', kind: 'message', type: 'edgeplane.notify.Digest' },
+    ],
+  },
+  'edgeplane.notify.Digest': {
+    name: 'edgeplane.notify.Digest',
+    fields: [
+      { no: 1, name: 'count', prop: 'count', kind: 'scalar', type: 'uint32' },
+      { no: 2, name: 'high', prop: 'high', kind: 'scalar', type: 'fixed32' },
+      { no: 3, name: 'low', prop: 'low', kind: 'scalar', type: 'fixed32' },
+    ],
+  },
+  'edgeplane.notify.Change': {
+    name: 'edgeplane.notify.Change',
+    fields: [
+      { no: 1, name: 'type', prop: 'type', kind: 'scalar', type: 'uint32' },
+      { no: 2, name: 'object', prop: 'object', kind: 'scalar', type: 'bytes' },
+      { no: 3, name: 'key', prop: 'key', kind: 'scalar', type: 'bytes' },
+      { no: 4, name: 'revision', prop: 'revision', kind: 'scalar', type: 'uint64' },
+      { no: 5, name: 'key_number', prop: 'keyNumber', kind: 'scalar', type: 'fixed32' },
+    ],
+  },
+  'edgeplane.notify.Message': {
+    name: 'edgeplane.notify.Message',
+    fields: [
+      { no: 1, name: 'type', prop: 'type', kind: 'scalar', type: 'string' },
+      { no: 2, name: 'body', prop: 'body', kind: 'scalar', type: 'bytes' },
+    ],
+  },
+  'edgeplane.notify.Sync': {
+    name: 'edgeplane.notify.Sync',
+    fields: [
+      { no: 1, name: 'type', prop: 'type', kind: 'scalar', type: 'uint32' },
+      { no: 2, name: 'digest', prop: 'digest', kind: 'message', type: 'edgeplane.notify.Digest', oneof: 'mark' },
+      { no: 3, name: 'buckets', prop: 'buckets', kind: 'message', type: 'edgeplane.notify.Buckets', oneof: 'mark' },
+      { no: 4, name: 'reset', prop: 'reset', kind: 'message', type: 'edgeplane.notify.Reset', oneof: 'mark' },
+      { no: 5, name: 'revision', prop: 'revision', kind: 'scalar', type: 'uint64' },
+    ],
+  },
+  'edgeplane.notify.Buckets': {
+    name: 'edgeplane.notify.Buckets',
+    fields: [
+      { no: 1, name: 'sums', prop: 'sums', kind: 'scalar', type: 'fixed32', repeated: true },
+    ],
+  },
+  'edgeplane.notify.Reset': {
+    name: 'edgeplane.notify.Reset',
+    fields: [
+      { no: 1, name: 'of', prop: 'of', kind: 'scalar', type: 'uint32' },
+      { no: 2, name: 'buckets', prop: 'buckets', kind: 'scalar', type: 'uint32', repeated: true },
+    ],
+  },
+  'edgeplane.notify.Nack': {
+    name: 'edgeplane.notify.Nack',
+    fields: [
+      { no: 1, name: 'sequence', prop: 'sequence', kind: 'scalar', type: 'uint64' },
+      { no: 2, name: 'index', prop: 'index', kind: 'scalar', type: 'uint32' },
+      { no: 3, name: 'reason', prop: 'reason', kind: 'scalar', type: 'string' },
+    ],
+  },
+  'edgeplane.notify.Scope': {
+    name: 'edgeplane.notify.Scope',
+    fields: [
+      { no: 1, name: 'add', prop: 'add', kind: 'scalar', type: 'bytes', repeated: true },
+      { no: 2, name: 'remove', prop: 'remove', kind: 'scalar', type: 'bytes', repeated: true },
+    ],
+  },
+  'edgeplane.notify.Drain': {
+    name: 'edgeplane.notify.Drain',
+    fields: [
+      { no: 1, name: 'reason', prop: 'reason', kind: 'scalar', type: 'string' },
+      { no: 2, name: 'retry_after_ms', prop: 'retryAfterMs', kind: 'scalar', type: 'uint32' },
+    ],
+  },
   'edgeproto.AppKey': {
     name: 'edgeproto.AppKey', objKey: true,
     fields: [
