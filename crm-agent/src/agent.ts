@@ -17,11 +17,12 @@ import { debugApi, loadTls, RpcServer } from '@edgeplane/rpc';
 import { gatherCloudletInfo } from './cloudlet-info.js';
 import type { AgentConfig } from './config.js';
 import { startControlLoop } from './control-loop.js';
-import { type AgentTables, desiredTables } from './desired.js';
+import { type AgentTables, desiredTables, fillTables, tableList } from './desired.js';
 import { type Disk, systemDisk } from './disk.js';
 import type { Driver } from './drivers/driver.js';
 import { type SessionLimits, ShellSessions } from './exec/sessions.js';
 import { makeDriver } from './make-driver.js';
+import { TableMirror } from './mirror/table-mirror.js';
 
 /** What an agent may be given instead of its own. */
 export interface AgentOverrides {
@@ -111,6 +112,8 @@ class CloudletAgent implements Agent {
     await this.#startDriver(signal);
     const recovered = await this.#driver.recover(signal);
     const info = await gatherCloudletInfo(this.#config.cloudletKey, this.#driver, signal);
+    const tables = this.#overrides.tables ?? desiredTables();
+    const mirror = await this.#startMirror(tables);
     signal.throwIfAborted();
 
     this.#logger.info(
@@ -130,7 +133,8 @@ class CloudletAgent implements Agent {
       recovered,
       tls,
       dial: this.#overrides.dial,
-      tables: this.#overrides.tables ?? desiredTables(),
+      tables,
+      persist: () => mirror.flush(),
       shells,
       logger: this.#logger,
       clock: this.#clock,
@@ -139,6 +143,23 @@ class CloudletAgent implements Agent {
     this.#cleanups.push(() => loop.stop());
     // Before the loop and the driver, as shells hold what these would end.
     this.#cleanups.push(() => shells.stop());
+  }
+
+  async #startMirror(tables: AgentTables): Promise<TableMirror> {
+    const mirror = new TableMirror({
+      dir: join(this.#config.stateDir, 'mirror'),
+      disk: this.#disk,
+      cloudlet: OBJECTS.Cloudlet.keyJson(this.#config.cloudletKey),
+      clock: this.#clock,
+      random: this.#random,
+      logger: this.#logger,
+    });
+    const objects = await mirror.load(tableList(tables));
+    fillTables(tables, objects);
+    mirror.follow(tableList(tables));
+    this.#cleanups.push(() => mirror.stop());
+    this.#logger.info({ objects: objects.length }, 'Remembered');
+    return mirror;
   }
 
   async #startDriver(signal: AbortSignal): Promise<void> {

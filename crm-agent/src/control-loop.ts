@@ -15,6 +15,7 @@ import type { ShellSessions } from './exec/sessions.js';
 import { appInstChannel, clusterInstChannel } from './info-reporters.js';
 import { readHostUsage } from './metrics/host-usage.js';
 import { Sampler } from './metrics/sampler.js';
+import { Settling } from './settling.js';
 import { InstanceWorkers } from './workers.js';
 
 export interface ControlLoopOptions {
@@ -25,7 +26,10 @@ export interface ControlLoopOptions {
   readonly tls: TlsMaterial | undefined;
   /** Default gRPC, with `tls`. */
   readonly dial?: NotifyDialer | undefined;
+  /** With what the controller sent to an earlier run. */
   readonly tables: AgentTables;
+  /** Makes durable what is in the tables. */
+  readonly persist: () => Promise<void>;
   readonly shells: ShellSessions;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -47,7 +51,7 @@ const WANTED = ['Flavor', 'App', 'AppInst', 'Cloudlet', 'ClusterInst', 'ExecRequ
  * what is reported. Runs from construction until `stop`.
  */
 export function startControlLoop(options: ControlLoopOptions): { stop(): Promise<void> } {
-  const { config, driver, logger, clock, tables } = options;
+  const { config, driver, logger, clock, random, tables } = options;
   let disconnects = 0;
   const connected = () => client.state !== 'disconnected';
   const clusterReports = clusterInstChannel({ clock, logger, connected });
@@ -57,15 +61,17 @@ export function startControlLoop(options: ControlLoopOptions): { stop(): Promise
   const clusters = new InstanceWorkers({
     kind: clusterKind(tables, driver),
     reporter: clusterReports.reporter,
-    ...{ session, clock, logger },
+    ...{ session, clock, random, logger },
   });
   const apps = new InstanceWorkers({
     kind: appKind(tables, driver, logger),
     reporter: appReports.reporter,
-    ...{ session, clock, logger },
+    ...{ session, clock, random, logger },
   });
   clusters.recovered(options.recovered.clusterInsts);
   apps.recovered(options.recovered.appInsts);
+  clusters.remember(tables.clusterInsts.keys());
+  apps.remember(tables.appInsts.keys());
   tables.clusterInsts.subscribe((keyJson) => clusters.notice(keyJson));
   tables.appInsts.subscribe((keyJson) => apps.notice(keyJson));
   tables.appInsts.subscribe((keyJson) => {
@@ -81,6 +87,17 @@ export function startControlLoop(options: ControlLoopOptions): { stop(): Promise
   const { hostname, cloudletKey } = config;
   nodes.put(OBJECTS.Node.withKey({ name: hostname, nodeType: NodeType.NODE_CRM, cloudletKey }));
 
+  const onSynced = () => {
+    clusters.synced();
+    apps.synced();
+  };
+  const settling = new Settling({
+    tables: [tables.apps, tables.appInsts, tables.cloudlets, tables.clusterInsts],
+    cloudlet: OBJECTS.Cloudlet.keyJson(cloudletKey),
+    undecodable: () => client.counters.undecodable,
+    onSettled: onSynced,
+    clock,
+  });
   const client = new NotifyClient({
     addrs: config.notifyAddrs,
     maxVersion: config.notifyVersion,
@@ -92,10 +109,11 @@ export function startControlLoop(options: ControlLoopOptions): { stop(): Promise
       clusterReports.source,
       nodes as unknown as SendSource,
     ],
-    receivers: receiversOf(tables, {
-      onSynced() {
-        clusters.synced();
-        apps.synced();
+    receivers: receiversOf(tables, settling, {
+      onSynced,
+      onPartlySynced() {
+        clusters.partlySynced();
+        apps.partlySynced();
       },
       onDisconnect() {
         disconnects += 1;
@@ -116,9 +134,13 @@ export function startControlLoop(options: ControlLoopOptions): { stop(): Promise
     dial: options.dial,
     logger: inArea(logger, 'notify'),
     clock,
-    random: options.random,
+    persist: options.persist,
+    random,
   });
   client.start();
+  clusters.restore();
+  // AppInsts run in ClusterInsts.
+  const restored = clusters.idle().then(() => apps.restore());
   const sampler =
     config.metricsIntervalMs === 0
       ? undefined
@@ -140,7 +162,9 @@ export function startControlLoop(options: ControlLoopOptions): { stop(): Promise
     async stop() {
       await sampler?.stop();
       await Promise.all([clusters.stop(), apps.stop()]);
+      await restored;
       await client.stop();
+      settling.ended();
       clusterReports.stop();
       appReports.stop();
     },

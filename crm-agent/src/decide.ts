@@ -73,6 +73,22 @@ export function decide(s: Situation): Decision {
   }
 }
 
+/**
+ * Whether an instance is to run by what the controller last sent to an earlier run of this agent. Only that much is
+ * believed until the controller is heard: it may have changed or deleted the instance since.
+ */
+export function isToRun(desired: TrackedState): boolean {
+  return TO_RUN.has(desired);
+}
+
+const TO_RUN: ReadonlySet<TrackedState> = new Set([
+  TrackedState.CREATE_REQUESTED,
+  TrackedState.CREATING,
+  TrackedState.READY,
+  TrackedState.UPDATE_REQUESTED,
+  TrackedState.UPDATING,
+]);
+
 function decideCreating(s: Situation): Decision {
   switch (s.reported) {
     case undefined:

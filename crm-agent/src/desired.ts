@@ -1,5 +1,8 @@
 import { ObjectTable, type Receiver } from '@edgeplane/notify';
 import { OBJECTS } from '@edgeplane/objects';
+import type { Flavor, FlavorKey } from '@edgeplane/proto/edgeproto/flavor.js';
+import type { MirroredObject, MirroredTable } from './mirror/table-mirror.js';
+import type { Settling } from './settling.js';
 
 /** What the controller sends, kept while disconnected. */
 export function desiredTables() {
@@ -14,33 +17,70 @@ export function desiredTables() {
 
 export type AgentTables = ReturnType<typeof desiredTables>;
 
+/** Puts what an earlier run had into its table. */
+export function fillTables(tables: AgentTables, objects: readonly MirroredObject[]): void {
+  const byType = new Map(tableList(tables).map((table) => [table.type.name, table]));
+  for (const { type, object } of objects) byType.get(type)?.put(object);
+}
+
+export function tableList(tables: AgentTables): MirroredTable[] {
+  // Each takes only what its own type decodes to, which the list's type cannot say.
+  return Object.values(tables) as unknown[] as MirroredTable[];
+}
+
 /** What is told of a session. */
 export interface SessionListener {
   /** All that the controller has is in the tables, and nothing else. */
   onSynced(): void;
+  /** Of what is not filtered by cloudlet, all is in the tables; of the rest, `settling` tells (version 1). */
+  onPartlySynced(): void;
   onDisconnect(): void;
 }
 
 /** In the order the reference asks for them (spec section 9.2). */
-export function receiversOf(tables: AgentTables, listener: SessionListener): readonly Receiver[] {
+export function receiversOf(
+  tables: AgentTables,
+  settling: Settling,
+  listener: SessionListener,
+): readonly Receiver[] {
   const { flavors, apps, appInsts, cloudlets, clusterInsts } = tables;
-  const first = { ...asReceiver(flavors), onDisconnect: () => listener.onDisconnect() };
-  const last = {
-    ...asReceiver(clusterInsts),
-    onSynced(validKeyJsons: ReadonlySet<string>) {
-      clusterInsts.onSynced(validKeyJsons);
-      listener.onSynced();
+  /** Types that have been synced in this session (version 2); they come in the sender's order. */
+  const synced = new Set<string>();
+  const filtered = <T, K>(table: ObjectTable<T, K>): Receiver<T, K> => ({
+    type: table.type,
+    onUpdate(object, { version }) {
+      if (version === 1) settling.updated(table.type.name, table.type.keyJsonOf(object));
+      table.onUpdate(object);
+    },
+    onDelete(key, keyJson) {
+      settling.deleted(table.type.name, keyJson);
+      table.onDelete(key, keyJson);
+    },
+    onSynced(validKeyJsons, { version }) {
+      if (version === 1) return;
+      table.onSynced(validKeyJsons);
+      synced.add(table.type.name);
+      if (synced.size === FILTERED) listener.onSynced();
+    },
+  });
+  const first: Receiver<Flavor, FlavorKey> = {
+    type: flavors.type,
+    onUpdate: (object) => flavors.onUpdate(object),
+    onDelete: (key, keyJson) => flavors.onDelete(key, keyJson),
+    onSynced(validKeyJsons, { version }) {
+      flavors.onSynced(validKeyJsons);
+      if (version === 1) listener.onPartlySynced();
+    },
+    onDisconnect() {
+      synced.clear();
+      settling.ended();
+      listener.onDisconnect();
     },
   };
+  const rest = [filtered(apps), filtered(appInsts), filtered(cloudlets), filtered(clusterInsts)];
   // Each takes only what its own type decodes to, which the list's type cannot say.
-  return [first, apps, appInsts, cloudlets, last] as readonly unknown[] as readonly Receiver[];
+  return [first, ...rest] as readonly unknown[] as readonly Receiver[];
 }
 
-function asReceiver<T, K>(table: ObjectTable<T, K>): Receiver<T, K> {
-  return {
-    type: table.type,
-    onUpdate: (object) => table.onUpdate(object),
-    onDelete: (key, keyJson) => table.onDelete(key, keyJson),
-    onSynced: (validKeyJsons) => table.onSynced(validKeyJsons),
-  };
-}
+/** Types that an agent is sent only as far as they concern its cloudlet. */
+const FILTERED = 4;

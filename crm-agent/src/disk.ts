@@ -1,6 +1,13 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readJsonFile, removeFile, writeFileAtomic } from './json-file.js';
+import {
+  appendToFile,
+  readJsonFile,
+  readTextFile,
+  removeFile,
+  renameFile,
+  writeFileAtomic,
+} from './json-file.js';
 import { lockStateDir, type StateLock } from './state-lock.js';
 
 /** Where an agent keeps what has to outlive it. What a call has written or removed is durable when it resolves. */
@@ -9,7 +16,14 @@ export interface Disk {
   lock(dir: string): Promise<StateLock>;
   /** The parsed JSON of every record of a folder, which is made when needed. @throws RECORD_BROKEN naming the path. */
   list(dir: string): Promise<unknown[]>;
+  /** The text of a file; undefined when there is no such file. */
+  read(path: string): Promise<string | undefined>;
+  /** Replaces a file: a crash leaves the old text or the new one. */
   write(path: string, text: string): Promise<void>;
+  /** Adds to a file that was written before; a crash may leave any part of the text. */
+  append(path: string, text: string): Promise<void>;
+  /** Over what is there. */
+  rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
 }
 
@@ -24,6 +38,9 @@ export const systemDisk: Disk = {
     for (const name of names) records.push(await readJsonFile(join(dir, name)));
     return records;
   },
+  read: readTextFile,
   write: (path, text) => writeFileAtomic(path, text),
+  append: (path, text) => appendToFile(path, text),
+  rename: renameFile,
   remove: removeFile,
 };

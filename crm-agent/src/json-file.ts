@@ -27,15 +27,37 @@ export async function removeFile(path: string): Promise<void> {
   await syncFolder(dirname(path));
 }
 
-/** The JSON of a file; undefined when there is no such file. @throws RECORD_BROKEN naming the path. */
-export async function readJsonFile(path: string): Promise<unknown> {
-  let text: string;
+/** Adds to a file, which is made when needed. A crash may leave any part of the text. One writer per path at a time. */
+export async function appendToFile(path: string, text: string, mode = 0o600): Promise<void> {
+  const file = await open(path, 'a', mode);
   try {
-    text = await readFile(path, 'utf8');
+    await file.writeFile(text);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Renames a file for good, over another if there is one. */
+export async function renameFile(from: string, to: string): Promise<void> {
+  await rename(from, to);
+  await syncFolder(dirname(to));
+}
+
+/** The text of a file; undefined when there is no such file. */
+export async function readTextFile(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** The JSON of a file; undefined when there is no such file. @throws RECORD_BROKEN naming the path. */
+export async function readJsonFile(path: string): Promise<unknown> {
+  const text = await readTextFile(path);
+  if (text === undefined) return undefined;
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {

@@ -22,34 +22,36 @@ interface Instance {
 
 /** A controller for tests: tables, and the state changes that reports of the agent make. */
 export class TestController {
-  readonly tables = {
-    flavors: new ObjectTable(OBJECTS.Flavor),
-    cloudlets: new ObjectTable(OBJECTS.Cloudlet),
-    clusterInsts: new ObjectTable(OBJECTS.ClusterInst),
-    apps: new ObjectTable(OBJECTS.App),
-    appInsts: new ObjectTable(OBJECTS.AppInst),
-  };
+  readonly tables;
+  /** Key JSON of the instances that were last reported READY to this one. */
+  readonly ready = new Set<string>();
   readonly #server: NotifyServer;
 
-  constructor() {
+  /**
+   * @param tables what it has stored; another one may have had them before
+   * @param maxVersion of the notify protocol
+   */
+  constructor(tables = storedTables(), maxVersion = 1) {
+    this.tables = tables;
     const { clusterInsts, appInsts } = this.tables;
     const ignore = { onUpdate: () => undefined, onDelete: () => undefined };
     const receivers: unknown[] = [
       { type: OBJECTS.CloudletInfo, ...ignore },
       { type: OBJECTS.Node, ...ignore },
-      { type: OBJECTS.ClusterInstInfo, ...stepper(clusterInsts) },
-      { type: OBJECTS.AppInstInfo, ...stepper(appInsts) },
+      { type: OBJECTS.ClusterInstInfo, ...stepper(clusterInsts, this.ready) },
+      { type: OBJECTS.AppInstInfo, ...stepper(appInsts, this.ready) },
     ];
     this.#server = new NotifyServer({
       sources: Object.values(this.tables) as unknown as SendSource[],
       receivers: receivers as Receiver[],
       messageReceivers: [],
+      maxVersion,
       logger: silentLogger,
     });
   }
 
-  listen(): Promise<string> {
-    return this.#server.listen('127.0.0.1:0');
+  listen(address = '127.0.0.1:0'): Promise<string> {
+    return this.#server.listen(address);
   }
 
   stop(): Promise<void> {
@@ -57,14 +59,28 @@ export class TestController {
   }
 }
 
-function stepper<T extends Instance, K>(table: ObjectTable<T, K>) {
+function storedTables() {
+  return {
+    flavors: new ObjectTable(OBJECTS.Flavor),
+    cloudlets: new ObjectTable(OBJECTS.Cloudlet),
+    clusterInsts: new ObjectTable(OBJECTS.ClusterInst),
+    apps: new ObjectTable(OBJECTS.App),
+    appInsts: new ObjectTable(OBJECTS.AppInst),
+  };
+}
+
+function stepper<T extends Instance, K>(table: ObjectTable<T, K>, ready: Set<string>) {
   return {
     onUpdate(info: { key: K; state: TrackedState; errors: string[] }) {
+      const keyJson = table.type.keyJson(info.key);
+      if (info.state === S.READY) ready.add(keyJson);
+      else ready.delete(keyJson);
       const instance = table.find(info.key);
       if (!instance || !ACCEPTED[instance.state]?.includes(info.state)) return;
       table.put({ ...instance, state: info.state, errors: info.errors });
     },
     onDelete(key: K) {
+      ready.delete(table.type.keyJson(key));
       const state = table.find(key)?.state;
       if (state === S.DELETING || state === S.DELETE_REQUESTED) table.delete(key);
     },

@@ -1,4 +1,4 @@
-import { ManualClock, silentLogger, systemClock } from '@edgeplane/base';
+import { ManualClock, seededRandom, silentLogger, systemClock } from '@edgeplane/base';
 import { OBJECTS } from '@edgeplane/objects';
 import type { App } from '@edgeplane/proto/edgeproto/app.js';
 import type { AppInst, AppInstInfo } from '@edgeplane/proto/edgeproto/app_inst.js';
@@ -55,6 +55,7 @@ async function setUp(settings: Partial<FakeSettings> = {}, clock = systemClock) 
     reporter,
     session: () => session,
     clock: systemClock,
+    random: seededRandom(1),
     logger: silentLogger,
   });
   const [flavor, app, cluster] = [testFlavor(), testApp(), testClusterInst()];

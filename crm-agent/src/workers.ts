@@ -1,9 +1,10 @@
-import { type Clock, KeyedQueue, type Logger, messageOf } from '@edgeplane/base';
+import { type Clock, KeyedQueue, type Logger, messageOf, type Random } from '@edgeplane/base';
 import { INCONSISTENT } from '@edgeplane/lifecycle';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
-import { decide } from './decide.js';
+import { decide, isToRun } from './decide.js';
 import type { Operation, RecoveredInstance } from './drivers/driver.js';
 import type { InstanceInfo, Reporter } from './reporter.js';
+import { Retries } from './retries.js';
 import { withTimeLimit } from './time-limit.js';
 
 /** What is to be done for one decision, worked out from the tables when the work runs. */
@@ -42,6 +43,7 @@ export interface InstanceWorkersOptions<T, I extends InstanceInfo> {
   /** Number of the present connection; grows with each. */
   readonly session: () => number;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
 }
 
@@ -76,11 +78,17 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
   readonly #unanswered = new Set<string>();
   /** Keys whose work could not be begun yet. */
   readonly #waiting = new Set<string>();
+  /** Known from an earlier run, and the controller has not said yet what is wanted now. */
+  readonly #remembered = new Set<string>();
+  /** What an earlier run had begun to delete. */
+  readonly #halfDeleted = new Set<string>();
+  readonly #retries: Retries;
   #counter = 0;
   #stopping = false;
 
   constructor(options: InstanceWorkersOptions<T, I>) {
     this.#options = options;
+    this.#retries = new Retries(options.clock, options.random);
     this.#queue = new KeyedQueue(
       (keyJson, signal) => this.#work(keyJson, signal),
       (keyJson, error) => {
@@ -94,11 +102,31 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
   recovered(instances: readonly RecoveredInstance[]): void {
     for (const { keyJson, state } of instances) {
       (state === 'ready' ? this.#present : this.#unanswered).add(keyJson);
+      if (state === 'deleting') this.#halfDeleted.add(keyJson);
     }
   }
 
-  /** The controller has sent all it has: what an earlier run left half done may not be among it. */
+  /** Tells what the controller had sent to an earlier run; before the first notice. */
+  remember(keyJsons: Iterable<string>): void {
+    for (const keyJson of keyJsons) this.#remembered.add(keyJson);
+  }
+
+  /**
+   * Makes what is to run by what is remembered and does not. Nothing is reported of it, and nothing is changed or
+   * deleted: that takes word of what the controller wants now.
+   */
+  restore(): void {
+    for (const keyJson of this.#remembered) this.#queue.add(keyJson);
+  }
+
+  /** The controller has sent all it has: what is remembered and has not changed is as it was. */
   synced(): void {
+    for (const keyJson of this.#remembered) this.notice(keyJson);
+    this.partlySynced();
+  }
+
+  /** The controller has been heard: it may not know of what an earlier run left half done. */
+  partlySynced(): void {
     for (const keyJson of this.#unanswered) {
       if (!this.#options.kind.desired(keyJson)) this.notice(keyJson);
     }
@@ -107,6 +135,8 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
   /** The controller sent the object, or it vanished. */
   notice(keyJson: string): void {
     this.#noticed.set(keyJson, ++this.#counter);
+    this.#remembered.delete(keyJson);
+    this.#retries.cancel(keyJson);
     const object = this.#options.kind.desired(keyJson);
     const state = object && this.#options.kind.stateOf(object);
     if (state !== undefined && state !== TrackedState.CREATE_REQUESTED) this.#unanswered.delete(keyJson);
@@ -128,6 +158,7 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
   /** Cuts work short and waits for its end; what is unfinished is taken up by the next run. */
   stop(): Promise<void> {
     this.#stopping = true;
+    this.#retries.stop();
     return this.#queue.stop();
   }
 
@@ -135,6 +166,7 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
     const { kind, reporter } = this.#options;
     const notice = this.#noticed.get(keyJson);
     this.#waiting.delete(keyJson);
+    if (this.#remembered.has(keyJson)) return this.#restore(keyJson, signal);
     if (notice === undefined || notice === this.#handled.get(keyJson)) return;
     const object = kind.desired(keyJson);
     const blocked = object && kind.blocked(keyJson, object);
@@ -179,6 +211,24 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
     if (!object) this.#release(keyJson, notice);
   }
 
+  async #restore(keyJson: string, signal: AbortSignal): Promise<void> {
+    const { kind, logger } = this.#options;
+    const object = kind.desired(keyJson);
+    if (!object || !isToRun(kind.stateOf(object))) return;
+    if (this.#present.has(keyJson) || this.#halfDeleted.has(keyJson)) return;
+    const plan = kind.planCreate(keyJson, object);
+    if (!('run' in plan)) {
+      this.#wait(keyJson, 'wait' in plan ? plan.wait : plan.refuse);
+      return;
+    }
+    logger.info({ key: keyJson }, `${kind.name} does not run: made again from what the controller last sent`);
+    // If it is gone from what the controller sends next, it was to be deleted.
+    this.#unanswered.add(keyJson);
+    const failure = await this.#run('restore', keyJson, plan, signal);
+    if (!failure) this.#present.add(keyJson);
+    else if (this.#remembered.has(keyJson)) this.#retries.schedule(keyJson, () => this.#queue.add(keyJson));
+  }
+
   /** True when the notice was acted upon, whatever came of it. */
   async #carryOut(verb: Verb, keyJson: string, plan: Plan, signal: AbortSignal): Promise<boolean> {
     const { kind, reporter } = this.#options;
@@ -210,7 +260,7 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
   }
 
   async #run(
-    verb: Verb,
+    verb: Verb | 'restore',
     keyJson: string,
     plan: { run(operation: Operation): Promise<void> },
     signal: AbortSignal,

@@ -52,6 +52,24 @@ export class SimDisk {
           .filter(([path]) => path.startsWith(`${dir}/`))
           .map(([, text]) => JSON.parse(text) as unknown);
       },
+      read: async (path) => {
+        await busy(() => undefined);
+        return this.#files.get(path);
+      },
+      append: async (path, text) => {
+        const before = this.#files.get(path) ?? '';
+        let length = text.length;
+        const unhook = node.onKill(() => {
+          length = Math.floor(between(random, 0, text.length));
+        });
+        await busy(() => void this.#files.set(path, before + text.slice(0, length)));
+        unhook();
+      },
+      rename: (from, to) =>
+        busy(() => {
+          this.#files.set(to, this.#files.get(from) ?? '');
+          this.#files.delete(from);
+        }),
       write: (path, text) => busy(() => void this.#files.set(path, text)),
       remove: (path) => busy(() => void this.#files.delete(path)),
     };

@@ -1,0 +1,141 @@
+// test: timeout=300s serial
+/**
+ * A site whose host reboots while its controller is down: the agent serves again what it served, and when the controller is
+ * back nothing of it is touched.
+ */
+
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  eventually,
+  hostSnapshot,
+  newSince,
+  ROOT,
+  runCommand,
+  startAgent,
+  startController,
+  tempDir,
+} from '@edgeplane/test-harness';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { buildImages, CLUSTER_ARGS, INSTANCE_ARGS, prepareSite } from './site.js';
+
+const SITE = { operator: 'op', name: 'site' };
+const PUBLIC = '127.0.8.1';
+
+const page = async (port: number): Promise<string> =>
+  (await fetch(`http://${PUBLIC}:${port}/`, { signal: AbortSignal.timeout(2000) })).text();
+
+/** Supervisors of the containers of a folder: process id and container id. */
+async function containers(folder: string): Promise<{ pid: string; id: string }[]> {
+  const { processes } = await hostSnapshot(folder);
+  return processes.flatMap((line) => {
+    const [, pid, id] = /^(\d+) \S*conmon .*?-c ([0-9a-f]{64})/.exec(line) ?? [];
+    return pid !== undefined && id !== undefined ? [{ pid, id }] : [];
+  });
+}
+
+/** What the end of a host does to what runs there for a folder. */
+async function reboot(folder: string): Promise<void> {
+  const { processes } = await hostSnapshot(folder);
+  const runDir = /\/run\/edgeplane\/podman-[0-9a-f]+/.exec(processes.join('\n'))?.[0] ?? '';
+  // Containers first, so that nobody sees them end.
+  for (const { pid } of await containers(folder)) {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+    for (const each of [pid, ...children]) kill(Number(each));
+  }
+  for (const line of (await hostSnapshot(folder)).processes) kill(Number.parseInt(line, 10));
+  await eventually('nothing runs', async () => (await hostSnapshot(folder)).processes.length === 0);
+  // By this the agent tells that what is there is of another life of the host.
+  writeFileSync(join(runDir, 'boot-id'), 'another');
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+test('a rebooted site serves without its controller, and goes on when that is back', async () => {
+  const before = await hostSnapshot('/tmp/ep-autonomy');
+  const dir = tempDir('autonomy');
+  const state = join(dir.path, `agent-${SITE.name}`);
+  const store = `lmdb:${join(dir.path, 'store')}`;
+  const imageDir = await buildImages(dir.path);
+  const flags = [
+    '--platform',
+    'local',
+    '--image-dir',
+    imageDir,
+    '--public-addr',
+    PUBLIC,
+    '--on-stop',
+    'stop',
+  ];
+  let controller = await startController(dir.path, store);
+  const { notify = '' } = controller.addresses;
+  let agent = await startAgent(dir.path, notify, SITE, flags);
+  const edgectl = (...args: string[]) =>
+    runCommand(
+      join(ROOT, 'bin/edgectl'),
+      ['--addr', controller.addresses['api'] ?? '', '--output-format', 'json', 'controller', ...args],
+      { timeoutMs: 120_000 },
+    );
+  const shown = async () => (await edgectl('ShowAppInst')).stdout;
+  try {
+    await prepareSite(controller.addresses['api'] ?? '');
+    for (const create of [
+      ['CreateClusterInst', ...CLUSTER_ARGS],
+      ['CreateAppInst', ...INSTANCE_ARGS],
+    ]) {
+      const made = await edgectl(...create);
+      assert.is(made.code, 0, made.stderr);
+    }
+    const port = Number(/"public_port":\s*(\d+)/.exec(await shown())?.[1]);
+    assert.match(await eventually('a page', () => page(port)), 'app: hello');
+    await eventually('it is remembered', () =>
+      readFileSync(join(state, 'mirror/objects.log'), 'utf8').includes('AppInst'),
+    );
+
+    controller.kill('SIGKILL');
+    await controller.exited;
+    agent.kill('SIGKILL');
+    await agent.exited;
+    await reboot(state);
+    // What the driver noted of it is lost as well: only what the controller had sent says what is to run.
+    rmSync(join(state, 'local', 'apps'), { recursive: true });
+
+    agent = await startAgent(dir.path, notify, SITE, flags);
+    assert.match(await eventually('a page without a controller', () => page(port), 60_000), 'app: hello');
+    const served = await eventually('its container', async () => {
+      const found = await containers(state);
+      return found.length > 0 && found;
+    });
+
+    controller = await startController(dir.path, store, ['--notifyAddr', notify]);
+    await eventually('the agent is back', async () =>
+      (await edgectl('ShowCloudletInfo')).stdout.includes('CloudletStateReady'),
+    );
+    await eventually('its report', async () => /"container_ids":\s*\[\s*"/.test(await shown()));
+    assert.match(await page(port), 'app: hello');
+    assert.equal(await containers(state), served, 'it is the same container');
+    for (const remove of [
+      ['DeleteAppInst', ...INSTANCE_ARGS],
+      ['DeleteClusterInst', ...CLUSTER_ARGS],
+    ]) {
+      const gone = await edgectl(...remove);
+      assert.is(gone.code, 0, gone.stderr);
+    }
+    assert.equal(await containers(state), []);
+  } finally {
+    await agent.stop(60_000);
+    await controller.stop();
+    const left = newSince(before, await hostSnapshot(dir.path));
+    dir.remove();
+    assert.equal(left, { processes: [], mounts: [], interfaces: [], natRules: [] });
+  }
+});
+
+test.run();
