@@ -9,6 +9,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Agent, createAgent } from './agent.js';
 import { parseConfig } from './config.js';
+import { desiredTables } from './desired.js';
 import type { AppInstRequest, ClusterInstRequest, Operation } from './drivers/driver.js';
 import { FAKE_DEFAULTS, FakeDriver, type FakeSettings, parseFakeRules } from './drivers/fake/index.js';
 import { QUIET_MS } from './settling.js';
@@ -84,6 +85,7 @@ class Site {
   driver = new WatchedDriver();
   clock = new HurriedClock();
   address = '';
+  #tables = desiredTables();
   readonly version: number;
   readonly #dir: string;
   #agent: Agent | undefined;
@@ -114,7 +116,11 @@ class Site {
       ],
       { variables: {}, cwd: work },
     );
-    this.#agent = createAgent(config, { logger: silentLogger, driver: this.driver, clock: this.clock });
+    this.#tables = desiredTables();
+    this.#agent = createAgent(config, {
+      logger: silentLogger,
+      ...{ driver: this.driver, clock: this.clock, tables: this.#tables },
+    });
     await this.#agent.start();
   }
 
@@ -147,8 +153,12 @@ class Site {
     if (instance) this.stored.appInsts.delete(OBJECTS.AppInst.key(instance));
   }
 
+  /** In the store, and at the agent. */
   all(state: TrackedState): boolean {
-    return [...this.stored.appInsts.values()].every((i) => i.state === state);
+    const instances = [...this.stored.appInsts.values()];
+    return instances.every(
+      (i) => i.state === state && this.#tables.appInsts.get(OBJECTS.AppInst.keyJsonOf(i))?.state === state,
+    );
   }
 }
 
@@ -160,7 +170,6 @@ async function settled(name: string, apps: readonly string[], version = 1): Prom
   site.stored.cloudlets.put(OBJECTS.Cloudlet.withKey(testCloudletKey));
   site.stored.clusterInsts.put(testClusterInst());
   await site.start();
-  await until('cluster', () => [...site.stored.clusterInsts.values()].every((c) => c.state === S.READY));
   for (const app of apps) site.request(app);
   await until('instances', () => site.all(S.READY));
   await site.stop();
@@ -273,6 +282,8 @@ test('what was to be deleted is neither started nor deleted before the controlle
   site.change('here', S.DELETE_REQUESTED);
   await until('asked again', () => site.driver.calls.length === 2);
   await end(site);
+  // The second failure may have been heard, too.
+  site.change('here', S.DELETE_REQUESTED);
   await site.start();
   try {
     await running(site, ['gone']);

@@ -61,12 +61,12 @@ export function startControlLoop(options: ControlLoopOptions): { stop(): Promise
   const clusters = new InstanceWorkers({
     kind: clusterKind(tables, driver),
     reporter: clusterReports.reporter,
-    ...{ session, clock, random, logger },
+    ...{ session, persist: options.persist, clock, random, logger },
   });
   const apps = new InstanceWorkers({
     kind: appKind(tables, driver, logger),
     reporter: appReports.reporter,
-    ...{ session, clock, random, logger },
+    ...{ session, persist: options.persist, clock, random, logger },
   });
   clusters.recovered(options.recovered.clusterInsts);
   apps.recovered(options.recovered.appInsts);

@@ -81,9 +81,8 @@ export function isToRun(desired: TrackedState): boolean {
   return TO_RUN.has(desired);
 }
 
+/** Not what was being created: that may have failed since, and nobody relies on it yet. */
 const TO_RUN: ReadonlySet<TrackedState> = new Set([
-  TrackedState.CREATE_REQUESTED,
-  TrackedState.CREATING,
   TrackedState.READY,
   TrackedState.UPDATE_REQUESTED,
   TrackedState.UPDATING,

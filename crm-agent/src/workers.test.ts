@@ -26,7 +26,10 @@ async function setUp(settings: Partial<FakeSettings> = {}, clock = systemClock) 
   };
   const infos = new Map<string, AppInstInfo>();
   const reports: { state: TrackedState; errors: readonly string[] }[] = [];
+  const keyJson = OBJECTS.AppInst.keyJsonOf(testAppInst());
   const driver = new FakeDriver({ ...FAKE_DEFAULTS, ...settings });
+  /** What was made durable, and what the driver had then. */
+  const remembered: { state: TrackedState | undefined; kept: readonly string[] }[] = [];
   await driver.init(testDriverContext({ clock }));
   let session = 1;
   const reporter = new Reporter<AppInstInfo>({
@@ -54,6 +57,11 @@ async function setUp(settings: Partial<FakeSettings> = {}, clock = systemClock) 
     kind: appKind(tables, driver, silentLogger),
     reporter,
     session: () => session,
+    persist: async () => {
+      const kept = (await driver.recover()).appInsts.map((i) => i.state);
+      remembered.push({ state: tables.appInsts.get(keyJson)?.state, kept });
+      throw new Error('the disk is full');
+    },
     clock: systemClock,
     random: seededRandom(1),
     logger: silentLogger,
@@ -62,7 +70,6 @@ async function setUp(settings: Partial<FakeSettings> = {}, clock = systemClock) 
   tables.flavors.set(OBJECTS.Flavor.keyJsonOf(flavor), flavor);
   tables.apps.set(OBJECTS.App.keyJsonOf(app), app);
   tables.clusterInsts.set(OBJECTS.ClusterInst.keyJsonOf(cluster), cluster);
-  const keyJson = OBJECTS.AppInst.keyJsonOf(testAppInst());
   const send = (state: TrackedState | undefined) => {
     if (state === undefined) tables.appInsts.delete(keyJson);
     else tables.appInsts.set(keyJson, testAppInst({ state }));
@@ -74,6 +81,7 @@ async function setUp(settings: Partial<FakeSettings> = {}, clock = systemClock) 
     reports,
     driver,
     workers,
+    remembered,
     keyJson,
     send,
     states: () => reports.map((r) => r.state),
@@ -103,6 +111,24 @@ test('a creation that the controller gave up before it heard of it is taken back
   await t.workers.idle();
   assert.equal(await t.has(), []);
   assert.is(t.infos.size, 0);
+});
+
+test('before anything is removed it is remembered that it is to be, unless the disk fails', async () => {
+  const t = await setUp();
+  t.send(S.CREATE_REQUESTED);
+  await t.workers.idle();
+  assert.equal(t.remembered, []);
+  t.send(undefined);
+  await t.workers.idle();
+  t.send(S.CREATE_REQUESTED);
+  await t.workers.idle();
+  t.send(S.DELETE_REQUESTED);
+  await t.workers.idle();
+  assert.equal(t.remembered, [
+    { state: undefined, kept: ['ready'] },
+    { state: S.DELETE_REQUESTED, kept: ['ready'] },
+  ]);
+  assert.equal(await t.has(), []);
 });
 
 test('what the controller knew of is kept when it vanishes', async () => {

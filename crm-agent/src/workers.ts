@@ -42,6 +42,8 @@ export interface InstanceWorkersOptions<T, I extends InstanceInfo> {
   readonly reporter: Reporter<I>;
   /** Number of the present connection; grows with each. */
   readonly session: () => number;
+  /** Makes durable what the controller sent: no later run may make again what this one takes away. Rejects when it cannot. */
+  readonly persist: () => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -244,6 +246,7 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
     await reporter.report(keyJson, STATES[verb].during, signal);
     // A failed update leaves what was there.
     if (verb !== 'update') this.#present.delete(keyJson);
+    if (verb === 'delete') await this.#persist();
     const failure = await this.#run(verb, keyJson, plan, signal);
     signal.throwIfAborted();
     if (failure === 'cancelled') return false;
@@ -304,9 +307,18 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
       `${kind.name} is taken back: the controller gave it up before it heard of it`,
     );
     this.#present.delete(keyJson);
+    await this.#persist();
     await this.#cleanUp(keyJson, signal);
     this.#unanswered.delete(keyJson);
     reporter.forget(keyJson);
+  }
+
+  async #persist(): Promise<void> {
+    try {
+      await this.#options.persist();
+    } catch {
+      // Told by whoever keeps it. A full disk must not keep anything from being deleted.
+    }
   }
 
   async #reportReady(keyJson: string, signal: AbortSignal): Promise<void> {

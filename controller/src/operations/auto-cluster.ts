@@ -14,6 +14,7 @@ import { createClusterInst } from './create-cluster-inst.js';
 import { dropAutoCluster } from './drop-auto-cluster.js';
 import { beginCreate } from './owned.js';
 import type { AppInstPlan } from './plan-app-inst.js';
+import { isAgentFailure } from './state-watch.js';
 
 /**
  * The auto-cluster of a planned AppInst: made just now, under an operation on the AppInst that has begun with it; `shared`
@@ -77,13 +78,18 @@ async function createAutoCluster(
   try {
     await making;
   } catch (error) {
-    // When it is uncertain whether the cluster is stored, the operation stays to see to it.
-    const uncertain = isKind(error, storeErrors.WRITE_UNCERTAIN) || context.stopping.aborted;
-    if (operation && !uncertain) await context.ownership.finish(operation);
+    if (operation) await settleMaking(context, operation, error);
     throw error;
   }
   if (!operation) throw new Error('a ClusterInst was made without being stored');
   return operation;
+}
+
+/** What an agent refused has been undone. After anything else the cluster may be there: the operation goes on to see to it. */
+async function settleMaking(context: ControllerContext, operation: Operation, error: unknown): Promise<void> {
+  if (context.stopping.aborted) return;
+  if (isAgentFailure(error)) await context.ownership.finish(operation);
+  else if (context.ownership.isOurs(operation)) context.resume(operation);
 }
 
 /**

@@ -112,11 +112,17 @@ async function deployOnMade(
     try {
       await deploy(context, key, request, to, call, undo);
     } catch (error) {
-      const over = isClusterMissing(error) || (await undo());
+      const over = isClusterMissing(error) ? !isBeingMade(context, key) : await undo();
       if (over && !context.stopping.aborted) await context.ownership.finish(operation);
       throw error;
     }
   });
+}
+
+/** The agent still makes it, when its time was up: then the operation goes on until it is made, and gone. */
+function isBeingMade({ caches }: ControllerContext, key: AppInstKey): boolean {
+  const state = caches.clusterInsts.get(OBJECTS.ClusterInst.keyJson(clusterOf(key)))?.value.state;
+  return state === TrackedState.CREATE_REQUESTED || state === TrackedState.CREATING;
 }
 
 function isClusterMissing(error: unknown): boolean {

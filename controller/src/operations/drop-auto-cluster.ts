@@ -6,12 +6,17 @@ import type { ControllerContext } from '../context.js';
 import { controllerErrors } from '../errors.js';
 import type { Call } from './call.js';
 import { deleteClusterInst } from './delete-cluster-inst.js';
-import { isAgentFailure } from './state-watch.js';
+
+const REFUSED = [
+  controllerErrors.AGENT_FAILED,
+  controllerErrors.CLUSTER_INST_AUTO_DELETE,
+  controllerErrors.CLUSTER_INST_BUSY,
+];
 
 /**
  * Deletes an auto-cluster that nothing needs any more. What goes wrong is logged. True when that is settled: it is gone,
- * somebody needs it after all or deletes it, or its agent has refused. False when it could not be tried now, for want of an
- * agent or a store.
+ * somebody needs it after all or deletes it, or its agent has refused. False when it could not be brought to an end now, for
+ * want of an agent or a store.
  */
 export async function dropAutoCluster(
   context: ControllerContext,
@@ -26,7 +31,6 @@ export async function dropAutoCluster(
       return true;
     const facts = { key: OBJECTS.ClusterInst.keyJson(key), reason: messageOf(error) };
     context.logger.error(facts, 'Deleting an auto-cluster failed');
-    const refused = [controllerErrors.CLUSTER_INST_AUTO_DELETE, controllerErrors.CLUSTER_INST_BUSY];
-    return isAgentFailure(error) || refused.some((kind) => isKind(error, kind));
+    return REFUSED.some((kind) => isKind(error, kind));
   }
 }
