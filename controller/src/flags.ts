@@ -1,5 +1,5 @@
 import { DEBUG_AREAS, type FlagSpec } from '@edgeplane/base';
-import { NOTIFY_VERSIONS } from '@edgeplane/notify';
+import { DEFAULT_VERSION, NOTIFY_VERSIONS } from '@edgeplane/notify';
 import { CAPACITY_MODES } from './refs/capacity.js';
 
 /** Accepted from old start scripts, without effect. */
@@ -95,7 +95,7 @@ export const CONTROLLER_FLAGS = {
   },
   notifyVersion: {
     type: 'string',
-    default: '1',
+    default: String(DEFAULT_VERSION),
     choices: NOTIFY_VERSIONS,
     about: 'highest version of the notify protocol to speak',
   },

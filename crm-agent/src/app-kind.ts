@@ -66,6 +66,7 @@ export function appKind(
     get updates() {
       return driver.capabilities.appUpdate;
     },
+    keys: () => tables.appInsts.keys(),
     desired: (keyJson) => tables.appInsts.get(keyJson),
     stateOf: (appInst) => appInst.state,
     blocked: (_keyJson, appInst) => (appOf(appInst) ? undefined : 'its App has not arrived'),

@@ -154,10 +154,11 @@ class Site {
   }
 
   /** In the store, and at the agent. */
-  all(state: TrackedState): boolean {
-    const instances = [...this.stored.appInsts.values()];
-    return instances.every(
-      (i) => i.state === state && this.#tables.appInsts.get(OBJECTS.AppInst.keyJsonOf(i))?.state === state,
+  allReady(): boolean {
+    return (['clusterInsts', 'appInsts'] as const).every((name) =>
+      [...this.stored[name].entries()].every(
+        ([key, { state }]) => state === S.READY && this.#tables[name].get(key)?.state === S.READY,
+      ),
     );
   }
 }
@@ -171,7 +172,7 @@ async function settled(name: string, apps: readonly string[], version = 1): Prom
   site.stored.clusterInsts.put(testClusterInst());
   await site.start();
   for (const app of apps) site.request(app);
-  await until('instances', () => site.all(S.READY));
+  await until('instances', () => site.allReady());
   await site.stop();
   await site.controller.stop();
   return site;
@@ -235,7 +236,7 @@ for (const version of [1, 2]) {
       site.request('new');
       site.driver.calls.length = 0;
       await site.linkUp();
-      await until('settled', () => site.instance('deleted') === undefined && site.all(S.READY));
+      await until('settled', () => site.instance('deleted') === undefined && site.allReady());
       if (version === 1) {
         await running(site, ['changed', 'forgotten', 'kept', 'new']);
         assert.ok(site.clock.waited, 'what may still be sent is not gone');

@@ -18,6 +18,7 @@ export function clusterKind(
   return {
     name: 'ClusterInst',
     updates: true,
+    keys: () => tables.clusterInsts.keys(),
     desired: (keyJson) => tables.clusterInsts.get(keyJson),
     stateOf: (clusterInst) => clusterInst.state,
     blocked: () => undefined,

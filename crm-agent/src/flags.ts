@@ -1,5 +1,5 @@
 import { DEBUG_AREAS, type FlagSpec } from '@edgeplane/base';
-import { NOTIFY_VERSIONS } from '@edgeplane/notify';
+import { DEFAULT_VERSION, NOTIFY_VERSIONS } from '@edgeplane/notify';
 
 /**
  * The agent's command line. Names in camel case are those of CRM spec section 9.1; the rest are ours. Each works in
@@ -24,7 +24,7 @@ export const AGENT_FLAGS = {
   },
   notifyVersion: {
     type: 'string',
-    default: '1',
+    default: String(DEFAULT_VERSION),
     choices: NOTIFY_VERSIONS,
     about: 'highest version of the notify protocol to speak',
   },

@@ -6,6 +6,7 @@ import type { Flavor } from '@edgeplane/proto/edgeproto/flavor.js';
 /** Objects by key JSON, as work reads them. */
 export interface ReadTable<T> {
   get(keyJson: string): T | undefined;
+  keys(): Iterable<string>;
 }
 
 /** What the controller sent, as far as work depends on it. */

@@ -62,7 +62,7 @@ async function setUp(settings: Partial<FakeSettings> = {}, clock = systemClock) 
       remembered.push({ state: tables.appInsts.get(keyJson)?.state, kept });
       throw new Error('the disk is full');
     },
-    clock: systemClock,
+    clock,
     random: seededRandom(1),
     logger: silentLogger,
   });
@@ -154,6 +154,48 @@ test('what an earlier run left half done is removed when the controller no longe
   assert.equal(await t.has(), ['ready'], 'not what was whole');
   t.workers.recovered([{ keyJson: t.keyJson, state: 'creating' }]);
   t.workers.synced();
+  await t.workers.idle();
+  assert.equal(await t.has(), []);
+});
+
+test('what an earlier run made unheard is taken back when the controller gave it up', async () => {
+  const t = await setUp();
+  t.tables.appInsts.set(t.keyJson, testAppInst({ state: S.CREATE_REQUESTED }));
+  t.workers.recovered([{ keyJson: t.keyJson, state: 'ready' }]);
+  t.workers.remember([t.keyJson]);
+  t.send(undefined);
+  await t.workers.idle();
+  assert.equal(await t.has(), []);
+  assert.equal(t.remembered.length, 1, 'it was taken back');
+});
+
+test('an answer that was lost with the connection is given again, though nothing is sent again', async () => {
+  const t = await setUp();
+  t.send(S.CREATE_REQUESTED);
+  await t.workers.idle();
+  t.send(S.DELETE_REQUESTED);
+  await t.workers.idle();
+  t.send(S.DELETING);
+  await t.workers.idle();
+  const before = t.reports.length;
+  t.workers.synced();
+  await t.workers.idle();
+  assert.is(t.reports.length, before, 'not on the same connection');
+  t.reconnect();
+  t.workers.synced();
+  await t.workers.idle();
+  assert.equal(t.states().slice(before), [S.DELETING, S.NOT_PRESENT]);
+});
+
+test('what could not be taken back is taken back later', async () => {
+  const clock = new ManualClock();
+  const t = await setUp({ rules: parseFakeRules('delete-app=fail-once:jammed') }, clock);
+  t.send(S.CREATE_REQUESTED);
+  await t.workers.idle();
+  t.send(undefined);
+  await t.workers.idle();
+  assert.equal(await t.has(), ['deleting']);
+  clock.advance(1000);
   await t.workers.idle();
   assert.equal(await t.has(), []);
 });

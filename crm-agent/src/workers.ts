@@ -1,11 +1,11 @@
 import { type Clock, KeyedQueue, type Logger, messageOf, type Random } from '@edgeplane/base';
-import { INCONSISTENT } from '@edgeplane/lifecycle';
+import { INCONSISTENT, isTransient } from '@edgeplane/lifecycle';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 import { decide, isToRun } from './decide.js';
 import type { Operation, RecoveredInstance } from './drivers/driver.js';
+import { Leftovers } from './leftovers.js';
 import type { InstanceInfo, Reporter } from './reporter.js';
 import { Retries } from './retries.js';
-import { withTimeLimit } from './time-limit.js';
 
 /** What is to be done for one decision, worked out from the tables when the work runs. */
 export type Plan =
@@ -22,6 +22,8 @@ export interface InstanceKind<T, I> {
   readonly updates: boolean;
   /** What the controller last sent; undefined when it is not among that. */
   desired(keyJson: string): T | undefined;
+  /** Keys of all that it sent. */
+  keys(): Iterable<string>;
   stateOf(object: T): TrackedState;
   /** Why nothing can be decided yet. */
   blocked(keyJson: string, object: T): string | undefined;
@@ -56,9 +58,6 @@ const STATES = {
   delete: { during: TrackedState.DELETING, error: TrackedState.DELETE_ERROR },
 } as const;
 
-/** How long cleaning up after a failed create may hold back its report, milliseconds. */
-const CLEAN_UP_LIMIT_MS = 60_000;
-
 /**
  * Brings instances of one sort where the controller wants them: serial per key, parallel across keys. Work reads the
  * desired state when it runs, never from the event that woke it. What the controller asked for once is done once: a
@@ -85,12 +84,19 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
   /** What an earlier run had begun to delete. */
   readonly #halfDeleted = new Set<string>();
   readonly #retries: Retries;
+  readonly #leftovers: Leftovers;
   #counter = 0;
   #stopping = false;
 
   constructor(options: InstanceWorkersOptions<T, I>) {
     this.#options = options;
-    this.#retries = new Retries(options.clock, options.random);
+    const { clock, random, logger, kind } = options;
+    this.#retries = new Retries(clock, random);
+    this.#leftovers = new Leftovers({
+      cleanUp: (keyJson, operation) => kind.cleanUp(keyJson, operation),
+      again: (keyJson) => this.#queue.add(keyJson),
+      ...{ clock, random, logger },
+    });
     this.#queue = new KeyedQueue(
       (keyJson, signal) => this.#work(keyJson, signal),
       (keyJson, error) => {
@@ -110,7 +116,12 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
 
   /** Tells what the controller had sent to an earlier run; before the first notice. */
   remember(keyJsons: Iterable<string>): void {
-    for (const keyJson of keyJsons) this.#remembered.add(keyJson);
+    const { kind } = this.#options;
+    for (const keyJson of keyJsons) {
+      this.#remembered.add(keyJson);
+      const object = kind.desired(keyJson);
+      if (object && kind.stateOf(object) === TrackedState.CREATE_REQUESTED) this.#unanswered.add(keyJson);
+    }
   }
 
   /**
@@ -121,9 +132,18 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
     for (const keyJson of this.#remembered) this.#queue.add(keyJson);
   }
 
-  /** The controller has sent all it has: what is remembered and has not changed is as it was. */
+  /**
+   * The controller has sent all it has: what is remembered and has not changed is as it was. What is in between two states
+   * and has no report may wait to hear that it is gone, which was lost with the last connection: it is looked at again.
+   */
   synced(): void {
+    const { kind, reporter } = this.#options;
     for (const keyJson of this.#remembered) this.notice(keyJson);
+    for (const keyJson of kind.keys()) {
+      const object = kind.desired(keyJson);
+      const waits = object && isTransient(kind.stateOf(object));
+      if (waits && reporter.stateOf(keyJson) === undefined) this.notice(keyJson);
+    }
     this.partlySynced();
   }
 
@@ -161,6 +181,7 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
   stop(): Promise<void> {
     this.#stopping = true;
     this.#retries.stop();
+    this.#leftovers.stop();
     return this.#queue.stop();
   }
 
@@ -169,6 +190,7 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
     const notice = this.#noticed.get(keyJson);
     this.#waiting.delete(keyJson);
     if (this.#remembered.has(keyJson)) return this.#restore(keyJson, signal);
+    if (this.#leftovers.has(keyJson) && !isAsked(kind, keyJson)) await this.#cleanUp(keyJson, signal);
     if (notice === undefined || notice === this.#handled.get(keyJson)) return;
     const object = kind.desired(keyJson);
     const blocked = object && kind.blocked(keyJson, object);
@@ -243,6 +265,7 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
       return true;
     }
     this.#goneIn.delete(keyJson);
+    this.#leftovers.forget(keyJson);
     await reporter.report(keyJson, STATES[verb].during, signal);
     // A failed update leaves what was there.
     if (verb !== 'update') this.#present.delete(keyJson);
@@ -278,6 +301,7 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
       signal.throwIfAborted();
       if (cancel.signal.aborted) return 'cancelled';
       logger.warn({ err: error, key: keyJson, kind: kind.name }, `${verb} failed`);
+      // Before the failure is reported, not after: once it is, the controller forgets the instance.
       if (verb === 'create') await this.#cleanUp(keyJson, signal);
       return { text: messageOf(error) };
     } finally {
@@ -285,19 +309,8 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
     }
   }
 
-  /**
-   * Before the failure is reported, not after: once it is, the controller forgets the instance, and an agent that is
-   * killed in between would never learn that something is left.
-   */
-  async #cleanUp(keyJson: string, signal: AbortSignal): Promise<void> {
-    const { clock, kind, logger } = this.#options;
-    try {
-      await withTimeLimit(clock, CLEAN_UP_LIMIT_MS, signal, (limited) =>
-        kind.cleanUp(keyJson, this.#operation(keyJson, limited)),
-      );
-    } catch (error) {
-      logger.warn({ err: error, key: keyJson }, 'cleaning up after a failed create failed');
-    }
+  #cleanUp(keyJson: string, signal: AbortSignal): Promise<void> {
+    return this.#leftovers.remove(keyJson, (limited) => this.#operation(keyJson, limited), signal);
   }
 
   async #withdraw(keyJson: string, signal: AbortSignal): Promise<void> {
@@ -345,4 +358,11 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
     this.#handled.delete(keyJson);
     this.#goneIn.delete(keyJson);
   }
+}
+
+/** Whether the instance is to be made or deleted anyway, which takes care of what is left of it. */
+function isAsked<T, I>(kind: InstanceKind<T, I>, keyJson: string): boolean {
+  const object = kind.desired(keyJson);
+  const state = object && kind.stateOf(object);
+  return state === TrackedState.CREATE_REQUESTED || state === TrackedState.DELETE_REQUESTED;
 }

@@ -1,5 +1,5 @@
 import { DEBUG_AREAS, type FlagSpec } from '@edgeplane/base';
-import { NOTIFY_VERSIONS } from '@edgeplane/notify';
+import { DEFAULT_VERSION, NOTIFY_VERSIONS } from '@edgeplane/notify';
 
 /**
  * The command line. Names in camel case are those of match engine spec section 1.1; the rest are ours. Each works in
@@ -13,7 +13,7 @@ export const DME_FLAGS = {
   },
   notifyVersion: {
     type: 'string',
-    default: '1',
+    default: String(DEFAULT_VERSION),
     choices: NOTIFY_VERSIONS,
     about: 'highest version of the notify protocol to speak',
   },

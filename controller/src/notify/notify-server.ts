@@ -13,6 +13,7 @@ import { ExecRelay } from '../exec/exec-relay.js';
 import { LatestMetrics } from '../metrics/latest-metrics.js';
 import { MetricReceiver, type MetricSink } from '../metrics/metric-receiver.js';
 import { cacheSource } from './cache-source.js';
+import { catchUp } from './catch-up.js';
 import { CloudletInfoReceiver } from './cloudlet-info-receiver.js';
 import { ConnectedObjects, inTurn } from './connected-objects.js';
 import { appInstInfoReceiver, clusterInstInfoReceiver } from './instance-info-receivers.js';
@@ -31,9 +32,6 @@ export interface ControllerNotify {
   readonly live: LiveTables;
   readonly exec: ExecRelay;
 }
-
-/** How long a peer that has seen a later revision waits for it, milliseconds. */
-const CATCH_UP_MS = 5000;
 
 /** The controller's end of notify: what it sends from its caches, and what it does with what it gets. */
 export function createNotify(
@@ -78,7 +76,7 @@ export function createNotify(
     logger: inArea(logger, 'notify'),
     clock,
     maxVersion: protocol.maxVersion,
-    time: { lineage: protocol.lineage, reached: (revision) => reachedSoon(context, revision) },
+    time: { lineage: protocol.lineage, catchUp: (revision) => catchUp(context, revision) },
   });
   const live = {
     nodes: nodes.table,
@@ -87,18 +85,4 @@ export function createNotify(
     metrics,
   };
   return { server, live, exec };
-}
-
-/** A controller that was read from before may have been ahead of this one. */
-async function reachedSoon({ sync, clock, stopping }: ControllerContext, revision: number): Promise<boolean> {
-  const late = new AbortController();
-  const cancel = clock.after(CATCH_UP_MS, () => late.abort());
-  try {
-    await sync.reached(revision, AbortSignal.any([late.signal, stopping]));
-    return true;
-  } catch {
-    return false;
-  } finally {
-    cancel();
-  }
 }

@@ -27,6 +27,7 @@ test('an agent says hello byte by byte, then what it has, then the end marker', 
     if (notice.action === NoticeAction.VERSION) send(hello(['CloudletInfo', 'Metric']));
   });
   const client = newClient(server.address, {
+    maxVersion: 1,
     wantObjs: ['Flavor', 'edgeproto.ExecRequest'],
     filterCloudletKey: true,
     sources: [infos, nodes],

@@ -29,6 +29,11 @@ export const notifyErrors = defineErrors({
     'FAILED_PRECONDITION',
     'notify peer {node} has data model {hash}, which this one ({own}) does not know: upgrade this one first',
   ],
+  SERVER_BEHIND: [
+    'UNAVAILABLE',
+    'this server has not reached revision {revision} yet, which the client has seen: try another',
+    'retryable',
+  ],
   PEER_DRAINS: ['UNAVAILABLE', 'notify peer leaves: {reason}', 'retryable'],
   SESSION_CLOSED: ['UNAVAILABLE', 'notify session closed: {reason}', 'retryable'],
   NO_ADDRESS: ['INVALID_ARGUMENT', 'a notify client needs at least one address'],

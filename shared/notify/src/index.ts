@@ -4,6 +4,7 @@ export { ObjectTable } from './object-table.js';
 export { NotifyServer, type NotifyServerOptions } from './server.js';
 export type { NotifyCall, NotifyCaller, NotifyDialer } from './transport.js';
 export {
+  type CatchUp,
   DEFAULT_LIMITS,
   type MessageReceiver,
   type NotifyCounters,

@@ -69,9 +69,15 @@ export interface MessageReceiver<M = unknown> {
 export interface NodeTime {
   /** Revisions of different lineages say nothing of each other. */
   readonly lineage: string;
-  /** Resolves true when the sources have reached a revision, false when they do not in a few seconds. */
-  reached?(revision: number): Promise<boolean>;
+  /** Resolves when the sources have reached a revision, or have not in a few seconds, with how it stands then. */
+  catchUp?(revision: number): Promise<CatchUp>;
 }
+
+/**
+ * Whether sources that are asked for a revision have reached it; never will, because what they are read from has gone back,
+ * as after a restored backup; or are just behind.
+ */
+export type CatchUp = 'reached' | 'rewound' | 'behind';
 
 /** Bounds of a session. */
 export interface NotifyLimits {

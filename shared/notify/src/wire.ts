@@ -13,7 +13,7 @@ export const NOTIFY_VERSIONS = ['1', '2'] as const;
 export const PROTOCOL_VERSION = 2;
 
 /** The highest that is spoken without being told to. */
-export const DEFAULT_VERSION = 1;
+export const DEFAULT_VERSION = 2;
 
 const URL_PREFIX = 'type.googleapis.com/';
 

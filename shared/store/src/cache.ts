@@ -90,6 +90,11 @@ export class CacheSync {
     this.#onBadEntry = options.onBadEntry ?? (() => undefined);
   }
 
+  /** What the store's own revision is, which this may not have reached. @throws as the store */
+  async storedRevision(): Promise<number> {
+    return (await this.#store.get(this.#prefix)).revision;
+  }
+
   /** Everything up to this revision has been applied. */
   get revision(): number {
     return this.#revision;

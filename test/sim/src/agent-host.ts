@@ -25,6 +25,8 @@ export class AgentHost {
   readonly disk = new SimDisk();
   /** What the living agent has been sent. */
   tables: AgentTables = desiredTables();
+  /** Of the notify protocol, in this life. */
+  notifyVersion = 0;
   readonly #world: World;
   readonly #logger: Logger;
   #node: SimNode | undefined;
@@ -48,7 +50,8 @@ export class AgentHost {
     const node = new SimNode(this.name, scheduler, random);
     this.#node = node;
     this.#stopping = false;
-    const monitor = new Monitor(this.name, history, report);
+    this.notifyVersion = this.#world.nextVersion();
+    const monitor = new Monitor(this.name, history, report, this.notifyVersion);
     this.tables = desiredTables();
     for (const table of Object.values(this.tables))
       watch(table as unknown as ObjectTable<unknown, unknown>, monitor, node);
@@ -63,6 +66,7 @@ export class AgentHost {
           '0',
         ],
         ...['--stateDir', STATE_DIR, '--hostname', this.name, '--platform', 'fakecloudlet'],
+        ...['--notifyVersion', String(this.notifyVersion)],
         ...['--notifyAddrs', controllers.map(({ notifyAddress }) => notifyAddress).join(',')],
       ],
       { variables: {}, cwd: '/' },

@@ -1,5 +1,5 @@
 import { isTransient } from '@edgeplane/lifecycle';
-import { DEFAULT_VERSION, type ObjectTable } from '@edgeplane/notify';
+import type { ObjectTable } from '@edgeplane/notify';
 import { OBJECTS, type ObjectName, type ObjectOf, type ObjectType } from '@edgeplane/objects';
 import { CloudletState } from '@edgeplane/proto/edgeproto/cloudlet.js';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
@@ -68,7 +68,8 @@ async function cacheFaults(stored: Stored, host: ControllerHost): Promise<string
 }
 
 /** The agent has what the controllers have for its cloudlet, and the site what the agent was told to make. */
-function agentFaults(stored: Stored, { name, key, tables, disk }: AgentHost): string[] {
+function agentFaults(stored: Stored, host: AgentHost): string[] {
+  const { name, key, tables, disk } = host;
   const cloudlet = OBJECTS.Cloudlet.keyJson(key);
   const here = <T, K>(type: ObjectType<T, K>) =>
     new Map([...stored.objects(type)].filter(([, object]) => type.cloudletKeyJson(object) === cloudlet));
@@ -82,7 +83,7 @@ function agentFaults(stored: Stored, { name, key, tables, disk }: AgentHost): st
     ),
     ...differences(`${name} ClusterInst`, texts(OBJECTS.ClusterInst, clusters), textsOf(tables.clusterInsts)),
     ...differences(`${name} AppInst`, texts(OBJECTS.AppInst, insts), textsOf(tables.appInsts)),
-    ...appFaults(stored, name, insts, textsOf(tables.apps)),
+    ...appFaults(stored, host, insts),
     ...siteFaults(`${name} clusters`, clusters, disk.records('clusters')),
     ...siteFaults(`${name} apps`, insts, disk.records('apps')),
   ];
@@ -94,13 +95,13 @@ function agentFaults(stored: Stored, { name, key, tables, disk }: AgentHost): st
 /** In version 1 an App comes with its instances, and its end and later changes do not. */
 function appFaults(
   stored: Stored,
-  name: string,
+  { name, tables, notifyVersion }: AgentHost,
   insts: ReadonlyMap<string, ObjectOf<'AppInst'>>,
-  found: ReadonlyMap<string, string>,
 ): string[] {
+  const found = textsOf(tables.apps);
   const keys = new Set([...insts.values()].map((inst) => OBJECTS.App.keyJson(inst.key?.appKey ?? NO_APP)));
   const wanted = new Map([...stored.texts('App')].filter(([key]) => keys.has(key)));
-  if (DEFAULT_VERSION > 1) return differences(`${name} App`, wanted, found);
+  if (notifyVersion > 1) return differences(`${name} App`, wanted, found);
   return [...wanted.keys()].filter((key) => !found.has(key)).map((key) => `${name} App: ${key} is missing`);
 }
 

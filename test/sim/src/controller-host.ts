@@ -42,14 +42,14 @@ export class ControllerHost {
   /** Starts a process; one that cannot start is started again, as its supervisor would. */
   start(): void {
     if (this.#node) return;
-    const { scheduler, random, network, store } = this.#world;
+    const { scheduler, random, network, store, controllerVersion } = this.#world;
     const node = new SimNode(this.name, scheduler, random);
     this.#node = node;
     this.#stopping = false;
     const { config } = parseConfig(
       [
         ...['--store', 'memory', '--apiAddr', `${this.name}:55001`, '--notifyAddr', this.notifyAddress],
-        ...['--httpAddr', '', '--lease-ttl', '5s'],
+        ...['--httpAddr', '', '--lease-ttl', '5s', '--notifyVersion', String(controllerVersion)],
       ],
       '/',
     );

@@ -1,5 +1,4 @@
 import { AppTable, followControllers } from '@edgeplane/dme';
-import { DEFAULT_VERSION } from '@edgeplane/notify';
 import { OBJECTS } from '@edgeplane/objects';
 import type { App } from '@edgeplane/proto/edgeproto/app.js';
 import type { AppInst } from '@edgeplane/proto/edgeproto/app_inst.js';
@@ -48,21 +47,18 @@ export class DmeHost {
     const { scheduler, random, network, history, report, controllers } = this.#world;
     const node = new SimNode(this.name, scheduler, random);
     this.#node = node;
-    const monitor = new Monitor(this.name, history, report);
+    const notifyVersion = this.#world.nextVersion();
+    const monitor = new Monitor(this.name, history, report, notifyVersion);
     this.table = new WatchedTable(monitor);
     const notifyAddrs = controllers.map(({ notifyAddress }) => notifyAddress);
     const cloudletKey = { operatorKey: { name: 'op' }, name: 'here' };
-    followControllers(
-      { notifyAddrs, notifyVersion: DEFAULT_VERSION, scaleId: this.name, cloudletKey },
-      this.table,
-      {
-        tls: undefined,
-        dial: network.dialer(node, () => monitor.newSession()),
-        logger: this.#world.loggerOf(this.name),
-        clock: node.clock,
-        random: node.random,
-      },
-    ).start();
+    followControllers({ notifyAddrs, notifyVersion, scaleId: this.name, cloudletKey }, this.table, {
+      tls: undefined,
+      dial: network.dialer(node, () => monitor.newSession()),
+      logger: this.#world.loggerOf(this.name),
+      clock: node.clock,
+      random: node.random,
+    }).start();
   }
 
   kill(): void {

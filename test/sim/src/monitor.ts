@@ -10,21 +10,24 @@ export class Monitor {
   readonly #name: string;
   readonly #history: History;
   readonly #report: Report;
+  readonly #version: number;
   /** By store key: the earliest revision that what was seen last can be of. */
   readonly #seen = new Map<string, number>();
 
-  constructor(name: string, history: History, report: Report) {
+  /** `version` of the notify protocol by which it is told. */
+  constructor(name: string, history: History, report: Report, version: number) {
     this.#name = name;
     this.#history = history;
     this.#report = report;
+    this.#version = version;
   }
 
   /**
-   * From here on it may be told by somebody who knows less: a session of version 1 has no revisions to compare with those
-   * of the session before it.
+   * From here on it may be told by somebody who knows less, in version 1: that has no revisions to compare with those of
+   * the session before it.
    */
   newSession(): void {
-    this.#seen.clear();
+    if (this.#version === 1) this.#seen.clear();
   }
 
   saw<T, K>(type: ObjectType<T, K>, object: T): void {

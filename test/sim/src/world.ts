@@ -1,5 +1,7 @@
 import { createLogger, type Logger, type Random, seededRandom, silentLogger } from '@edgeplane/base';
+import { DEFAULT_VERSION } from '@edgeplane/notify';
 import { AgentHost } from './agent-host.js';
+import { happens } from './chance.js';
 import { ControllerHost } from './controller-host.js';
 import { DmeHost } from './dme-host.js';
 import { History } from './history.js';
@@ -21,6 +23,8 @@ export class World {
   readonly controllers: readonly ControllerHost[];
   readonly agents: readonly AgentHost[];
   readonly dmes: readonly DmeHost[];
+  /** Of the notify protocol: the highest that the controllers speak. */
+  readonly controllerVersion: number;
   readonly #say: ((line: string) => void) | undefined;
 
   /** `say`: gets the log lines of all processes. */
@@ -34,9 +38,19 @@ export class World {
     this.store = new SimStore(this.scheduler);
     this.history = new History(trace);
     this.history.follow(this.store.data);
+    this.controllerVersion = this.#oldOrNew();
     this.controllers = ['c0', 'c1', 'c2'].map((name) => new ControllerHost(this, name));
     this.agents = ['site0', 'site1'].map((name) => new AgentHost(this, name));
     this.dmes = [new DmeHost(this, 'dme0')];
+  }
+
+  /** Of the notify protocol: what a process speaks in a life of its own; it may have been replaced by another build. */
+  nextVersion(): number {
+    return Math.min(this.controllerVersion, this.#oldOrNew());
+  }
+
+  #oldOrNew(): number {
+    return happens(this.random, 0.2) ? 1 : DEFAULT_VERSION;
   }
 
   loggerOf(name: string): Logger {

@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
-import type { Clock, Logger } from '@edgeplane/base';
+import { type Clock, fail, type Logger, messageOf } from '@edgeplane/base';
 import type { Hello, Scope } from '@edgeplane/proto/edgeplane/notify.js';
 import type { Notice } from '@edgeplane/proto/edgeproto/notice.js';
+import { notifyErrors } from '../errors.js';
 import type { FanOut } from '../fan-out.js';
 import type { NoticeReader } from '../notice-reader.js';
 import type { NotifyCaller } from '../transport.js';
@@ -26,6 +27,8 @@ import { Views } from './views.js';
 const BESIDES = 16 * 1024;
 /** A peer whose data model we do not know need not come back soon, milliseconds. */
 const RETRY_MS = 60_000;
+/** Another server may be further, milliseconds. */
+const BEHIND_RETRY_MS = 250;
 
 export interface FrameServerOptions {
   /** Our name, for the life of this server. */
@@ -94,14 +97,16 @@ export class FrameServer {
   ): Promise<void> {
     const { hello, wantObjs, filterCloudletKey } = first;
     const { node, wants, limits, counters, clock } = this.#options;
+    const refuse = (retryAfterMs: number) => (error: unknown) => {
+      stream.write(encodeNotice({ drain: { reason: messageOf(error), retryAfterMs } }));
+      throw error;
+    };
     try {
       checkDataModel(hello);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : '';
-      stream.write(encodeNotice({ drain: { reason, retryAfterMs: RETRY_MS } }));
-      throw error;
+      refuse(RETRY_MS)(error);
     }
-    await this.#catchUp(hello);
+    await this.#catchUp(hello).catch(refuse(BEHIND_RETRY_MS));
     let session: FrameSession | undefined;
     let ended: () => void = () => undefined;
     const over = new Promise<void>((resolve) => {
@@ -169,12 +174,17 @@ export class FrameServer {
     }
   }
 
-  /** The client may come from a server that was ahead of us. */
+  /**
+   * The client may come from a server that was ahead of us: it is not told what it knows to be old.
+   * @throws EdgeplaneError SERVER_BEHIND
+   */
   async #catchUp({ held }: Hello): Promise<void> {
     const own = held.filter((type) => type.lineage === this.#clock.lineage);
     const wanted = Math.max(0, ...own.map(({ revision }) => Number(revision)));
     const reached = Math.max(0, ...this.#views.lanes.map(({ place }) => this.#clock.revision(place)));
-    if (wanted > reached) await this.#options.time.reached?.(wanted);
+    if (wanted <= reached) return;
+    const outcome = await this.#options.time.catchUp?.(wanted);
+    if (outcome === 'behind') throw fail(notifyErrors.SERVER_BEHIND, { revision: wanted });
   }
 }
 

@@ -111,6 +111,35 @@ test('a server of another store, or behind the one before, is followed whatever 
   await server.stop();
 });
 
+test('a server that is behind refuses who knows more, until it has caught up', async () => {
+  const [ahead, behind] = [controllerTables(), controllerTables()];
+  for (const { flavor } of [ahead, behind]) flavor.put(make.flavor('old'));
+  ahead.flavor.put(make.flavor('new'));
+  const link = new TestLink();
+  const all = controllerTables();
+  let server = startServer(link, { sources: list(ahead), time: { lineage: 'store' } });
+  const lines: string[] = [];
+  const note = (members: unknown) => lines.push(JSON.stringify(members));
+  const logger = Object.assign(Object.create(silentLogger), { warn: note, child: () => logger });
+  const client = startClient(link, { receivers: list(all), logger });
+  await client.when('synced');
+  await server.stop();
+  server = startServer(link, {
+    sources: list(behind),
+    time: {
+      lineage: 'store',
+      catchUp: async (revision) => (behind.flavor.revision() < revision ? 'behind' : 'reached'),
+    },
+  });
+  await until(() => lines.some((line) => line.includes('has not reached revision 2')), 'refused');
+  assert.equal([...all.flavor.keys()].length, 2, 'it keeps what it has');
+  behind.flavor.put(make.flavor('new'));
+  await client.when('synced');
+  assert.is(all.flavor.size, 2);
+  await client.stop();
+  await server.stop();
+});
+
 test('a client of a site changes its scope, and gets and drops what belongs to it', async () => {
   const truth = controllerTables();
   truth.app.put(make.app('a'));
