@@ -113,7 +113,10 @@ class CloudletAgent implements Agent {
     const recovered = await this.#driver.recover(signal);
     const info = await gatherCloudletInfo(this.#config.cloudletKey, this.#driver, signal);
     const tables = this.#overrides.tables ?? desiredTables();
-    const mirror = await this.#startMirror(tables);
+    const mirror = this.#mirror();
+    const remembered = await mirror.load(tableList(tables));
+    const held = fillTables(tables, remembered);
+    this.#logger.info({ objects: remembered.objects.length }, 'Remembered');
     signal.throwIfAborted();
 
     this.#logger.info(
@@ -134,7 +137,7 @@ class CloudletAgent implements Agent {
       tls,
       dial: this.#overrides.dial,
       tables,
-      persist: () => mirror.flush(),
+      ...{ mirror, held },
       shells,
       logger: this.#logger,
       clock: this.#clock,
@@ -145,7 +148,7 @@ class CloudletAgent implements Agent {
     this.#cleanups.push(() => shells.stop());
   }
 
-  async #startMirror(tables: AgentTables): Promise<TableMirror> {
+  #mirror(): TableMirror {
     const mirror = new TableMirror({
       dir: join(this.#config.stateDir, 'mirror'),
       disk: this.#disk,
@@ -154,11 +157,7 @@ class CloudletAgent implements Agent {
       random: this.#random,
       logger: this.#logger,
     });
-    const objects = await mirror.load(tableList(tables));
-    fillTables(tables, objects);
-    mirror.follow(tableList(tables));
     this.#cleanups.push(() => mirror.stop());
-    this.#logger.info({ objects: objects.length }, 'Remembered');
     return mirror;
   }
 

@@ -223,6 +223,19 @@ test('what still runs is not touched, with a link or without', async () => {
   }
 });
 
+test('a restarted agent is sent what has changed since', async () => {
+  const site = await settled('restarted', ['one', 'two'], 2);
+  site.stored.flavors.put({ ...testFlavor(), ram: 77n });
+  await site.linkUp();
+  await site.start();
+  try {
+    await until('reports', () => site.controller.ready.size === 3);
+    assert.is(site.controller.changesSent, 1);
+  } finally {
+    await end(site);
+  }
+});
+
 for (const version of [1, 2]) {
   test(`what was changed or deleted meanwhile is so once the link is back, version ${version}`, async () => {
     const site = await settled('meanwhile', ['changed', 'deleted', 'forgotten', 'kept'], version);

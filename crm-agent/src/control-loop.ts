@@ -1,5 +1,11 @@
 import { type Clock, inArea, type Logger, type Random } from '@edgeplane/base';
-import { NotifyClient, type NotifyDialer, ObjectTable, type SendSource } from '@edgeplane/notify';
+import {
+  type HeldBefore,
+  NotifyClient,
+  type NotifyDialer,
+  ObjectTable,
+  type SendSource,
+} from '@edgeplane/notify';
 import { OBJECTS } from '@edgeplane/objects';
 import type { CloudletInfo } from '@edgeplane/proto/edgeproto/cloudlet.js';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
@@ -8,13 +14,14 @@ import type { TlsMaterial } from '@edgeplane/rpc';
 import { appKind } from './app-kind.js';
 import { clusterKind } from './cluster-kind.js';
 import type { AgentConfig } from './config.js';
-import { type AgentTables, receiversOf } from './desired.js';
+import { type AgentTables, receiversOf, tableList } from './desired.js';
 import type { Driver, Recovered } from './drivers/driver.js';
 import { execReceiver } from './exec/exec-receiver.js';
 import type { ShellSessions } from './exec/sessions.js';
 import { appInstChannel, clusterInstChannel } from './info-reporters.js';
 import { readHostUsage } from './metrics/host-usage.js';
 import { Sampler } from './metrics/sampler.js';
+import type { TableMirror } from './mirror/table-mirror.js';
 import { Settling } from './settling.js';
 import { InstanceWorkers } from './workers.js';
 
@@ -28,8 +35,10 @@ export interface ControlLoopOptions {
   readonly dial?: NotifyDialer | undefined;
   /** With what the controller sent to an earlier run. */
   readonly tables: AgentTables;
+  /** What of that the notify client is to go on from. */
+  readonly held: readonly HeldBefore[];
   /** Makes durable what is in the tables. */
-  readonly persist: () => Promise<void>;
+  readonly mirror: TableMirror;
   readonly shells: ShellSessions;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -51,7 +60,8 @@ const WANTED = ['Flavor', 'App', 'AppInst', 'Cloudlet', 'ClusterInst', 'ExecRequ
  * what is reported. Runs from construction until `stop`.
  */
 export function startControlLoop(options: ControlLoopOptions): { stop(): Promise<void> } {
-  const { config, driver, logger, clock, random, tables } = options;
+  const { config, driver, logger, clock, random, tables, mirror } = options;
+  const persist = () => mirror.flush();
   let disconnects = 0;
   const connected = () => client.state !== 'disconnected';
   const clusterReports = clusterInstChannel({ clock, logger, connected });
@@ -61,12 +71,12 @@ export function startControlLoop(options: ControlLoopOptions): { stop(): Promise
   const clusters = new InstanceWorkers({
     kind: clusterKind(tables, driver),
     reporter: clusterReports.reporter,
-    ...{ session, persist: options.persist, clock, random, logger },
+    ...{ session, persist, clock, random, logger },
   });
   const apps = new InstanceWorkers({
     kind: appKind(tables, driver, logger),
     reporter: appReports.reporter,
-    ...{ session, persist: options.persist, clock, random, logger },
+    ...{ session, persist, clock, random, logger },
   });
   clusters.recovered(options.recovered.clusterInsts);
   apps.recovered(options.recovered.appInsts);
@@ -134,9 +144,11 @@ export function startControlLoop(options: ControlLoopOptions): { stop(): Promise
     dial: options.dial,
     logger: inArea(logger, 'notify'),
     clock,
-    persist: options.persist,
+    held: options.held,
+    persist,
     random,
   });
+  mirror.follow(tableList(tables), client);
   client.start();
   clusters.restore();
   // AppInsts run in ClusterInsts.

@@ -1,7 +1,7 @@
-import { ObjectTable, type Receiver } from '@edgeplane/notify';
+import { type HeldBefore, ObjectTable, type Receiver } from '@edgeplane/notify';
 import { OBJECTS } from '@edgeplane/objects';
 import type { Flavor, FlavorKey } from '@edgeplane/proto/edgeproto/flavor.js';
-import type { MirroredObject, MirroredTable } from './mirror/table-mirror.js';
+import type { Mirrored, MirroredTable } from './mirror/table-mirror.js';
 import type { Settling } from './settling.js';
 
 /** What the controller sends, kept while disconnected. */
@@ -17,10 +17,16 @@ export function desiredTables() {
 
 export type AgentTables = ReturnType<typeof desiredTables>;
 
-/** Puts what an earlier run had into its table. */
-export function fillTables(tables: AgentTables, objects: readonly MirroredObject[]): void {
-  const byType = new Map(tableList(tables).map((table) => [table.type.name, table]));
+/** Puts what an earlier run had into its table; what the notify client has to know of it. */
+export function fillTables(tables: AgentTables, { objects, cursors }: Mirrored): HeldBefore[] {
+  const list = tableList(tables);
+  const byType = new Map(list.map((table) => [table.type.name, table]));
   for (const { type, object } of objects) byType.get(type)?.put(object);
+  return list.map(({ type: { name, fullName } }) => ({
+    type: fullName,
+    cursor: cursors.find(({ type }) => type === name) ?? { lineage: '', revision: 0 },
+    objects: objects.filter(({ type }) => type === name),
+  }));
 }
 
 export function tableList(tables: AgentTables): MirroredTable[] {

@@ -54,6 +54,11 @@ export class TestController {
     return this.#server.listen(address);
   }
 
+  /** Objects sent, and ends of objects (version 2). */
+  get changesSent(): number {
+    return this.#server.counters.changesSent;
+  }
+
   stop(): Promise<void> {
     return this.#server.stop();
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { messageOf } from '@edgeplane/base';
+import type { Cursor } from '@edgeplane/notify';
 
 /** Whose objects a log holds, and how they are encoded. */
 export interface LogOwner {
@@ -16,12 +17,20 @@ export interface LogEntry {
   readonly keyJson: string;
   /** Protobuf. */
   readonly bytes?: Uint8Array | undefined;
-  /** The sender's, where the protocol tells it. */
+  /** The sender's; 0 or missing where the protocol does not tell it. */
   readonly revision?: number | undefined;
+}
+
+/** How far the objects of a type are in step with their sender. */
+export interface LogCursor extends Cursor {
+  /** Name of the type. */
+  readonly type: string;
 }
 
 /** What a log says. */
 export interface ReadLog {
+  /** The last of each type. */
+  readonly cursors: readonly LogCursor[];
   /** What was held at the end of the last whole batch, by type and key. */
   readonly entries: readonly LogEntry[];
   /** The last batch was cut off while it was written: what a crash leaves. */
@@ -34,6 +43,11 @@ const FORMAT = 'edgeplane-mirror';
 const VERSION = 1;
 /** Hex digits. */
 const CHECKSUM = 16;
+
+interface StoredBatch {
+  readonly cursors: readonly LogCursor[];
+  readonly objects: readonly StoredEntry[];
+}
 
 /** Short names, as there is one of each per object. */
 interface StoredEntry {
@@ -50,15 +64,14 @@ export function encodeHeader(owner: LogOwner): string {
 }
 
 /** One line, so that a batch is read as a whole or not at all. */
-export function encodeBatch(entries: readonly LogEntry[]): string {
-  return line(
-    entries.map(
-      ({ type, keyJson, bytes, revision }): StoredEntry => ({
-        ...{ t: type, k: keyJson, r: revision },
-        b: bytes && Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64'),
-      }),
-    ),
+export function encodeBatch(entries: readonly LogEntry[], cursors: readonly LogCursor[]): string {
+  const objects = entries.map(
+    ({ type, keyJson, bytes, revision }): StoredEntry => ({
+      ...{ t: type, k: keyJson, r: revision || undefined },
+      b: bytes && Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64'),
+    }),
   );
+  return line({ cursors, objects } satisfies StoredBatch);
 }
 
 /** Reads a log up to the first line that is not whole. Never throws. */
@@ -67,7 +80,9 @@ export function readLog(text: string, owner: LogOwner): ReadLog {
   // A whole log ends with a newline.
   const rest = lines.pop() ?? '';
   const held = new Map<string, LogEntry>();
+  const cursors = new Map<string, LogCursor>();
   const result = (damage?: string): ReadLog => ({
+    cursors: [...cursors.values()],
     entries: [...held.values()],
     torn: damage === undefined && rest !== '',
     ...(damage !== undefined && { damage }),
@@ -80,7 +95,9 @@ export function readLog(text: string, owner: LogOwner): ReadLog {
   for (const [index, batch] of lines.entries()) {
     if (index === 0) continue;
     try {
-      for (const stored of parseLine(batch) as StoredEntry[]) {
+      const whole = parseLine(batch) as StoredBatch;
+      for (const cursor of whole.cursors) cursors.set(cursor.type, cursor);
+      for (const stored of whole.objects) {
         const id = `${stored.t} ${stored.k}`;
         if (stored.b === undefined) held.delete(id);
         else held.set(id, fromStored(stored, stored.b));

@@ -33,7 +33,7 @@ type SetUp = ReturnType<typeof setUp>;
 async function start(disk: Disk, over: Partial<TableMirrorOptions> = {}): Promise<SetUp> {
   const t = setUp(disk, over);
   const byName = new Map(t.list.map((table) => [table.type.name, table]));
-  for (const { type, object } of await t.mirror.load(t.list)) byName.get(type)?.put(object);
+  for (const { type, object } of (await t.mirror.load(t.list)).objects) byName.get(type)?.put(object);
   t.mirror.follow(t.list);
   return t;
 }
@@ -199,19 +199,28 @@ test('changes are written in groups; what cannot be written is tried again', asy
   assert.is(held(await start(disk.mount())), held(t));
 });
 
-test('revisions are kept where they are known', async () => {
+test('revisions and how far it was in step are kept where they are known', async () => {
   const disk = new TestingDisk();
-  const revisionOf = (_type: string, keyJson: string) => (keyJson.includes('a') ? 7 : undefined);
-  const t = await start(disk.mount(), { revisionOf: (type, key) => revisionOf(type, key.slice(8)) });
+  const t = setUp(disk.mount());
+  const revisionOf = (keyJson: string) => (keyJson.includes('"a"') ? 7 : 0);
+  const cursor = { lineage: 'store', revision: 6 };
+  const nowhere = { lineage: '', revision: 0 };
+  t.mirror.follow(t.list, {
+    heldOf: (type) => ({ revisionOf, cursor: type === OBJECTS.Flavor.fullName ? cursor : nowhere }),
+  });
   t.put('a', 1);
   t.put('b', 1);
   await t.mirror.stop();
   const again = setUp(disk.mount());
-  const revisions = (await again.mirror.load(again.list)).map((o) => [o.keyJson, o.revision]);
-  assert.equal(revisions, [
-    ['{"name":"a"}', 7],
-    ['{"name":"b"}', undefined],
-  ]);
+  const { objects, cursors } = await again.mirror.load(again.list);
+  assert.equal(
+    objects.map((o) => [o.keyJson, o.revision, Buffer.from(o.bytes)]),
+    [
+      ['{"name":"a"}', 7, OBJECTS.Flavor.toWire(testFlavor({ key: { name: 'a' }, ram: 1n }))],
+      ['{"name":"b"}', 0, OBJECTS.Flavor.toWire(testFlavor({ key: { name: 'b' }, ram: 1n }))],
+    ].map(([key, revision, bytes]) => [key, revision, Buffer.from(bytes as Uint8Array)]),
+  );
+  assert.equal(cursors, [{ type: 'Flavor', ...cursor }]);
 });
 
 test('on a real disk nobody else can read it', async () => {

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import { Backoff, type Clock, type Logger, messageOf, type Random } from '@edgeplane/base';
-import type { ObjectTable } from '@edgeplane/notify';
+import type { Cursor, ObjectTable } from '@edgeplane/notify';
 import { currentVersionHash } from '@edgeplane/objects';
 import type { Disk } from '../disk.js';
 import {
   encodeBatch,
   encodeHeader,
+  type LogCursor,
   type LogEntry,
   type LogOwner,
   type ReadLog,
@@ -24,16 +25,28 @@ export interface TableMirrorOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** The sender's revision of an object that a table was given, where it is known. */
-  readonly revisionOf?: (type: string, keyJson: string) => number | undefined;
 }
 
-/** What is read back. */
+/** One object that is read back. */
 export interface MirroredObject {
   readonly type: string;
   readonly keyJson: string;
   readonly object: unknown;
-  readonly revision?: number | undefined;
+  readonly bytes: Uint8Array;
+  /** The sender's; 0 when it is not known. */
+  readonly revision: number;
+}
+
+/** What is read back. */
+export interface Mirrored {
+  readonly objects: readonly MirroredObject[];
+  readonly cursors: readonly LogCursor[];
+}
+
+/** Where objects come from: what it knows of their revisions. */
+export interface MirrorSource {
+  /** By full name of the type. */
+  heldOf(type: string): { readonly cursor: Cursor; revisionOf(keyJson: string): number };
 }
 
 /** Changes within this time are written together, milliseconds. */
@@ -58,6 +71,7 @@ export class TableMirror {
   readonly #owner: LogOwner;
   readonly #backoff: Backoff;
   readonly #unsubscribes: (() => void)[] = [];
+  #source: MirrorSource | undefined;
   /** By name of the type. */
   #tables: ReadonlyMap<string, MirroredTable> = new Map();
   /** Changed and not written: type and key JSON, in the order of the first change. */
@@ -82,26 +96,26 @@ export class TableMirror {
    * What an earlier run left of these tables' types; before `follow`. A log that is damaged, or of another cloudlet or data
    * model, is set aside beside the new one; what is whole of a damaged one is given.
    */
-  async load(tables: Iterable<MirroredTable>): Promise<readonly MirroredObject[]> {
+  async load(tables: Iterable<MirroredTable>): Promise<Mirrored> {
     const { disk, logger } = this.#options;
     const types = new Map(Array.from(tables, ({ type }) => [type.name, type] as const));
     let log: ReadLog;
     let bytes = 0;
     try {
       const text = await disk.read(this.#path);
-      if (text === undefined) return [];
+      if (text === undefined) return { objects: [], cursors: [] };
       bytes = Buffer.byteLength(text);
       log = readLog(text, this.#owner);
     } catch (error) {
-      log = { entries: [], torn: false, damage: messageOf(error) };
+      log = { entries: [], cursors: [], torn: false, damage: messageOf(error) };
     }
     const objects: MirroredObject[] = [];
     let { damage } = log;
-    for (const { type: name, keyJson, bytes: encoded, revision } of log.entries) {
+    for (const { type: name, keyJson, bytes: encoded, revision = 0 } of log.entries) {
       const type = types.get(name);
       try {
         if (!type || !encoded) throw new Error(`nothing here takes a ${name}`);
-        objects.push({ type: name, keyJson, object: type.fromWire(encoded), revision });
+        objects.push({ type: name, keyJson, object: type.fromWire(encoded), bytes: encoded, revision });
       } catch (error) {
         damage ??= `${name} ${keyJson}: ${messageOf(error)}`;
       }
@@ -111,11 +125,12 @@ export class TableMirror {
       logger.info({ path: this.#path }, 'What was being remembered at the last end is left out');
     this.#anew = log.torn || damage !== undefined;
     this.#baseBytes = bytes;
-    return objects;
+    return { objects, cursors: log.cursors };
   }
 
   /** Mirrors these tables from here on, beginning with what `load` gave. One of each type; once. */
-  follow(tables: Iterable<MirroredTable>): void {
+  follow(tables: Iterable<MirroredTable>, source?: MirrorSource): void {
+    this.#source = source;
     this.#tables = new Map(Array.from(tables, (table) => [table.type.name, table] as const));
     for (const [type, table] of this.#tables)
       this.#unsubscribes.push(table.subscribe((keyJson) => this.#changed(type, keyJson)));
@@ -173,7 +188,7 @@ export class TableMirror {
   }
 
   async #append(entries: readonly LogEntry[]): Promise<void> {
-    const text = encodeBatch(entries);
+    const text = encodeBatch(entries, this.#cursors());
     await this.#options.disk.append(this.#path, text);
     this.#grownBytes += Buffer.byteLength(text);
     this.#anew = this.#grownBytes > Math.max(GROWTH_BYTES, GROWTH * this.#baseBytes);
@@ -183,19 +198,26 @@ export class TableMirror {
     const entries = [...this.#tables].flatMap(([type, table]) =>
       Array.from(table.keys(), (keyJson) => this.#entry(type, keyJson)),
     );
-    let text = encodeHeader(this.#owner);
-    for (let at = 0; at < entries.length; at += BATCH) text += encodeBatch(entries.slice(at, at + BATCH));
+    let text = encodeHeader(this.#owner) + encodeBatch([], this.#cursors());
+    for (let at = 0; at < entries.length; at += BATCH) text += encodeBatch(entries.slice(at, at + BATCH), []);
     await this.#options.disk.write(this.#path, text);
     this.#baseBytes = Buffer.byteLength(text);
     this.#grownBytes = 0;
     this.#anew = false;
   }
 
+  #cursors(): LogCursor[] {
+    return [...this.#tables].flatMap(([type, table]) => {
+      const cursor = this.#source?.heldOf(table.type.fullName).cursor;
+      return cursor?.revision ? [{ type, ...cursor }] : [];
+    });
+  }
+
   #entry(type: string, keyJson: string): LogEntry {
     const table = this.#tables.get(type);
     const object = table?.get(keyJson);
     if (!table || object === undefined) return { type, keyJson };
-    const revision = this.#options.revisionOf?.(type, keyJson);
+    const revision = this.#source?.heldOf(table.type.fullName).revisionOf(keyJson);
     return { type, keyJson, bytes: table.type.toWire(object), revision };
   }
 

@@ -36,6 +36,7 @@ import {
 } from './types.js';
 import { FrameClient } from './v2/frame-client.js';
 import type { FrameSession } from './v2/frame-session.js';
+import type { HeldBefore, HeldType } from './v2/held.js';
 import { DEFAULT_VERSION, fullTypeName, messageFrame, messageNotice, versionNotice } from './wire.js';
 
 /** `connected`: hands are shaken. `synced`: the server's initial objects are handled too, and the rest is pruned. */
@@ -55,10 +56,12 @@ export interface NotifyClientOptions {
   readonly tls?: TlsMaterial | undefined;
   /** Where the revisions of the sources come from; default a lineage of this client's own. */
   readonly time?: NodeTime;
-  /** The highest protocol version to speak; default 1. */
+  /** The highest protocol version to speak; default the newest. */
   readonly maxVersion?: number;
   /** Makes durable what receivers were given, before it is acknowledged (version 2). */
   readonly persist?: () => Promise<void>;
+  /** What receivers still have from an earlier life: only what differs is sent (version 2). */
+  readonly held?: readonly HeldBefore[];
   /** How servers are reached; default gRPC, with `tls`. */
   readonly dial?: NotifyDialer | undefined;
   readonly logger: Logger;
@@ -130,7 +133,16 @@ export class NotifyClient {
       fanOut: this.#fanOut,
       wants: this.#wants,
       time: options.time ?? { lineage: node },
+      before: options.held ?? [],
     });
+  }
+
+  /**
+   * How far a type, by its full name, is in step, and the server's revision of each object (version 2); to be kept with the
+   * objects for another life.
+   */
+  heldOf(type: string): Pick<HeldType, 'cursor' | 'revisionOf'> {
+    return this.#frames.heldOf(type);
   }
 
   get state(): NotifyState {

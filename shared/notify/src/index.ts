@@ -13,4 +13,5 @@ export {
   type Receiver,
   type SendSource,
 } from './types.js';
+export type { Cursor, HeldBefore } from './v2/held.js';
 export { DEFAULT_VERSION, NOTIFY_VERSIONS } from './wire.js';

@@ -62,7 +62,7 @@ test('how a receiver is brought into step', () => {
   const other = Digest.of([fingerprint(Buffer.from('y'))]).toWire();
   const plan = (held: ReturnType<Digest['toWire']> | undefined, lineage = 'l', revision = 5n) =>
     planOf({
-      held: held && { type: 'T', lineage, revision, digest: held },
+      held: held && { type: 'T', lineage, revision, digest: held, newest: revision },
       view: digest,
       ...{ lineage: 'l', revision: 7 },
     });

@@ -16,7 +16,7 @@ import type {
 import type { SenderClock } from './frame-sender.js';
 import { senderClock } from './frame-server.js';
 import { FrameSession } from './frame-session.js';
-import { Held } from './held.js';
+import { Held, type HeldBefore, type HeldType } from './held.js';
 import { checkDataModel, encodeCloudlet, helloOf } from './hello.js';
 import { SyncTurns } from './sync-turns.js';
 import { Views } from './views.js';
@@ -38,6 +38,8 @@ export interface FrameClientOptions {
   readonly logger: Logger;
   readonly limits: NotifyLimits;
   readonly counters: NotifyCounters;
+  /** What an earlier life held. */
+  readonly before: readonly HeldBefore[];
   persist?: (() => Promise<void>) | undefined;
 }
 
@@ -60,6 +62,12 @@ export class FrameClient {
       ...{ counters, logger },
     });
     this.#time = senderClock(this.#views, time.lineage);
+    for (const before of options.before) this.#held.restore(before);
+  }
+
+  /** What is held of a type, by its full name. */
+  heldOf(type: string): Pick<HeldType, 'cursor' | 'revisionOf'> {
+    return this.#held.of(type);
   }
 
   /** What goes with our VERSION. */

@@ -112,6 +112,7 @@ export class FrameReceiver {
       this.#options.counters.unknownType += 1;
       return undefined;
     }
+    incoming.held.saw(Number(revision));
     return key.length > 0
       ? this.#tombstone(incoming, key)
       : this.#object(incoming, object, Number(revision), keyNumber);

@@ -180,7 +180,7 @@ export class FrameServer {
    */
   async #catchUp({ held }: Hello): Promise<void> {
     const own = held.filter((type) => type.lineage === this.#clock.lineage);
-    const wanted = Math.max(0, ...own.map(({ revision }) => Number(revision)));
+    const wanted = Math.max(0, ...own.map(({ newest }) => Number(newest)));
     const reached = Math.max(0, ...this.#views.lanes.map(({ place }) => this.#clock.revision(place)));
     if (wanted <= reached) return;
     const outcome = await this.#options.time.catchUp?.(wanted);

@@ -1,9 +1,30 @@
 import type { Held as WireHeld } from '@edgeplane/proto/edgeplane/notify.js';
 import { bucketOf, bucketSums } from './buckets.js';
-import { Digest, type Fingerprint, keyNumber } from './digest.js';
+import { Digest, type Fingerprint, fingerprint, keyNumber } from './digest.js';
 
 interface HeldObject extends Fingerprint {
   readonly revision: number;
+}
+
+/** A place in the history of a sender. */
+export interface Cursor {
+  /** Of the revisions. */
+  readonly lineage: string;
+  readonly revision: number;
+}
+
+/** What was held of one type in an earlier life. */
+export interface HeldBefore {
+  /** Full name. */
+  readonly type: string;
+  /** Where it was last in step; what is held may be of before or after that. */
+  readonly cursor: Cursor;
+  /** As they were received; revision 0 when it is not known. */
+  readonly objects: Iterable<{
+    readonly keyJson: string;
+    readonly bytes: Uint8Array;
+    readonly revision: number;
+  }>;
 }
 
 /** Objects whose key is not known are held under its number; no key JSON begins like this. */
@@ -16,6 +37,7 @@ export class HeldType {
   #nameless = 0;
   #lineage = '';
   #revision = 0;
+  #newest = 0;
 
   get size(): number {
     return this.#objects.size;
@@ -35,7 +57,13 @@ export class HeldType {
     return revision < (this.#objects.get(keyJson)?.revision ?? 0);
   }
 
+  /** Notes that a change of this revision was received. */
+  saw(revision: number): void {
+    if (revision > this.#newest) this.#newest = revision;
+  }
+
   set(keyJson: string, fingerprint: Fingerprint, revision: number): void {
+    this.saw(revision);
     this.delete(keyJson);
     this.#put(keyJson, fingerprint, revision);
   }
@@ -68,10 +96,21 @@ export class HeldType {
     return true;
   }
 
+  /** Up to which revision of which lineage it was last in step. */
+  get cursor(): Cursor {
+    return { lineage: this.#lineage, revision: this.#revision };
+  }
+
+  /** The sender's revision of what is held under a key; 0 when it is not known. */
+  revisionOf(keyJson: string): number {
+    return this.#objects.get(keyJson)?.revision ?? 0;
+  }
+
   /** Everything up to this revision of the lineage is held. */
   inStep(lineage: string, revision: number): void {
     this.#lineage = lineage;
     this.#revision = revision;
+    this.saw(revision);
   }
 
   /**
@@ -79,12 +118,13 @@ export class HeldType {
    * what it was.
    */
   isBeyond(lineage: string, revision: number): boolean {
-    return this.#objects.size > 0 && (lineage !== this.#lineage || revision < this.#revision);
+    return this.#objects.size > 0 && (lineage !== this.#lineage || revision < this.#newest);
   }
 
   /** The sender's revisions go on from a lower one: those that are held say nothing any more. */
   rewind(): void {
     this.#revision = 0;
+    this.#newest = 0;
     for (const [key, { high, low }] of this.#objects) this.#objects.set(key, { high, low, revision: 0 });
   }
 
@@ -110,6 +150,7 @@ export class HeldType {
   clear(): void {
     for (const key of [...this.#objects.keys()]) this.delete(key);
     this.#revision = 0;
+    this.#newest = 0;
   }
 
   toWire(type: string): WireHeld {
@@ -118,6 +159,7 @@ export class HeldType {
       lineage: this.#lineage,
       revision: BigInt(this.#revision),
       digest: this.digest.toWire(),
+      newest: BigInt(this.#newest),
     };
   }
 }
@@ -138,6 +180,13 @@ export class Held {
       this.#types.set(type, held);
     }
     return held;
+  }
+
+  /** Begins with what was held before. */
+  restore({ type, cursor, objects }: HeldBefore): void {
+    const held = this.of(type);
+    for (const { keyJson, bytes, revision } of objects) held.set(keyJson, fingerprint(bytes), revision);
+    held.inStep(cursor.lineage, cursor.revision);
   }
 
   clear(): void {

@@ -304,6 +304,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 2, name: 'lineage', prop: 'lineage', kind: 'scalar', type: 'string' },
       { no: 3, name: 'revision', prop: 'revision', kind: 'scalar', type: 'uint64' },
       { no: 4, name: 'digest', prop: 'digest', kind: 'message', type: 'edgeplane.notify.Digest' },
+      { no: 5, name: 'newest', prop: 'newest', kind: 'scalar', type: 'uint64' },
     ],
   },
   'edgeplane.notify.Digest': {

@@ -41,7 +41,11 @@ export interface Held {
   lineage: string;
   revision: bigint;
   /** Its sum. */
-  digest: Digest | undefined;
+  digest:
+    | Digest
+    | undefined;
+  /** The highest revision of that lineage, or of what was sent since, that the holder has seen. */
+  newest: bigint;
 }
 
 /** Sum of the fingerprints of a set of objects. */
@@ -288,7 +292,7 @@ export const Hello: MessageFns<Hello> = {
 };
 
 function createBaseHeld(): Held {
-  return { type: "", lineage: "", revision: 0n, digest: undefined };
+  return { type: "", lineage: "", revision: 0n, digest: undefined, newest: 0n };
 }
 
 export const Held: MessageFns<Held> = {
@@ -307,6 +311,12 @@ export const Held: MessageFns<Held> = {
     }
     if (message.digest !== undefined) {
       Digest.encode(message.digest, writer.uint32(34).fork()).join();
+    }
+    if (message.newest !== 0n) {
+      if (BigInt.asUintN(64, message.newest) !== message.newest) {
+        throw new globalThis.Error("value provided for field message.newest of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.newest);
     }
     return writer;
   },
@@ -356,6 +366,14 @@ export const Held: MessageFns<Held> = {
             message.digest = Digest.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.newest = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -379,6 +397,7 @@ export const Held: MessageFns<Held> = {
     message.digest = (object.digest !== undefined && object.digest !== null)
       ? Digest.fromPartial(object.digest)
       : undefined;
+    message.newest = (object.newest !== undefined && object.newest !== null) ? BigInt(object.newest) : 0n;
     return message;
   },
 };
