@@ -38,3 +38,4 @@ export { createLogger, debugLogger, type Logger, type LoggerOptions, silentLogge
 export { type ProcessLock, takeProcessLock } from './process-lock.js';
 export { type ProgramOptions, runProgram, type Service } from './program.js';
 export { type Random, randomId, seededRandom, systemRandom } from './random.js';
+export { Tally } from './tally.js';

@@ -24,7 +24,7 @@ import type { Feed } from './sender.js';
 import { Session } from './session.js';
 import type { NotifyDialer } from './transport.js';
 import {
-  DEFAULT_LIMITS,
+  CLIENT_LIMITS,
   type MessageReceiver,
   type NodeTime,
   type NotifyCounters,
@@ -72,6 +72,8 @@ export interface NotifyClientOptions {
 
 /** Delay before reconnecting: full jitter, so that a restarted server is not met by everybody at once. */
 const BACKOFF = { base: 250, max: 3_000 };
+/** A server cannot keep its clients away for longer, milliseconds. */
+const MOST_RETRY_AFTER_MS = 10 * 60_000;
 /** How long a stopping client waits for the server to end its side, milliseconds. */
 const FAREWELL_MS = 1000;
 
@@ -110,7 +112,7 @@ export class NotifyClient {
     if (options.addrs.length === 0) throw fail(notifyErrors.NO_ADDRESS);
     for (const address of options.addrs) parseAddress(address);
     this.#options = options;
-    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#limits = { ...CLIENT_LIMITS, ...options.limits };
     this.#logger = options.logger.child({ component: 'notify-client' });
     this.#clock = options.clock ?? systemClock;
     this.#dial = options.dial ?? grpcDialer(options.tls, this.#limits.maxNoticeBytes);
@@ -245,7 +247,7 @@ export class NotifyClient {
       signal: this.#stopping.signal,
       expected: () => fail(notifyErrors.EXPECTED_VERSION_REPLY),
       onDrain: ({ retryAfterMs }) => {
-        this.#retryAfterMs = retryAfterMs;
+        this.#retryAfterMs = Math.min(retryAfterMs, MOST_RETRY_AFTER_MS);
       },
     });
     const wants = new Set(hello.wantObjs);
@@ -265,6 +267,7 @@ export class NotifyClient {
       peer,
       logger: this.#logger,
       counters: this.counters,
+      limits: this.#limits,
       stampNotifyId: false,
       prune: true,
       onSynced: () => {
@@ -304,7 +307,7 @@ export class NotifyClient {
         this.#setState('synced', address);
       },
       onDrain: ({ reason, retryAfterMs }) => {
-        this.#retryAfterMs = retryAfterMs;
+        this.#retryAfterMs = Math.min(retryAfterMs, MOST_RETRY_AFTER_MS);
         session.close(fail(notifyErrors.PEER_DRAINS, { reason }));
       },
     });

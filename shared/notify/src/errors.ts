@@ -19,6 +19,22 @@ export const notifyErrors = defineErrors({
     'notify peer is too slow: more than {limit} changes are waiting to be sent',
     'retryable',
   ],
+  TOO_MANY_SESSIONS: [
+    'RESOURCE_EXHAUSTED',
+    'too many notify sessions {of}: there may be {limit}',
+    'retryable',
+  ],
+  NOTICE_TOO_COMPLEX: ['RESOURCE_EXHAUSTED', 'notice of more than {limit} fields'],
+  SCOPE_TOO_LARGE: ['RESOURCE_EXHAUSTED', 'notify peer wants objects of more than {limit} cloudlets'],
+  PEER_SENDS_TOO_MUCH: [
+    'RESOURCE_EXHAUSTED',
+    'notify peer has sent more objects than are kept: {limit} bytes of them',
+  ],
+  TOO_MANY_REPAIRS: [
+    'RESOURCE_EXHAUSTED',
+    'notify {type}: digests differed more than {times} times within {ms} ms',
+    'retryable',
+  ],
   DIGEST_MISMATCH: [
     'DATA_LOSS',
     'notify {type}: digests still differ after {times} repairs; everything is asked for anew',

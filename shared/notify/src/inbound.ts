@@ -1,8 +1,10 @@
-import { type Logger, messageOf } from '@edgeplane/base';
+import { fail, type Logger, messageOf } from '@edgeplane/base';
 import { type Notice, NoticeAction } from '@edgeplane/proto/edgeproto/notice.js';
-import type { MessageReceiver, NotifyCounters, PeerInfo, Receiver } from './types.js';
-import { isWellFormed } from './well-formed.js';
-import { decodeNotice, fullTypeName, messageCodec, typeOfUrl } from './wire.js';
+import { notifyErrors } from './errors.js';
+import { FewLines } from './few-lines.js';
+import { shortened } from './text.js';
+import type { MessageReceiver, NotifyCounters, NotifyLimits, PeerInfo, Receiver } from './types.js';
+import { checkedBody, decodeNotice, fullTypeName, messageCodec, typeOfUrl } from './wire.js';
 
 export interface InboundOptions {
   readonly receivers: readonly Receiver[];
@@ -10,6 +12,7 @@ export interface InboundOptions {
   readonly peer: PeerInfo;
   readonly logger: Logger;
   readonly counters: NotifyCounters;
+  readonly limits: Pick<NotifyLimits, 'maxHeldBytes'>;
   /** Servers: put the connection id into `notify_id` of received objects. */
   readonly stampNotifyId: boolean;
   /** Clients: let receivers prune at the first SENDALL_END. */
@@ -23,6 +26,8 @@ export interface InboundOptions {
 
 interface KeyedType {
   readonly receiver: Receiver;
+  /** Bytes of what the peer has sent under a key and not deleted. */
+  readonly sizes: Map<string, number>;
   /** Keys seen before SENDALL_END; dropped then. */
   readonly valid: Set<string>;
   /** A notice of this type could not be decoded, so what is missing is not known to be gone. */
@@ -34,17 +39,25 @@ export class Inbound {
   readonly #options: InboundOptions;
   readonly #keyed = new Map<string, KeyedType>();
   readonly #messages = new Map<string, MessageReceiver>();
+  readonly #lines: FewLines;
+  #bytes = 0;
   #synced = false;
 
   constructor(options: InboundOptions) {
     this.#options = options;
+    this.#lines = new FewLines(options.logger);
     for (const receiver of options.receivers)
-      this.#keyed.set(receiver.type.fullName, { receiver, valid: new Set(), doubtful: false });
+      this.#keyed.set(receiver.type.fullName, {
+        ...{ receiver, sizes: new Map(), valid: new Set(), doubtful: false },
+      });
     for (const receiver of options.messageReceivers)
       this.#messages.set(fullTypeName(receiver.typeName), receiver);
   }
 
-  /** @throws EdgeplaneError NOTICE_MALFORMED when the bytes are no notice at all: the stream cannot be trusted. */
+  /**
+   * @throws EdgeplaneError NOTICE_MALFORMED when the bytes are no notice at all: the stream cannot be trusted;
+   * NOTICE_TOO_COMPLEX, PEER_SENDS_TOO_MUCH
+   */
   async handle(bytes: Uint8Array): Promise<void> {
     const notice = decodeNotice(bytes);
     this.#options.counters.noticesReceived += 1;
@@ -73,7 +86,7 @@ export class Inbound {
   async #message(name: string, receiver: MessageReceiver, notice: Notice): Promise<void> {
     let message: unknown;
     try {
-      message = messageCodec(name).decode(bodyOf(notice));
+      message = messageCodec(name).decode(bodyOf(notice, name));
     } catch (error) {
       return this.#undecodable(name, messageOf(error));
     }
@@ -87,7 +100,7 @@ export class Inbound {
     let object: unknown;
     let keyJson: string;
     try {
-      object = type.fromWire(bodyOf(notice));
+      object = type.fromWire(bodyOf(notice, type.fullName));
       keyJson = type.keyJsonOf(object);
     } catch (error) {
       keyed.doubtful = true;
@@ -95,13 +108,16 @@ export class Inbound {
     }
     this.#options.logger.debug({ type: type.name, action, key: keyJson }, 'Notice received');
     if (action === NoticeAction.DELETE) return this.#delete(keyed, type.key(object), keyJson);
-    if (!this.#synced) keyed.valid.add(keyJson);
+    this.#holds(keyed, keyJson, notice.any?.value.length ?? 0);
+    if (this.#options.prune && !this.#synced) keyed.valid.add(keyJson);
     if (this.#options.stampNotifyId && hasNotifyId(object)) object.notifyId = this.#options.peer.id;
     await this.#guard(type.fullName, () => keyed.receiver.onUpdate(object, this.#options.peer));
     this.#options.afterUpdate?.(keyed.receiver, object);
   }
 
   async #delete(keyed: KeyedType, key: unknown, keyJson: string): Promise<void> {
+    this.#bytes -= keyed.sizes.get(keyJson) ?? 0;
+    keyed.sizes.delete(keyJson);
     keyed.valid.delete(keyJson);
     await this.#guard(keyed.receiver.type.fullName, () =>
       keyed.receiver.onDelete(key, keyJson, this.#options.peer),
@@ -123,6 +139,14 @@ export class Inbound {
     this.#options.onSynced?.();
   }
 
+  /** @throws EdgeplaneError PEER_SENDS_TOO_MUCH */
+  #holds({ sizes }: KeyedType, keyJson: string, bytes: number): void {
+    this.#bytes += bytes - (sizes.get(keyJson) ?? 0);
+    sizes.set(keyJson, bytes);
+    const { maxHeldBytes } = this.#options.limits;
+    if (this.#bytes > maxHeldBytes) throw fail(notifyErrors.PEER_SENDS_TOO_MUCH, { limit: maxHeldBytes });
+  }
+
   #badUrl(url: string): void {
     const keyed = this.#keyed.get(url);
     if (keyed) keyed.doubtful = true;
@@ -131,10 +155,8 @@ export class Inbound {
 
   #undecodable(type: string, reason: string): void {
     this.#options.counters.undecodable += 1;
-    this.#options.logger.warn(
-      { type, reason, peer: this.#options.peer.address },
-      'Notice skipped: it cannot be decoded',
-    );
+    const facts = { type, reason: shortened(reason), peer: this.#options.peer.address };
+    this.#lines.warn(facts, 'Notice skipped: it cannot be decoded');
   }
 
   async #guard(type: string, work: () => void | Promise<void> | undefined): Promise<void> {
@@ -142,16 +164,14 @@ export class Inbound {
       await work();
     } catch (error) {
       this.#options.counters.handlerFailures += 1;
-      this.#options.logger.error({ err: error, type }, 'Handling a notice failed');
+      this.#lines.error({ err: error, type }, 'Handling a notice failed');
     }
   }
 }
 
-/** @throws Error when it is no protobuf message. */
-function bodyOf(notice: Notice): Uint8Array {
-  const body = notice.any?.value ?? new Uint8Array(0);
-  if (!isWellFormed(body)) throw new Error('not a protobuf message');
-  return body;
+/** @throws EdgeplaneError NOTICE_MALFORMED, NOTICE_TOO_COMPLEX */
+function bodyOf({ any }: Notice, fullName: string): Uint8Array {
+  return checkedBody(any?.value ?? new Uint8Array(0), fullName);
 }
 
 function hasNotifyId(object: unknown): object is { notifyId: bigint } {

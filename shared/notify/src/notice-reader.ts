@@ -3,10 +3,16 @@ import { type Clock, type EdgeplaneError, fail } from '@edgeplane/base';
 import type { Drain } from '@edgeplane/proto/edgeplane/notify.js';
 import { type Notice, NoticeAction } from '@edgeplane/proto/edgeproto/notice.js';
 import { notifyErrors } from './errors.js';
+import { shortened } from './text.js';
 import { decodeNotice } from './wire.js';
 
+/** Types that a peer may want, and letters of their names. */
+const MOST_WANTS = 256;
+const MOST_WANT_LETTERS = 256;
 /** Messages read ahead of their handling before the stream is paused. */
 const READ_AHEAD = 8;
+/** The same in bytes; one message more may be here. */
+const READ_AHEAD_BYTES = 1024 * 1024;
 
 export interface HandshakeOptions {
   readonly clock: Clock;
@@ -25,14 +31,17 @@ export interface HandshakeOptions {
 export class NoticeReader {
   readonly #stream: Duplex;
   readonly #queue: Buffer[] = [];
+  #bytes = 0;
   #end: { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
 
   constructor(stream: Duplex) {
     this.#stream = stream;
+    readOneAhead(stream);
     stream.on('data', (bytes: Buffer) => {
       this.#queue.push(bytes);
-      if (this.#queue.length >= READ_AHEAD) stream.pause();
+      this.#bytes += bytes.length;
+      if (this.#queue.length >= READ_AHEAD || this.#bytes >= READ_AHEAD_BYTES) stream.pause();
       this.#wake?.();
     });
     stream.on('end', () => this.#ended(undefined));
@@ -52,7 +61,10 @@ export class NoticeReader {
   async next(signal: AbortSignal): Promise<Buffer | undefined> {
     while (!signal.aborted) {
       const bytes = this.#queue.shift();
-      if (bytes !== undefined) return bytes;
+      if (bytes !== undefined) {
+        this.#bytes -= bytes.length;
+        return bytes;
+      }
       if (this.#end) {
         if (this.#end.error !== undefined) throw this.#end.error;
         return undefined;
@@ -84,10 +96,11 @@ export class NoticeReader {
       const notice = decodeNotice(bytes);
       if (notice.drain) {
         options.onDrain?.(notice.drain);
-        throw fail(notifyErrors.PEER_DRAINS, { reason: notice.drain.reason });
+        throw fail(notifyErrors.PEER_DRAINS, { reason: shortened(notice.drain.reason) });
       }
       if (notice.action !== NoticeAction.VERSION) throw options.expected();
       if (notice.version < 1) throw fail(notifyErrors.VERSION_UNSUPPORTED, { version: notice.version });
+      checkWants(notice);
       return notice;
     } finally {
       cancel();
@@ -112,4 +125,21 @@ export class NoticeReader {
     this.#end ??= { error };
     this.#wake?.();
   }
+}
+
+/** @throws EdgeplaneError NOTICE_MALFORMED: the list is kept, logged and shown. */
+function checkWants({ wantObjs }: Notice): void {
+  const longest = Math.max(0, ...wantObjs.slice(0, MOST_WANTS).map(({ length }) => length));
+  if (wantObjs.length <= MOST_WANTS && longest <= MOST_WANT_LETTERS) return;
+  const reason = `${wantObjs.length} types are wanted, the longest of ${longest} letters: more than ${MOST_WANTS}, or ${MOST_WANT_LETTERS}`;
+  throw fail(notifyErrors.NOTICE_MALFORMED, { reason });
+}
+
+/**
+ * Streams of grpc-js read 16 messages ahead, whatever their size, which is 64 MiB of the largest. They take no option for
+ * it, so it is set where Node keeps it; were that ever to move, the test of a flood would tell.
+ */
+function readOneAhead(stream: Duplex): void {
+  const { _readableState: state } = stream as unknown as { _readableState?: { highWaterMark: number } };
+  if (state && stream.readableObjectMode) state.highWaterMark = 1;
 }

@@ -7,8 +7,12 @@ const shown = (outbox: Outbox) => {
   return { keys: keys.map((set) => [...set]), messages: messages.map(String) };
 };
 
+const limits = (maxDirtyKeys: number, maxMessages: number, maxMessageBytes = 1000) => ({
+  ...{ maxDirtyKeys, maxMessages, maxMessageBytes },
+});
+
 test('a key waits once however often it changes', () => {
-  const outbox = new Outbox(2, 10, 10);
+  const outbox = new Outbox(2, limits(10, 10));
   for (let i = 0; i < 100; i++) outbox.mark(1, 'b');
   outbox.mark(0, 'a');
   assert.is(outbox.size, 2);
@@ -18,7 +22,7 @@ test('a key waits once however often it changes', () => {
 });
 
 test('more keys than allowed is reported, more messages are dropped', () => {
-  const outbox = new Outbox(1, 2, 1);
+  const outbox = new Outbox(1, limits(2, 1));
   assert.ok(outbox.mark(0, 'a'));
   assert.ok(outbox.mark(0, 'b'));
   assert.ok(outbox.mark(0, 'b'));
@@ -29,7 +33,7 @@ test('more keys than allowed is reported, more messages are dropped', () => {
 });
 
 test('waiting ends with a change, a message or the signal', async () => {
-  const outbox = new Outbox(1, 10, 10);
+  const outbox = new Outbox(1, limits(10, 10));
   const abort = new AbortController();
   for (const act of [
     () => void outbox.mark(0, 'a'),
@@ -41,6 +45,21 @@ test('waiting ends with a change, a message or the signal', async () => {
     await waiting;
     outbox.take();
   }
+});
+
+test('messages are bounded by their bytes too', () => {
+  const outbox = new Outbox(1, limits(10, 10, 100));
+  const message = (bytes: number) => Buffer.alloc(bytes);
+  assert.equal(
+    [outbox.addMessage(message(500)), outbox.addMessage(message(1))],
+    [true, false],
+    'one is always taken',
+  );
+  outbox.take();
+  assert.equal(
+    [outbox.addMessage(message(60)), outbox.addMessage(message(40)), outbox.addMessage(message(1))],
+    [true, true, false],
+  );
 });
 
 test.run();

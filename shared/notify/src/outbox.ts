@@ -1,25 +1,28 @@
+import type { NotifyLimits } from './types.js';
+
 /** What one round of sending takes: per type the keys that changed, then the messages. */
 export interface Round {
   readonly keys: readonly ReadonlySet<string>[];
   readonly messages: readonly Buffer[];
 }
 
+type OutboxLimits = Pick<NotifyLimits, 'maxDirtyKeys' | 'maxMessages' | 'maxMessageBytes'>;
+
 /**
  * What waits to be sent to one peer: per type a set of changed keys, not their values, so that a slow peer costs one
  * entry per object however often it changes (controller spec section 17.3).
  */
 export class Outbox {
-  readonly #maxKeys: number;
-  readonly #maxMessages: number;
+  readonly #limits: OutboxLimits;
   readonly #keys: Set<string>[];
   #messages: Buffer[] = [];
+  #messageBytes = 0;
   #size = 0;
   #wake: (() => void) | undefined;
 
-  constructor(types: number, maxKeys: number, maxMessages: number) {
+  constructor(types: number, limits: OutboxLimits) {
     this.#keys = Array.from({ length: types }, () => new Set<string>());
-    this.#maxKeys = maxKeys;
-    this.#maxMessages = maxMessages;
+    this.#limits = limits;
   }
 
   /** Changed keys waiting. */
@@ -38,13 +41,16 @@ export class Outbox {
     keys.add(keyJson);
     this.#size += 1;
     this.#wake?.();
-    return this.#size <= this.#maxKeys;
+    return this.#size <= this.#limits.maxDirtyKeys;
   }
 
   /** Queues a message; false when it was dropped because too many wait. */
   addMessage(frame: Buffer): boolean {
-    if (this.#messages.length >= this.#maxMessages) return false;
+    const { maxMessages, maxMessageBytes } = this.#limits;
+    if (this.#messages.length >= maxMessages) return false;
+    if (this.#messages.length > 0 && this.#messageBytes + frame.length > maxMessageBytes) return false;
     this.#messages.push(frame);
+    this.#messageBytes += frame.length;
     this.#wake?.();
     return true;
   }
@@ -63,6 +69,7 @@ export class Outbox {
     }
     const messages = this.#messages;
     this.#messages = [];
+    this.#messageBytes = 0;
     this.#size = 0;
     return { keys, messages };
   }

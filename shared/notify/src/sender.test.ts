@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { Outbox } from './outbox.js';
 import { type Feed, Sender } from './sender.js';
 import { until } from './testing.js';
-import { newCounters } from './types.js';
+import { DEFAULT_LIMITS, newCounters } from './types.js';
 import { SENDALL_END_NOTICE } from './wire.js';
 
 /** A stream whose reader takes one message per call of `read`. */
@@ -43,7 +43,7 @@ function slowStream() {
 }
 
 function start(tables: readonly Map<string, string>[]) {
-  const outbox = new Outbox(tables.length, 1000, 1000);
+  const outbox = new Outbox(tables.length, DEFAULT_LIMITS);
   const feed: Feed = {
     types: tables.length,
     initialKeys: (type) => tables[type]?.keys() ?? [],
@@ -57,6 +57,7 @@ function start(tables: readonly Map<string, string>[]) {
     feed,
     counters: newCounters(),
     signal: abort.signal,
+    maxBufferedBytes: 1024,
   });
   const running = sender.run();
   const put = (type: number, key: string, value: string) => {

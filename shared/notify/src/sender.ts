@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Outbox } from './outbox.js';
+import { PacedWriter } from './paced-writer.js';
 import type { NotifyCounters } from './types.js';
 import { SENDALL_END_NOTICE } from './wire.js';
 
@@ -17,7 +18,7 @@ export interface Feed {
  * is quiet. Memory stays bounded because nothing is read from the feed while the stream is full.
  */
 export class Sender {
-  readonly #stream: Duplex;
+  readonly #writer: PacedWriter;
   readonly #outbox: Outbox;
   readonly #feed: Feed;
   readonly #counters: NotifyCounters;
@@ -31,8 +32,9 @@ export class Sender {
     feed: Feed;
     counters: NotifyCounters;
     signal: AbortSignal;
+    maxBufferedBytes: number;
   }) {
-    this.#stream = options.stream;
+    this.#writer = new PacedWriter(options.stream, options.maxBufferedBytes, options.signal);
     this.#outbox = options.outbox;
     this.#feed = options.feed;
     this.#counters = options.counters;
@@ -84,20 +86,7 @@ export class Sender {
   }
 
   async #write(frame: Buffer): Promise<void> {
-    if (this.#signal.aborted || this.#stream.destroyed || this.#stream.writableEnded) return;
-    this.#counters.noticesSent += 1;
-    if (this.#stream.write(frame)) return;
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        this.#stream.removeListener('drain', done);
-        this.#stream.removeListener('close', done);
-        this.#signal.removeEventListener('abort', done);
-        resolve();
-      };
-      this.#stream.once('drain', done);
-      this.#stream.once('close', done);
-      this.#signal.addEventListener('abort', done, { once: true });
-    });
+    if (await this.#writer.write(frame)) this.#counters.noticesSent += 1;
   }
 
   #noKeys(): Set<string>[] {

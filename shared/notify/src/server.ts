@@ -1,15 +1,19 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { Duplex } from 'node:stream';
 import {
   type Clock,
   EdgeplaneError,
   fail,
+  isKind,
   type Logger,
   messageOf,
   sleep,
   systemClock,
+  Tally,
 } from '@edgeplane/base';
 import { bidiStream, NOTIFY_SERVER_KEEPALIVE, RpcServer, type TlsMaterial } from '@edgeplane/rpc';
+import { Admission } from './admission.js';
 import { SourceEncoder } from './encoder.js';
 import { notifyErrors } from './errors.js';
 import { FanOut, type Subscriber } from './fan-out.js';
@@ -68,6 +72,13 @@ interface Connection {
 /** How long a stopping server waits for peers to leave, milliseconds. */
 const LAME_DUCK_MS = 3000;
 
+/** Connections beyond the sessions that there may be. */
+const SPARE_CONNECTIONS = 16;
+/** Streams of one connection: a session, and a few for health checks and reflection. */
+const MAX_STREAMS = 16;
+/** Lines about sessions that were refused come no more often than this, milliseconds. */
+const CROWDED_EVERY_MS = 10_000;
+
 /** The controller's end of notify: accepts agents, match engines and other clients, and keeps each of them up to date. */
 export class NotifyServer {
   /** Totals since construction. */
@@ -85,6 +96,8 @@ export class NotifyServer {
   /** Sessions of version 2 that can be told to leave. */
   readonly #drainable = new Set<FrameSession>();
   readonly #stopping = new AbortController();
+  readonly #admission: Admission;
+  readonly #crowded: Tally;
   #nextId = 0n;
   #drained: (() => void) | undefined;
 
@@ -101,6 +114,8 @@ export class NotifyServer {
       ),
     );
     this.#maxVersion = options.maxVersion ?? DEFAULT_VERSION;
+    // Each handshake listens to it.
+    setMaxListeners(0, this.#stopping.signal);
     const { receivers, messageReceivers } = options;
     const node = randomUUID();
     this.#frames = new FrameServer({
@@ -109,6 +124,14 @@ export class NotifyServer {
       time: options.time ?? { lineage: node },
       nextId: () => this.#takeId(),
     });
+    const { maxSessions, maxSessionsPerAddress, handshakeTimeoutMs, lingerMs } = this.#limits;
+    this.#admission = new Admission(maxSessions, maxSessionsPerAddress);
+    this.#crowded = new Tally(this.#clock, CROWDED_EVERY_MS, (times) =>
+      this.#logger.warn(
+        { times, maxSessions, maxSessionsPerAddress },
+        'Sessions refused: there are too many',
+      ),
+    );
     this.#rpc = new RpcServer({
       logger: options.logger,
       name: 'notify',
@@ -116,6 +139,14 @@ export class NotifyServer {
       clock: this.#clock,
       keepalive: NOTIFY_SERVER_KEEPALIVE,
       maxReceiveBytes: this.#limits.maxNoticeBytes,
+      connections: {
+        // A little more than sessions, so that who is one too many hears why.
+        max: maxSessions + SPARE_CONNECTIONS,
+        maxPerAddress: maxSessionsPerAddress + SPARE_CONNECTIONS,
+        firstCallMs: handshakeTimeoutMs,
+        lingerMs,
+        maxStreams: MAX_STREAMS,
+      },
     });
     this.#rpc.addService(RawNotifyService, {
       streamNotice: bidiStream((call, context) => this.accept(call as unknown as Duplex, context)),
@@ -166,6 +197,7 @@ export class NotifyServer {
     this.#fanOut.stop();
     for (const { session } of this.#connections) session.close();
     await this.#frames.stop();
+    this.#crowded.stop();
     await this.#rpc.stop();
   }
 
@@ -174,7 +206,28 @@ export class NotifyServer {
    * @throws EdgeplaneError for which the stream is to be broken off
    */
   async accept(stream: Duplex, context: NotifyCaller): Promise<void> {
+    const leave = this.#enter(context);
+    try {
+      await this.#serve(stream, context);
+    } finally {
+      leave();
+    }
+  }
+
+  /** @throws EdgeplaneError TOO_MANY_SESSIONS */
+  #enter({ peer }: NotifyCaller): () => void {
+    try {
+      return this.#admission.enter(peer);
+    } catch (error) {
+      this.counters.sessionsRefused += 1;
+      this.#crowded.add();
+      throw error;
+    }
+  }
+
+  async #serve(stream: Duplex, context: NotifyCaller): Promise<void> {
     const reader = new NoticeReader(stream);
+    let shaken = false;
     try {
       const hello = await reader.handshake({
         clock: this.#clock,
@@ -182,6 +235,7 @@ export class NotifyServer {
         signal: this.#stopping.signal,
         expected: () => fail(notifyErrors.EXPECTED_VERSION),
       });
+      shaken = true;
       const { hello: second } = hello;
       if (second && Math.min(hello.version, this.#maxVersion) >= 2) {
         const register = (connection: FrameConnection) => this.#register(connection);
@@ -202,10 +256,10 @@ export class NotifyServer {
       await this.#session(stream, reader, peer, cloudlets);
     } catch (error) {
       const gone = context.signal.aborted;
-      this.#logger.info(
-        { peer: context.peer, reason: gone ? 'the peer is gone' : messageOf(error) },
-        'Peer lost',
-      );
+      const facts = { peer: context.peer, reason: gone ? 'the peer is gone' : messageOf(error) };
+      // Who comes and goes without a word can do so a thousand times a second.
+      const wordless = !shaken && (gone || isKind(error, notifyErrors.SESSION_CLOSED));
+      this.#logger[wordless ? 'debug' : 'info'](facts, 'Peer lost');
       if (error instanceof EdgeplaneError) throw error;
     }
   }
@@ -252,12 +306,16 @@ export class NotifyServer {
       peer,
       logger,
       counters: this.counters,
+      limits: this.#limits,
       stampNotifyId: true,
       prune: false,
       afterUpdate: (receiver, object) => {
         if (receiver.type.name !== 'CloudletInfo') return;
         const cloudlet = receiver.type.keyJsonOf(object);
         cloudlets.add(cloudlet);
+        const { maxScope } = this.#limits;
+        if (cloudlets.size > maxScope)
+          return session.close(fail(notifyErrors.SCOPE_TOO_LARGE, { limit: maxScope }));
         if (peer.filterCloudletKey) this.#fanOut.addCloudlet(subscriber, cloudlet);
       },
       afterDelete: (receiver, cloudlet) => {

@@ -29,8 +29,7 @@ export class Session {
 
   constructor(options: SessionOptions) {
     this.#options = options;
-    const { maxDirtyKeys, maxMessages } = options.limits;
-    this.#outbox = new Outbox(options.feed.types, maxDirtyKeys, maxMessages);
+    this.#outbox = new Outbox(options.feed.types, options.limits);
   }
 
   /** Changed keys waiting for the peer. */
@@ -64,7 +63,9 @@ export class Session {
    */
   async run(): Promise<void> {
     const { stream, feed, counters, logger } = this.#options;
-    const sender = new Sender({ stream, outbox: this.#outbox, feed, counters, signal: this.#abort.signal });
+    const { signal } = this.#abort;
+    const { maxBufferedBytes } = this.#options.limits;
+    const sender = new Sender({ stream, outbox: this.#outbox, feed, counters, signal, maxBufferedBytes });
     const sending = sender.run().catch((error: unknown) => this.close(error));
     await this.#receive();
     this.close();

@@ -100,6 +100,22 @@ export interface NotifyLimits {
   readonly maxSyncs: number;
   /** Servers: how long reports of a peer outlive its session, milliseconds; default 10 s. */
   readonly graceMs: number;
+  /** Bytes of notices that may be with the stream, which a peer has not taken; default 256 KiB. */
+  readonly maxBufferedBytes: number;
+  /** Bytes of messages that may wait for a slow peer; default 8 MiB. */
+  readonly maxMessageBytes: number;
+  /** Bytes of the objects that a peer has sent and not deleted; default 64 MiB on servers, 1 GiB on clients. */
+  readonly maxHeldBytes: number;
+  /** Servers: cloudlets that one session may want objects of; default 10,000. */
+  readonly maxScope: number;
+  /** Servers: sessions at a time, those that shake hands among them; default 20,000. */
+  readonly maxSessions: number;
+  /** Servers: the same, of one IP address; default 5,000. */
+  readonly maxSessionsPerAddress: number;
+  /** Servers: peers whose reports outlive their sessions at a time; default 20,000. */
+  readonly maxStale: number;
+  /** Servers: how long a peer may take to read why its session ended, milliseconds; default 5 s. */
+  readonly lingerMs: number;
   /** Time for connecting and shaking hands, milliseconds; default 10 s. */
   readonly handshakeTimeoutMs: number;
 }
@@ -115,8 +131,19 @@ export const DEFAULT_LIMITS: NotifyLimits = {
   maxTombstones: 10_000,
   maxSyncs: 32,
   graceMs: 10_000,
+  maxBufferedBytes: 256 * 1024,
+  maxMessageBytes: 8 * 1024 * 1024,
+  maxHeldBytes: 64 * 1024 * 1024,
+  maxScope: 10_000,
+  maxSessions: 20_000,
+  maxSessionsPerAddress: 5_000,
+  maxStale: 20_000,
+  lingerMs: 5_000,
   handshakeTimeoutMs: 10_000,
 };
+
+/** What differs on clients, which have one peer, and one that they trust with all there is. */
+export const CLIENT_LIMITS: NotifyLimits = { ...DEFAULT_LIMITS, maxHeldBytes: 1024 * 1024 * 1024 };
 
 /** Totals since the start of the server or client. */
 export interface NotifyCounters {
@@ -137,6 +164,8 @@ export interface NotifyCounters {
   unknownType: number;
   handlerFailures: number;
   messagesDropped: number;
+  /** Servers: sessions refused because there were too many. */
+  sessionsRefused: number;
   /** Objects not sent because they are larger than a notice may be, or cannot be encoded. */
   unsendable: number;
 }
@@ -154,6 +183,7 @@ export function newCounters(): NotifyCounters {
     unknownType: 0,
     handlerFailures: 0,
     messagesDropped: 0,
+    sessionsRefused: 0,
     unsendable: 0,
   };
 }

@@ -3,6 +3,7 @@ import { CODECS, type MessageTypes } from '@edgeplane/objects';
 import type { Hello } from '@edgeplane/proto/edgeplane/notify.js';
 import { Notice, NoticeAction, NotifyApiService } from '@edgeplane/proto/edgeproto/notice.js';
 import { notifyErrors } from './errors.js';
+import { isWithin, MOST_FIELDS } from './fields.js';
 import { encodeNotice } from './v2/notices.js';
 import { isWellFormed } from './well-formed.js';
 
@@ -99,14 +100,27 @@ export const SENDALL_END_NOTICE: Buffer = encodeNotice({
   filterCloudletKey: false,
 });
 
-/** @throws EdgeplaneError NOTICE_MALFORMED. */
+const NOTICE = 'edgeproto.Notice';
+
+/** @throws EdgeplaneError NOTICE_MALFORMED, NOTICE_TOO_COMPLEX. */
 export function decodeNotice(bytes: Uint8Array): Notice {
   if (!isWellFormed(bytes)) throw fail(notifyErrors.NOTICE_MALFORMED, { reason: 'not a protobuf message' });
+  if (!isWithin(bytes, NOTICE)) throw fail(notifyErrors.NOTICE_TOO_COMPLEX, { limit: MOST_FIELDS });
   try {
     return Notice.decode(bytes);
   } catch (error) {
     throw fail(notifyErrors.NOTICE_MALFORMED, { reason: messageOf(error) }, { cause: error });
   }
+}
+
+/**
+ * Bytes of a body that can be decoded without fear.
+ * @throws EdgeplaneError NOTICE_MALFORMED, NOTICE_TOO_COMPLEX
+ */
+export function checkedBody(body: Uint8Array, fullName: string): Uint8Array {
+  if (!isWellFormed(body)) throw fail(notifyErrors.NOTICE_MALFORMED, { reason: 'not a protobuf message' });
+  if (!isWithin(body, fullName)) throw fail(notifyErrors.NOTICE_TOO_COMPLEX, { limit: MOST_FIELDS });
+  return body;
 }
 
 interface MessageCodec {

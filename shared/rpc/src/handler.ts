@@ -21,6 +21,8 @@ export interface HandlerEnvironment {
   readonly gatewayToken: string | undefined;
   /** Calls in progress, aborted when the server stops by force. */
   readonly active: Set<CallContext>;
+  /** Told of each call that has its answer, or will at once. */
+  answered(context: RpcContext): void;
   /** Remembers work in progress until it ends. */
   track(work: Promise<void>): void;
 }
@@ -160,6 +162,7 @@ async function run<T>(
     return { ok: false, error };
   } finally {
     environment.active.delete(context);
+    environment.answered(context);
   }
 }
 

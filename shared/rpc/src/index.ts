@@ -23,6 +23,7 @@ export {
 export { debugApi } from './debug-api.js';
 export { type EncodedMessage, type EncodedStreamFunction, encodedStream, frameOf } from './encoded-stream.js';
 export { rpcErrors } from './errors.js';
+export type { ConnectionCounters, ConnectionLimits } from './guarded-listener.js';
 export {
   type Authorize,
   type BidiStreamFunction,

@@ -5,6 +5,7 @@ import {
   type handleServerStreamingCall,
   type handleUnaryCall,
   Server,
+  type ServerInterceptor,
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
@@ -12,6 +13,7 @@ import { formatAddress, parseAddress } from './address.js';
 import { AuditLog } from './audit.js';
 import type { CallContext } from './context.js';
 import { rpcErrors } from './errors.js';
+import { type ConnectionCounters, type ConnectionLimits, GuardedListener } from './guarded-listener.js';
 import { type Authorize, bindHandler, type HandlerEnvironment } from './handler.js';
 import { Health } from './health.js';
 import { callHandler, type LocalMethod } from './local-call.js';
@@ -39,6 +41,8 @@ export interface RpcServerOptions extends TransportOptions {
   /** FileDescriptorSets for reflection; default the core APIs. */
   readonly descriptorSets?: readonly Uint8Array[];
   readonly clock?: Clock;
+  /** Bounds of connections; default none. */
+  readonly connections?: ConnectionLimits;
 }
 
 /** The grpc-js handler that a method of a service definition needs. */
@@ -85,6 +89,7 @@ export class RpcServer {
   readonly #definitions: ServiceDefinition[] = [];
   readonly #work = new Set<Promise<void>>();
   readonly #active = new Set<CallContext>();
+  readonly #listeners: GuardedListener[] = [];
   #listening = false;
   #stopped: Promise<void> | undefined;
 
@@ -94,7 +99,14 @@ export class RpcServer {
     this.#clock = options.clock ?? systemClock;
     this.#audit = options.audit ?? new AuditLog({ clock: this.#clock });
     // With channelz switched off, forceShutdown of grpc-js 1.14 leaves open connections alone.
-    this.#server = new Server(channelOptions(options));
+    const { connections } = options;
+    this.#server = new Server({
+      ...channelOptions(options),
+      ...(connections && {
+        'grpc.max_concurrent_streams': connections.maxStreams,
+        interceptors: [this.#calls],
+      }),
+    });
     answerUnknownServices(this.#server, (name) => this.#services.has(name));
     this.#health.addToServer(this.#server);
   }
@@ -111,6 +123,9 @@ export class RpcServer {
       authorize: this.#options.authorize,
       gatewayToken: this.#options.gatewayToken,
       active: this.#active,
+      answered: (context) => {
+        for (const listener of this.#listeners) listener.answered(context.peer, context.signal);
+      },
       track: (work) => this.#track(work),
     };
     const bound: Record<string, unknown> = {};
@@ -121,6 +136,15 @@ export class RpcServer {
       this.#addName(method.path.split('/')[1] ?? '');
       this.#methods.set(method.path, { definition: method, handler: bound[name] });
     }
+  }
+
+  /** Connections that were not let in or broken off. */
+  get connectionCounters(): ConnectionCounters {
+    const all = this.#listeners.map(({ counters }) => counters);
+    return {
+      refused: all.reduce((sum, { refused }) => sum + refused, 0),
+      brokenOff: all.reduce((sum, { brokenOff }) => sum + brokenOff, 0),
+    };
   }
 
   /** What was added. */
@@ -155,18 +179,38 @@ export class RpcServer {
       this.#listening = true;
       addReflection(this.#server, [...this.#services], this.#options.descriptorSets ?? [coreDescriptorSet()]);
     }
-    const actual = await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync(bindTo, serverCredentials(this.#options.tls), (error, bound) => {
-        if (error)
-          reject(fail(rpcErrors.LISTEN_FAILED, { address, reason: reasonOf(error) }, { cause: error }));
-        else resolve(bound);
-      });
+    const actual = await this.#bind(bindTo).catch((error: Error) => {
+      throw fail(rpcErrors.LISTEN_FAILED, { address, reason: reasonOf(error) }, { cause: error });
     });
     this.#health.serving();
     const listening = formatAddress({ host: host === '' ? '0.0.0.0' : host, port: actual });
     this.#logger.info({ address: listening, tls: this.#options.tls !== undefined }, 'Listening');
     return listening;
   }
+
+  #bind(bindTo: string): Promise<number> {
+    const credentials = serverCredentials(this.#options.tls);
+    const { connections } = this.#options;
+    if (connections) {
+      const injector = this.#server.createConnectionInjector(credentials);
+      const listener = new GuardedListener(connections, this.#clock, this.#logger, (socket) =>
+        injector.injectConnection(socket),
+      );
+      this.#listeners.push(listener);
+      const { host, port } = parseAddress(bindTo);
+      return listener.listen(host, port);
+    }
+    return new Promise((resolve, reject) => {
+      this.#server.bindAsync(bindTo, credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
+    });
+  }
+
+  /** Tells the listeners of calls, of any service. */
+  readonly #calls: ServerInterceptor = (_method, call) => {
+    for (const listener of this.#listeners) listener.called(call.getPeer());
+    // The call itself will do: nothing of it is intercepted.
+    return call as ReturnType<ServerInterceptor>;
+  };
 
   /**
    * Takes no new calls, waits up to `graceMs` for those in progress, then breaks the rest off and aborts their
@@ -179,6 +223,7 @@ export class RpcServer {
 
   async #stop(graceMs: number): Promise<void> {
     this.#health.stopping();
+    for (const listener of this.#listeners) listener.stop();
     let force = () => {};
     const forced = new Promise<'forced'>((resolve) => {
       force = () => resolve('forced');

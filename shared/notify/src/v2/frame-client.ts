@@ -17,7 +17,7 @@ import type { SenderClock } from './frame-sender.js';
 import { senderClock } from './frame-server.js';
 import { FrameSession } from './frame-session.js';
 import { Held, type HeldBefore, type HeldType } from './held.js';
-import { checkDataModel, encodeCloudlet, helloOf } from './hello.js';
+import { checkDataModel, checkHello, encodeCloudlet, helloOf } from './hello.js';
 import { SyncTurns } from './sync-turns.js';
 import { Views } from './views.js';
 
@@ -97,6 +97,7 @@ export class FrameClient {
     peer: PeerInfo,
     events: { onSynced(): void; onDrain(drain: Drain): void },
   ): FrameSession {
+    checkHello(hello, 0);
     checkDataModel(hello);
     this.#rewind(hello);
     this.#lastServer = hello.node;

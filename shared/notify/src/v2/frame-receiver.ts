@@ -2,15 +2,18 @@ import { fail, type Logger, messageOf } from '@edgeplane/base';
 import type { Change, Nack, Reset, Digest as WireDigest } from '@edgeplane/proto/edgeplane/notify.js';
 import { type Notice, NoticeAction } from '@edgeplane/proto/edgeproto/notice.js';
 import { notifyErrors } from '../errors.js';
-import type { MessageReceiver, NotifyCounters, PeerInfo, Receiver } from '../types.js';
-import { isWellFormed } from '../well-formed.js';
-import { fullTypeName, messageCodec } from '../wire.js';
-import { bucketCount } from './buckets.js';
+import { FewLines } from '../few-lines.js';
+import { shortened } from '../text.js';
+import type { MessageReceiver, NotifyCounters, NotifyLimits, PeerInfo, Receiver } from '../types.js';
+import { checkedBody, fullTypeName, messageCodec } from '../wire.js';
+import { bucketCount, isBucketCount } from './buckets.js';
 import { fingerprint } from './digest.js';
 import type { Held, HeldType } from './held.js';
 
 /** Times that buckets are asked for before the session is given up. */
 const MOST_REPAIRS = 3;
+/** The same of all types, from one bookmark to the next: each costs a look at all that is held. */
+const MOST_REPAIRS_PER_TICK = 30;
 
 export interface FrameReceiverOptions {
   /** Full names of the sender's types, by place. */
@@ -23,6 +26,7 @@ export interface FrameReceiverOptions {
   readonly stampNotifyId: boolean;
   readonly logger: Logger;
   readonly counters: NotifyCounters;
+  readonly limits: Pick<NotifyLimits, 'maxHeldBytes' | 'bookmarkMs'>;
   /** Asks the sender for what differs of its type in this place. */
   askFor(place: number, sums: readonly number[]): void;
   afterUpdate?(receiver: Receiver, object: unknown): void;
@@ -39,6 +43,8 @@ interface Incoming {
   unconfirmed: Set<string> | undefined;
   /** Buckets were asked for, and have not begun to come. */
   asking: boolean;
+  /** How often they were asked for, less how often they came. */
+  awaited: number;
   repairs: number;
   matched: boolean;
 }
@@ -49,18 +55,30 @@ export class FrameReceiver {
   /** By place in the sender's hello; types that nobody here takes are missing. */
   readonly #types = new Map<number, Incoming>();
   readonly #messages: ReadonlyMap<string, MessageReceiver>;
+  readonly #lines: FewLines;
+  #repairs = 0;
   #ended = false;
   #synced = false;
 
   constructor(options: FrameReceiverOptions) {
     this.#options = options;
+    this.#lines = new FewLines(options.logger);
     const receivers = new Map(options.receivers.map((receiver) => [receiver.type.fullName, receiver]));
     for (const [place, type] of options.types.entries()) {
       const receiver = receivers.get(type);
       if (!receiver) continue;
       const held = options.held.of(type);
       this.#types.set(place, {
-        ...{ place, receiver, held, unconfirmed: undefined, asking: false, repairs: 0, matched: false },
+        ...{
+          place,
+          receiver,
+          held,
+          unconfirmed: undefined,
+          asking: false,
+          awaited: 0,
+          repairs: 0,
+          matched: false,
+        },
       });
     }
     this.#messages = new Map(options.messageReceivers.map((r) => [fullTypeName(r.typeName), r]));
@@ -68,7 +86,8 @@ export class FrameReceiver {
 
   /**
    * Applies one frame; the changes that were not taken.
-   * @throws EdgeplaneError DIGEST_MISMATCH when a type does not come into step; nothing of it is held then
+   * @throws EdgeplaneError DIGEST_MISMATCH when a type does not come into step; nothing of it is held then;
+   * TOO_MANY_REPAIRS, PEER_SENDS_TOO_MUCH, NOTICE_MALFORMED
    */
   async apply(frame: Notice): Promise<Nack[]> {
     const { counters } = this.#options;
@@ -77,8 +96,11 @@ export class FrameReceiver {
     const nacks: Nack[] = [];
     for (const [index, change] of frame.changes.entries()) {
       const reason = await this.#change(change);
-      if (reason !== undefined) nacks.push({ sequence: frame.sequence, index, reason });
+      if (reason !== undefined) nacks.push({ sequence: frame.sequence, index, reason: shortened(reason) });
     }
+    const { held, limits } = this.#options;
+    if (held.bytes > limits.maxHeldBytes)
+      throw fail(notifyErrors.PEER_SENDS_TOO_MUCH, { limit: limits.maxHeldBytes });
     for (const { type, mark, revision } of frame.sync) {
       const incoming = this.#types.get(type);
       if (!incoming || !mark) continue;
@@ -89,6 +111,11 @@ export class FrameReceiver {
     if (frame.action === NoticeAction.SENDALL_END) this.#ended = true;
     await this.#checkSynced();
     return nacks;
+  }
+
+  /** A bookmark's time has passed. */
+  tick(): void {
+    this.#repairs = 0;
   }
 
   /** Tells receivers of messages that the session is over: nothing of it goes on in the next. */
@@ -122,8 +149,7 @@ export class FrameReceiver {
     const { type } = incoming.receiver;
     let keyJson: string;
     try {
-      if (!isWellFormed(bytes)) throw new Error('not a protobuf message');
-      keyJson = type.keyJsonOf(type.fromWire(bytes));
+      keyJson = type.keyJsonOf(type.fromWire(checkedBody(bytes, type.fullName)));
     } catch (error) {
       return this.#refused(type.fullName, messageOf(error));
     }
@@ -138,24 +164,23 @@ export class FrameReceiver {
   ): Promise<string | undefined> {
     const { receiver, held } = incoming;
     const { type } = receiver;
-    const { peer, stampNotifyId, counters, logger } = this.#options;
+    const { peer, stampNotifyId, counters } = this.#options;
     let object: unknown;
     let keyJson: string;
     try {
-      if (!isWellFormed(bytes)) throw new Error('not a protobuf message');
-      object = type.fromWire(bytes);
+      object = type.fromWire(checkedBody(bytes, type.fullName));
       keyJson = type.keyJsonOf(object);
     } catch (error) {
-      const key = held.setUndecodable(keyNumber, fingerprint(bytes));
+      const key = held.setUndecodable(keyNumber, fingerprint(bytes), bytes.length);
       incoming.unconfirmed?.delete(key);
       return this.#refused(type.fullName, messageOf(error));
     }
     if (held.isLate(keyJson, revision)) {
       counters.lateChanges += 1;
-      logger.warn({ type: type.name, key: keyJson, revision }, 'Change dropped: a later one is held');
+      this.#lines.warn({ type: type.name, key: keyJson, revision }, 'Change dropped: a later one is held');
       return undefined;
     }
-    held.set(keyJson, fingerprint(bytes), revision);
+    held.set(keyJson, fingerprint(bytes), revision, bytes.length);
     incoming.unconfirmed?.delete(keyJson);
     if (stampNotifyId && hasNotifyId(object)) object.notifyId = peer.id;
     const failure = await this.#guard(type.fullName, () => receiver.onUpdate(object, peer));
@@ -177,13 +202,18 @@ export class FrameReceiver {
   }
 
   #reset(incoming: Incoming, { of, buckets }: Reset): void {
+    if (incoming.awaited === 0)
+      throw fail(notifyErrors.NOTICE_MALFORMED, { reason: 'a reset of buckets that were not asked for' });
+    if (!isBucketCount(of) || buckets.length > of)
+      throw fail(notifyErrors.NOTICE_MALFORMED, { reason: `a reset of ${buckets.length} of ${of} buckets` });
+    incoming.awaited -= 1;
     incoming.asking = false;
     incoming.unconfirmed = incoming.held.keysIn(buckets, of);
   }
 
   async #digest(incoming: Incoming, digest: WireDigest, revision: number): Promise<void> {
     const { receiver, held, unconfirmed } = incoming;
-    const { lineage, counters, logger } = this.#options;
+    const { lineage, counters, logger, limits } = this.#options;
     incoming.unconfirmed = undefined;
     for (const keyJson of unconfirmed ?? []) {
       // What has no known key was never handed on.
@@ -205,8 +235,16 @@ export class FrameReceiver {
       held.clear();
       throw fail(notifyErrors.DIGEST_MISMATCH, { type, times: MOST_REPAIRS });
     }
+    this.#repairs += 1;
+    if (this.#repairs > MOST_REPAIRS_PER_TICK)
+      throw fail(notifyErrors.TOO_MANY_REPAIRS, {
+        type,
+        times: MOST_REPAIRS_PER_TICK,
+        ms: limits.bookmarkMs,
+      });
     logger.debug({ type, held: held.digest.count, wanted: digest.count }, 'Digests differ');
     incoming.asking = true;
+    incoming.awaited += 1;
     this.#options.askFor(incoming.place, held.sums(bucketCount(Math.max(held.size, digest.count))));
   }
 
@@ -218,8 +256,7 @@ export class FrameReceiver {
     }
     let message: unknown;
     try {
-      if (!isWellFormed(body)) throw new Error('not a protobuf message');
-      message = messageCodec(name).decode(body);
+      message = messageCodec(name).decode(checkedBody(body, name));
     } catch (error) {
       this.#refused(name, messageOf(error));
       return;
@@ -240,8 +277,8 @@ export class FrameReceiver {
 
   #refused(type: string, reason: string): string {
     this.#options.counters.undecodable += 1;
-    const { peer, logger } = this.#options;
-    logger.warn({ type, reason, peer: peer.address }, 'Change not taken: it cannot be decoded');
+    const facts = { type, reason: shortened(reason), peer: this.#options.peer.address };
+    this.#lines.warn(facts, 'Change not taken: it cannot be decoded');
     return reason;
   }
 
@@ -251,7 +288,7 @@ export class FrameReceiver {
       return undefined;
     } catch (error) {
       this.#options.counters.handlerFailures += 1;
-      this.#options.logger.error({ err: error, type }, 'Handling a change failed');
+      this.#lines.error({ err: error, type }, 'Handling a change failed');
       return messageOf(error);
     }
   }

@@ -1,8 +1,10 @@
 import type { Duplex } from 'node:stream';
-import type { Clock } from '@edgeplane/base';
+import { type Clock, fail } from '@edgeplane/base';
 import type { Buckets, Nack, Sync, Held as WireHeld } from '@edgeplane/proto/edgeplane/notify.js';
 import { Notice, NoticeAction } from '@edgeplane/proto/edgeproto/notice.js';
+import { notifyErrors } from '../errors.js';
 import type { Outbox } from '../outbox.js';
+import { PacedWriter } from '../paced-writer.js';
 import type { NotifyCounters } from '../types.js';
 import type { Bell } from './bell.js';
 import { bucketOf, bucketSums, differingBuckets, isBucketCount } from './buckets.js';
@@ -15,6 +17,15 @@ import type { Window } from './window.js';
 
 /** Parts of a frame that are put together before it is sent. */
 const FRAME_BYTES = 64 * 1024;
+
+/** Refusals that wait to be told; more are counted here and not told, as only the first are shown there. */
+const MOST_NACKS = 1000;
+/** Asks for buckets that are answered from one bookmark to the next: each costs a look at all there is. */
+const MOST_ASKS = 30;
+/** Notices besides changes that may wait for a slow peer, such as changes of scope. */
+const MOST_PARTS = 10_000;
+/** Messages that are put off for the changes before them. */
+const MESSAGES_PUT_OFF = 100;
 
 /** What a frame said, kept until its ack. */
 export type FrameKeys = readonly { readonly place: number; readonly key: string }[];
@@ -39,6 +50,8 @@ export interface FrameSenderOptions {
   readonly turns: SyncTurns;
   /** No frame is larger, but for one change that is. */
   readonly maxFrameBytes: number;
+  readonly maxBufferedBytes: number;
+  readonly bookmarkMs: number;
   readonly counters: NotifyCounters;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -48,14 +61,17 @@ export interface FrameSenderOptions {
 interface Control {
   ack: number;
   nacks: Nack[];
-  buckets: { readonly place: number; readonly sums: readonly number[] }[];
+  /** By place; of a type only the last is wanted. */
+  buckets: Map<number, readonly number[]>;
   parts: Buffer[];
 }
 
 /** The writing half of a session of version 2 (docs/notify-protocol.md). */
 export class FrameSender {
   readonly #options: FrameSenderOptions;
-  #control: Control = { ack: 0, nacks: [], buckets: [], parts: [] };
+  readonly #writer: PacedWriter;
+  #control: Control = { ack: 0, nacks: [], buckets: new Map(), parts: [] };
+  #asks = 0;
   #acked = 0;
   readonly #asked: { readonly place: number; readonly buckets: Buckets }[] = [];
   #parts: Buffer[] = [];
@@ -66,30 +82,45 @@ export class FrameSender {
 
   constructor(options: FrameSenderOptions) {
     this.#options = options;
+    this.#writer = new PacedWriter(options.stream, options.maxBufferedBytes, options.signal);
   }
 
   /** Tells the other side how far its frames are applied, and what was not taken. */
   acknowledge(sequence: number, nacks: readonly Nack[]): void {
     this.#control.ack = sequence;
-    this.#control.nacks.push(...nacks);
+    this.#control.nacks.push(...nacks.slice(0, MOST_NACKS - this.#control.nacks.length));
     this.#options.bell.ring();
   }
 
   /** Asks the other side for what differs of its type in this place. */
   askFor(place: number, sums: readonly number[]): void {
-    this.#control.buckets.push({ place, sums });
+    this.#control.buckets.set(place, sums);
     this.#options.bell.ring();
   }
 
-  /** Sends an encoded notice that has neither changes nor marks, such as a change of scope. */
+  /**
+   * Sends an encoded notice that has neither changes nor marks, such as a change of scope.
+   * @throws EdgeplaneError PEER_TOO_SLOW
+   */
   say(notice: Buffer): void {
+    if (this.#control.parts.length >= MOST_PARTS)
+      throw fail(notifyErrors.PEER_TOO_SLOW, { limit: MOST_PARTS });
     this.#control.parts.push(notice);
     this.#options.bell.ring();
   }
 
-  /** The other side asks for what differs of our type in this place. */
+  /**
+   * The other side asks for what differs of our type in this place.
+   * @throws EdgeplaneError NOTICE_MALFORMED, TOO_MANY_REPAIRS
+   */
   asked(place: number, buckets: Buckets): void {
-    if (!isBucketCount(buckets.sums.length / 2)) return;
+    const { view, typeOf, bookmarkMs } = this.#options;
+    const count = buckets.sums.length / 2;
+    if (!view.places.includes(place)) return;
+    if (!isBucketCount(count)) throw fail(notifyErrors.NOTICE_MALFORMED, { reason: `${count} buckets` });
+    this.#asks += 1;
+    if (this.#asks > MOST_ASKS)
+      throw fail(notifyErrors.TOO_MANY_REPAIRS, { type: typeOf(place), times: MOST_ASKS, ms: bookmarkMs });
     const before = this.#asked.findIndex((request) => request.place === place);
     if (before >= 0) this.#asked.splice(before, 1);
     this.#asked.push({ place, buckets });
@@ -99,6 +130,7 @@ export class FrameSender {
   /** Sends digests again, if there is anything new to say; for idle times. */
   bookmark(): void {
     this.#marked = undefined;
+    this.#asks = 0;
     this.#options.bell.ring();
   }
 
@@ -159,6 +191,8 @@ export class FrameSender {
       for (const [place, changed] of keys.entries())
         if (changed.size > 0) await this.#sendKeys(place, changed);
       this.#control.parts.push(...messages);
+      // While changes go on and on, messages would gather.
+      if (this.#control.parts.length > MESSAGES_PUT_OFF) await this.#flushControl();
       await this.#room();
       if (signal.aborted) return;
     } while (!outbox.isEmpty);
@@ -263,10 +297,11 @@ export class FrameSender {
       control.parts = [];
       for (const part of parts) await this.#send(part);
     }
-    if (buckets.length === 0 && control.ack === this.#acked && control.nacks.length === 0) return;
-    control.buckets = [];
-    const sync = buckets.map(
-      ({ place, sums }): Sync => ({
+    if (buckets.size === 0 && control.ack === this.#acked && control.nacks.length === 0) return;
+    control.buckets = new Map();
+    const sync = Array.from(
+      buckets,
+      ([place, sums]): Sync => ({
         type: place,
         mark: { $case: 'buckets', value: { sums: [...sums] } },
         revision: 0n,
@@ -279,21 +314,7 @@ export class FrameSender {
   }
 
   async #send(frame: Buffer): Promise<void> {
-    const { stream, signal, counters } = this.#options;
-    if (signal.aborted || stream.destroyed || stream.writableEnded) return;
-    counters.noticesSent += 1;
-    if (stream.write(frame)) return;
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        stream.removeListener('drain', done);
-        stream.removeListener('close', done);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      stream.once('drain', done);
-      stream.once('close', done);
-      signal.addEventListener('abort', done, { once: true });
-    });
+    if (await this.#writer.write(frame)) this.#options.counters.noticesSent += 1;
   }
 }
 

@@ -17,7 +17,7 @@ import type {
 import { PROTOCOL_VERSION, versionNotice } from '../wire.js';
 import type { SenderClock } from './frame-sender.js';
 import { FrameSession } from './frame-session.js';
-import { checkDataModel, decodeCloudlets, helloOf } from './hello.js';
+import { checkDataModel, checkHello, decodeCloudlets, helloOf } from './hello.js';
 import { encodeNotice } from './notices.js';
 import { RetainedPeers } from './retained-peers.js';
 import { SyncTurns } from './sync-turns.js';
@@ -70,7 +70,7 @@ export class FrameServer {
     });
     this.#clock = senderClock(this.#views, time.lineage);
     this.#turns = new SyncTurns(limits.maxSyncs);
-    this.#retained = new RetainedPeers(clock, limits.graceMs, options.nextId);
+    this.#retained = new RetainedPeers(clock, limits, options.nextId);
   }
 
   /** Peers that left reports behind and may come back, and since when. */
@@ -97,6 +97,7 @@ export class FrameServer {
   ): Promise<void> {
     const { hello, wantObjs, filterCloudletKey } = first;
     const { node, wants, limits, counters, clock } = this.#options;
+    checkHello(hello, limits.maxScope);
     const refuse = (retryAfterMs: number) => (error: unknown) => {
       stream.write(encodeNotice({ drain: { reason: messageOf(error), retryAfterMs } }));
       throw error;

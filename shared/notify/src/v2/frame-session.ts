@@ -3,8 +3,10 @@ import { type Clock, fail, type Logger } from '@edgeplane/base';
 import type { Drain, Nack, Scope, Held as WireHeld } from '@edgeplane/proto/edgeplane/notify.js';
 import type { Notice } from '@edgeplane/proto/edgeproto/notice.js';
 import { notifyErrors } from '../errors.js';
+import { FewLines } from '../few-lines.js';
 import type { NoticeReader } from '../notice-reader.js';
 import { Outbox } from '../outbox.js';
+import { shortened } from '../text.js';
 import type { NotifyCounters, NotifyLimits } from '../types.js';
 import { decodeNotice } from '../wire.js';
 import { Bell } from './bell.js';
@@ -38,7 +40,7 @@ export interface FrameSessionOptions {
   /** What the peer holds of us. */
   readonly peerHolds: readonly WireHeld[];
   /** What we receive. */
-  readonly incoming: Omit<FrameReceiverOptions, 'askFor' | 'logger' | 'counters'>;
+  readonly incoming: Omit<FrameReceiverOptions, 'askFor' | 'logger' | 'counters' | 'limits'>;
   /** Makes durable what was applied, before it is acknowledged. */
   persist?(): Promise<void>;
   onScope?(scope: Scope): void;
@@ -55,6 +57,7 @@ export class FrameSession {
   readonly #view: View;
   readonly #sender: FrameSender;
   readonly #receiver: FrameReceiver;
+  readonly #lines: FewLines;
   readonly #refusals = new Map<string, string>();
   #cancelTick: (() => void) | undefined;
   #failure: unknown;
@@ -62,8 +65,9 @@ export class FrameSession {
 
   constructor(options: FrameSessionOptions) {
     this.#options = options;
+    this.#lines = new FewLines(options.logger);
     const { limits, views, wants, scope, peerHolds, stream, time, turns, counters, logger } = options;
-    this.#outbox = new Outbox(views.lanes.length, limits.maxDirtyKeys, limits.maxMessages);
+    this.#outbox = new Outbox(views.lanes.length, limits);
     this.#window = new Window(limits.maxUnackedFrames, limits.maxUnackedBytes);
     this.#view = new View(views, wants, scope, { mark: (place, keyJson) => this.#mark(place, keyJson) });
     this.#sender = new FrameSender({
@@ -77,6 +81,8 @@ export class FrameSession {
       bell: this.#bell,
       turns,
       maxFrameBytes: limits.maxNoticeBytes / 2,
+      maxBufferedBytes: limits.maxBufferedBytes,
+      bookmarkMs: limits.bookmarkMs,
       counters,
       clock: options.clock,
       signal: this.#abort.signal,
@@ -84,6 +90,7 @@ export class FrameSession {
     this.#receiver = new FrameReceiver({
       ...options.incoming,
       logger,
+      limits,
       counters,
       askFor: (place, sums) => this.#sender.askFor(place, sums),
     });
@@ -114,17 +121,19 @@ export class FrameSession {
 
   /** Tells the peer which cloudlets come into our scope, or leave it, as encoded keys. */
   changeScope(scope: Scope): void {
-    this.#sender.say(encodeNotice({ scope }));
+    this.#say({ scope });
   }
 
   /** Tells the peer that we are about to leave. */
   drain(drain: Drain): void {
-    this.#sender.say(encodeNotice({ drain }));
+    this.#say({ drain });
   }
 
-  /** What the peer wants grows or shrinks. */
+  /** What the peer wants grows or shrinks; too much of it ends the session. */
   addCloudlet(cloudlet: string): void {
-    this.#view.addCloudlet(cloudlet);
+    const { maxScope } = this.#options.limits;
+    if (this.#view.cloudlets < maxScope) this.#view.addCloudlet(cloudlet);
+    else this.close(fail(notifyErrors.SCOPE_TOO_LARGE, { limit: maxScope }));
   }
 
   removeCloudlet(cloudlet: string): void {
@@ -157,6 +166,14 @@ export class FrameSession {
   /** Tells receivers of objects that the peer is gone for good. */
   forget(): Promise<void> {
     return this.#receiver.forgotten();
+  }
+
+  #say(what: Partial<Notice>): void {
+    try {
+      this.#sender.say(encodeNotice(what));
+    } catch (error) {
+      this.close(error);
+    }
   }
 
   #mark(place: number, keyJson: string): void {
@@ -210,16 +227,18 @@ export class FrameSession {
     }
     for (const { type, mark } of sync) if (mark?.$case === 'buckets') this.#sender.asked(type, mark.value);
     if (scope) this.#options.onScope?.(scope);
-    if (drain) this.#options.onDrain?.(drain);
+    if (drain) this.#options.onDrain?.({ ...drain, reason: shortened(drain.reason) });
   }
 
   #refused({ sequence, index, reason }: Nack): void {
-    const { counters, logger } = this.#options;
-    counters.refusedChanges += 1;
     const found = this.#window.find(Number(sequence))?.[index];
-    const name = found ? this.#nameOf(found.place, found.key) : `frame ${sequence}, change ${index}`;
-    logger.warn({ object: name, reason }, 'The peer did not take an object');
-    if (this.#refusals.size < MOST_REFUSALS) this.#refusals.set(name, reason);
+    // It speaks of nothing that waits for its ack.
+    if (!found) return;
+    this.#options.counters.refusedChanges += 1;
+    const name = this.#nameOf(found.place, found.key);
+    const why = shortened(reason);
+    this.#lines.warn({ object: name, reason: why }, 'The peer did not take an object');
+    if (this.#refusals.size < MOST_REFUSALS) this.#refusals.set(name, why);
   }
 
   #nameOf(place: number, keyJson: string): string {
@@ -236,6 +255,7 @@ export class FrameSession {
       if (since !== undefined && clock.monotonic() - since >= ackTimeoutMs)
         this.close(fail(notifyErrors.ACK_TIMEOUT, { ms: ackTimeoutMs }));
       this.#sender.bookmark();
+      this.#receiver.tick();
       this.#nextTick();
     });
   }

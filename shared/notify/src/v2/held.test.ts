@@ -16,7 +16,7 @@ test('the digest is that of what is held, however it came about', () => {
       const model = new Map<string, number>();
       for (const { put, key: name, value } of steps) {
         if (put) {
-          held.set(name, print(name, value), value);
+          held.set(name, print(name, value), value, 1);
           model.set(name, value);
         } else assert.is(held.delete(name), model.delete(name));
       }
@@ -63,10 +63,10 @@ test('sums of parts add up to the sum of the whole', () => {
 test('what could not be decoded takes the place of the last good one, or waits for its name', () => {
   const held = new HeldType();
   const [known, unknown] = ['{"name":"known"}', '{"name":"unknown"}'] as const;
-  held.set(known, print(known, 1), 5);
-  assert.is(held.setUndecodable(keyNumber(known), print(known, 2)), known);
-  held.setUndecodable(keyNumber(unknown), print(unknown, 1));
-  held.setUndecodable(keyNumber(unknown), print(unknown, 2));
+  held.set(known, print(known, 1), 5, 1);
+  assert.is(held.setUndecodable(keyNumber(known), print(known, 2), 1), known);
+  held.setUndecodable(keyNumber(unknown), print(unknown, 1), 1);
+  held.setUndecodable(keyNumber(unknown), print(unknown, 2), 1);
   assert.equal(held.keys(), [known]);
   assert.ok(held.digest.equals(Digest.of([print(known, 2), print(unknown, 2)]).toWire()));
   const count = 16;
@@ -77,13 +77,29 @@ test('what could not be decoded takes the place of the last good one, or waits f
       count,
     ),
   );
-  held.set(unknown, print(unknown, 3), 6);
+  held.set(unknown, print(unknown, 3), 6, 1);
   assert.ok(held.digest.equals(Digest.of([print(known, 2), print(unknown, 3)]).toWire()));
+  assert.is(held.bytes, 2);
+});
+
+test('a great number of objects that cannot be decoded takes no more time for each', () => {
+  const held = new HeldType();
+  for (let i = 0; i < 2000; i++) held.set(`{"name":"${i}"}`, print('x', i), 1, 1);
+  // By going through all that is held for each, this would take minutes.
+  for (let i = 0; i < 50_000; i++) held.setUndecodable(i, print('y', i), 1);
+  assert.is(held.size, 52_000);
+  const key = '{"name":"7"}';
+  held.delete(key);
+  assert.is(
+    held.setUndecodable(keyNumber(key), print('z', 1), 1),
+    `?${keyNumber(key)}`,
+    'it is not held any more',
+  );
 });
 
 test('revisions: late ones are known, until the sender goes back', () => {
   const held = new HeldType();
-  held.set('k', print('k', 1), 5);
+  held.set('k', print('k', 1), 5, 1);
   held.inStep('store', 7);
   assert.equal([held.isLate('k', 4), held.isLate('k', 5), held.isLate('other', 1)], [true, false, false]);
   assert.equal(

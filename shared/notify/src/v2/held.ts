@@ -4,6 +4,8 @@ import { Digest, type Fingerprint, fingerprint, keyNumber } from './digest.js';
 
 interface HeldObject extends Fingerprint {
   readonly revision: number;
+  /** Length of the encoded object. */
+  readonly bytes: number;
 }
 
 /** A place in the history of a sender. */
@@ -35,12 +37,20 @@ export class HeldType {
   readonly digest = new Digest();
   readonly #objects = new Map<string, HeldObject>();
   #nameless = 0;
+  #bytes = 0;
+  /** Keys by their numbers; made when it is first needed. */
+  #byNumber: Map<number, string> | undefined;
   #lineage = '';
   #revision = 0;
   #newest = 0;
 
   get size(): number {
     return this.#objects.size;
+  }
+
+  /** Length of all encoded objects. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** Key JSON of what is held, without what has no known key. */
@@ -62,25 +72,26 @@ export class HeldType {
     if (revision > this.#newest) this.#newest = revision;
   }
 
-  set(keyJson: string, fingerprint: Fingerprint, revision: number): void {
+  set(keyJson: string, fingerprint: Fingerprint, revision: number, bytes: number): void {
     this.saw(revision);
     this.delete(keyJson);
-    this.#put(keyJson, fingerprint, revision);
+    this.#put(keyJson, fingerprint, revision, bytes);
   }
 
   /**
    * Notes an object that could not be decoded, by the number of its key, so that it is not asked for again: in place of the
    * last good one of the key, if there is one. Under which name it is held.
    */
-  setUndecodable(number: number, fingerprint: Fingerprint): string {
-    const key = this.keys().find((known) => keyNumber(known) === number);
+  setUndecodable(number: number, fingerprint: Fingerprint, bytes: number): string {
+    this.#byNumber ??= new Map(this.keys().map((known) => [keyNumber(known), known]));
+    const key = this.#byNumber.get(number);
     if (key !== undefined) {
-      this.set(key, fingerprint, 0);
+      this.set(key, fingerprint, 0, bytes);
       return key;
     }
     const nameless = `${NAMELESS}${number}`;
     this.delete(nameless);
-    this.#put(nameless, fingerprint, 0);
+    this.#put(nameless, fingerprint, 0, bytes);
     this.#nameless += 1;
     return nameless;
   }
@@ -92,7 +103,9 @@ export class HeldType {
     if (!known) return false;
     this.#objects.delete(keyJson);
     this.digest.remove(known);
+    this.#bytes -= known.bytes;
     if (keyJson.startsWith(NAMELESS)) this.#nameless -= 1;
+    else this.#byNumber?.delete(keyNumber(keyJson));
     return true;
   }
 
@@ -125,7 +138,7 @@ export class HeldType {
   rewind(): void {
     this.#revision = 0;
     this.#newest = 0;
-    for (const [key, { high, low }] of this.#objects) this.#objects.set(key, { high, low, revision: 0 });
+    for (const [key, object] of this.#objects) this.#objects.set(key, { ...object, revision: 0 });
   }
 
   sums(count: number): number[] {
@@ -142,9 +155,11 @@ export class HeldType {
     return found;
   }
 
-  #put(key: string, { high, low }: Fingerprint, revision: number): void {
-    this.#objects.set(key, { high, low, revision });
+  #put(key: string, { high, low }: Fingerprint, revision: number, bytes: number): void {
+    this.#objects.set(key, { high, low, revision, bytes });
     this.digest.add({ high, low });
+    this.#bytes += bytes;
+    if (this.#byNumber && !key.startsWith(NAMELESS)) this.#byNumber.set(keyNumber(key), key);
   }
 
   clear(): void {
@@ -185,8 +200,16 @@ export class Held {
   /** Begins with what was held before. */
   restore({ type, cursor, objects }: HeldBefore): void {
     const held = this.of(type);
-    for (const { keyJson, bytes, revision } of objects) held.set(keyJson, fingerprint(bytes), revision);
+    for (const { keyJson, bytes, revision } of objects)
+      held.set(keyJson, fingerprint(bytes), revision, bytes.length);
     held.inStep(cursor.lineage, cursor.revision);
+  }
+
+  /** Length of all encoded objects. */
+  get bytes(): number {
+    let sum = 0;
+    for (const held of this.#types.values()) sum += held.bytes;
+    return sum;
   }
 
   clear(): void {

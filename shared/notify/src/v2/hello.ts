@@ -30,6 +30,30 @@ export function helloOf({ node, views, time, held, scope, lastServer = '' }: Hel
   };
 }
 
+/** Letters of a name in a hello. */
+const MOST_LETTERS = 256;
+/** Types that a side may name. */
+const MOST_TYPES = 256;
+
+/**
+ * Refuses what nobody would say who means well, before anything is made of it.
+ * @throws EdgeplaneError NOTICE_MALFORMED, SCOPE_TOO_LARGE
+ */
+export function checkHello({ node, lineage, lastServer, types, scope, held }: Hello, maxScope: number): void {
+  if (node === '') throw malformed('it has no node');
+  for (const name of [node, lineage, lastServer, ...types.slice(0, MOST_TYPES)])
+    if (name.length > MOST_LETTERS)
+      throw malformed(`a name has ${name.length} letters, more than ${MOST_LETTERS}`);
+  if (types.length > MOST_TYPES || new Set(types).size < types.length)
+    throw malformed(`it names ${types.length} types: at most ${MOST_TYPES} are, each once`);
+  if (held.length > MOST_TYPES) throw malformed(`it holds ${held.length} types, more than ${MOST_TYPES}`);
+  if (scope.length > maxScope) throw fail(notifyErrors.SCOPE_TOO_LARGE, { limit: maxScope });
+}
+
+function malformed(what: string): Error {
+  return fail(notifyErrors.NOTICE_MALFORMED, { reason: `hello: ${what}` });
+}
+
 /** @throws EdgeplaneError DATA_MODEL_UNKNOWN when the peer's data model is newer than ours */
 export function checkDataModel({ node, dataModel }: Hello): void {
   if (knownVersions().some(({ hash }) => hash === dataModel)) return;

@@ -1,5 +1,6 @@
 import type { Clock } from '@edgeplane/base';
 import type { PeerIdentity } from '@edgeplane/rpc';
+import type { NotifyLimits } from '../types.js';
 import { Held } from './held.js';
 
 /** What a server keeps of a peer beyond its session. */
@@ -27,14 +28,22 @@ interface Retained extends RetainedPeer {
 export class RetainedPeers {
   readonly #clock: Clock;
   readonly #graceMs: number;
+  readonly #maxStale: number;
   readonly #nextId: () => bigint;
   readonly #peers = new Map<string, Retained>();
   readonly #flushes = new Set<Promise<void>>();
+  /** Peers whose flush is waited for. */
+  #stale = 0;
   #stopped = false;
 
-  constructor(clock: Clock, graceMs: number, nextId: () => bigint) {
+  constructor(
+    clock: Clock,
+    { graceMs, maxStale }: Pick<NotifyLimits, 'graceMs' | 'maxStale'>,
+    nextId: () => bigint,
+  ) {
     this.#clock = clock;
     this.#graceMs = graceMs;
+    this.#maxStale = maxStale;
     this.#nextId = nextId;
   }
 
@@ -95,11 +104,18 @@ export class RetainedPeers {
     retained.end = undefined;
     retained.flush = flush;
     retained.staleSince = this.#clock.now();
-    if (farewell || this.#stopped || this.#graceMs === 0) return this.#flush(node, retained);
-    retained.cancelFlush = this.#clock.after(this.#graceMs, () => {
+    if (farewell || this.#stopped || this.#graceMs === 0 || this.#stale >= this.#maxStale)
+      return this.#flush(node, retained);
+    this.#stale += 1;
+    const cancel = this.#clock.after(this.#graceMs, () => {
       const work = this.#flush(node, retained).finally(() => this.#flushes.delete(work));
       this.#flushes.add(work);
     });
+    retained.cancelFlush = () => {
+      retained.cancelFlush = undefined;
+      this.#stale -= 1;
+      cancel();
+    };
   }
 
   /** Flushes everything that waits, and keeps nothing from now on. */

@@ -33,6 +33,11 @@ export class View {
     return this.#lanes.map(({ place }) => place);
   }
 
+  /** Cloudlets in scope; 0 without one. */
+  get cloudlets(): number {
+    return this.#cloudlets?.size ?? 0;
+  }
+
   /** Adds a cloudlet; what is on it comes as changes. */
   addCloudlet(cloudlet: string): void {
     if (!this.#cloudlets || this.#cloudlets.has(cloudlet)) return;
