@@ -46,13 +46,14 @@ export function memoryFigure(
   return upperFigure(name, 'MB', megabytes, baseline, target, limit);
 }
 
-function upperFigure(
+/** Anything else of which less is better; target and limit are upper bounds. */
+export function upperFigure(
   name: string,
   unit: string,
   value: number,
   baseline: number,
   target: number | null,
-  limit: number | null,
+  limit: number | null = null,
 ): Figure {
   const ratio = value / baseline;
   const ok = (target === null || ratio <= target) && (limit === null || value <= limit);

@@ -1,4 +1,4 @@
-/** How much the benches of the controller do. */
+/** How much the benches do. */
 export interface Sizes {
   /** Calls before a measurement. */
   readonly warmUp: number;
@@ -14,6 +14,22 @@ export interface Sizes {
   readonly resident: number;
   /** Objects stored when the start is measured. */
   readonly started: number;
+  /** Agents of most benches of notify. */
+  readonly fleet: number;
+  /** Repetitions there. */
+  readonly rounds: number;
+  /** Objects of one agent that connects. */
+  readonly objects: number;
+  /** Objects of each of many agents that connect. */
+  readonly each: number;
+  /** Agents when a controller is restarted, and calls of the API at least. */
+  readonly restarted: number;
+  readonly echoes: number;
+  /** Agents that are idle, and for how long, milliseconds. */
+  readonly idle: number;
+  readonly idleMs: number;
+  /** Sessions of which one is concerned by a change. */
+  readonly curve: readonly number[];
 }
 
 export const FULL: Sizes = {
@@ -24,6 +40,15 @@ export const FULL: Sizes = {
   shown: 20_000,
   resident: 40_000,
   started: 100_000,
+  fleet: 1000,
+  rounds: 40,
+  objects: 10_000,
+  each: 2000,
+  restarted: 5000,
+  echoes: 100,
+  idle: 10_000,
+  idleMs: 40_000,
+  curve: [10, 100, 1000, 10_000],
 };
 
 /** Only shows that the benches run. */
@@ -35,4 +60,13 @@ export const QUICK: Sizes = {
   shown: 300,
   resident: 300,
   started: 300,
+  fleet: 5,
+  rounds: 5,
+  objects: 60,
+  each: 40,
+  restarted: 4,
+  echoes: 3,
+  idle: 4,
+  idleMs: 200,
+  curve: [2, 4],
 };
