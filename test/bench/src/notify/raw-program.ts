@@ -7,13 +7,14 @@ const same = (buffer: Buffer) => buffer;
 type Call = grpc.ServerDuplexStream<Buffer, Buffer>;
 
 async function writeAll(call: Call, count: number, size: number): Promise<void> {
-  for (let i = 0; i < count; i++) {
+  let wake = () => {};
+  call.on('drain', () => wake());
+  call.on('close', () => wake());
+  for (let i = 0; i < count && !call.destroyed; i++) {
     if (call.write(Buffer.alloc(size, i))) continue;
     await new Promise<void>((resolve) => {
-      call.once('drain', resolve);
-      call.once('close', resolve);
+      wake = resolve;
     });
-    if (call.destroyed) return;
   }
 }
 

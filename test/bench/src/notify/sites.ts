@@ -7,7 +7,7 @@ import { cloudletKey } from './frames.js';
 import { appKey, flavor, instance } from './objects.js';
 
 /** Rows per transaction. */
-const BATCH = 2000;
+const BATCH = 100;
 
 /** What a controller has at its start. */
 export interface Stored {
