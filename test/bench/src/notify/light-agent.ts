@@ -103,7 +103,7 @@ export class LightAgent implements Agent {
   #heldOf(wants: readonly string[]): Held[] {
     return wants.flatMap((type) => {
       const held = this.#held.get(type);
-      return held ? [{ type, lineage: this.#lineage, ...held }] : [];
+      return held ? [{ type, lineage: this.#lineage, newest: held.revision, ...held }] : [];
     });
   }
 
