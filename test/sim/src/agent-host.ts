@@ -50,8 +50,11 @@ export class AgentHost {
     const node = new SimNode(this.name, scheduler, random);
     this.#node = node;
     this.#stopping = false;
+    const before = this.notifyVersion;
     this.notifyVersion = this.#world.nextVersion();
-    const monitor = new Monitor(this.name, history, report, this.notifyVersion);
+    // What it remembers of a life in version 1 has no revisions.
+    const revisions = before === 1 ? 1 : this.notifyVersion;
+    const monitor = new Monitor(this.name, history, report, revisions);
     this.tables = desiredTables();
     for (const table of Object.values(this.tables))
       watch(table as unknown as ObjectTable<unknown, unknown>, monitor, node);

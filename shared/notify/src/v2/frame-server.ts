@@ -107,6 +107,7 @@ export class FrameServer {
     } catch (error) {
       refuse(RETRY_MS)(error);
     }
+    const turn = this.#retained.nextTurn();
     await this.#catchUp(hello).catch(refuse(BEHIND_RETRY_MS));
     let session: FrameSession | undefined;
     let ended: () => void = () => undefined;
@@ -114,6 +115,7 @@ export class FrameServer {
       ended = resolve;
     });
     const retained = await this.#retained.begin(
+      turn,
       hello.node,
       caller.identity,
       hello.lastServer === node,

@@ -1,5 +1,6 @@
-import type { Clock } from '@edgeplane/base';
+import { type Clock, fail } from '@edgeplane/base';
 import type { PeerIdentity } from '@edgeplane/rpc';
+import { notifyErrors } from '../errors.js';
 import type { NotifyLimits } from '../types.js';
 import { Held } from './held.js';
 
@@ -12,6 +13,7 @@ export interface RetainedPeer {
 }
 
 interface Retained extends RetainedPeer {
+  readonly turn: number;
   readonly identity: string | undefined;
   /** Ends the session in progress, and resolves when it has ended. */
   end: (() => Promise<void>) | undefined;
@@ -32,6 +34,7 @@ export class RetainedPeers {
   readonly #nextId: () => bigint;
   readonly #peers = new Map<string, Retained>();
   readonly #flushes = new Set<Promise<void>>();
+  #turns = 0;
   /** Peers whose flush is waited for. */
   #stale = 0;
   #stopped = false;
@@ -55,11 +58,20 @@ export class RetainedPeers {
     return new Map(found);
   }
 
+  /** The place of a connection among all, in the order in which they came. */
+  nextTurn(): number {
+    this.#turns += 1;
+    return this.#turns;
+  }
+
   /**
    * Begins a session of a peer. Nothing is gone on with when it has been elsewhere (`comesBack` is false): what it reported
    * there may have undone what it reported here. Another identity under the same name is another peer.
+   * @throws EdgeplaneError SESSION_CLOSED when the peer has begun another one that came later: this one had to wait, and is
+   * dead by now
    */
   async begin(
+    turn: number,
     node: string,
     identity: PeerIdentity | undefined,
     comesBack: boolean,
@@ -67,19 +79,24 @@ export class RetainedPeers {
   ): Promise<RetainedPeer> {
     for (;;) {
       const known = this.#peers.get(node);
-      if (known?.identity === identity?.fingerprint && known?.end) {
+      const itself = known?.identity === identity?.fingerprint;
+      if (itself && known && known.turn > turn)
+        throw fail(notifyErrors.SESSION_CLOSED, { reason: 'the peer has connected anew since' });
+      if (itself && known?.end) {
         await known.end();
         // Somebody else may have been faster.
         continue;
       }
       known?.cancelFlush?.();
-      const same = comesBack && known?.identity === identity?.fingerprint;
-      if (known && !same) await this.#flush(node, known);
-      const kept = this.#peers.get(node);
+      if (known && !(comesBack && itself)) {
+        await this.#flush(node, known);
+        continue;
+      }
       const peer: Retained = {
-        id: kept?.id ?? this.#nextId(),
-        held: kept?.held ?? new Held(),
-        cloudlets: kept?.cloudlets ?? new Set(),
+        turn,
+        id: known?.id ?? this.#nextId(),
+        held: known?.held ?? new Held(),
+        cloudlets: known?.cloudlets ?? new Set(),
         identity: identity?.fingerprint,
         end,
         ...{ flush: undefined, cancelFlush: undefined, staleSince: undefined },
