@@ -141,6 +141,28 @@ test('a report is not stored again in place of one that another controller got s
   }
 });
 
+test('a report that another controller took for its own is stored again when that one ends', async () => {
+  const store = new MemoryStore();
+  const [mine, theirs] = [store.connect(), store.connect()];
+  const first = await TestController.start({ store: mine });
+  const second = await TestController.start({ store: theirs });
+  const reporter = async () => (await second.show('CloudletInfo'))[0]?.controller ?? '';
+  try {
+    await second.agent();
+    // It is late to store what it had heard before.
+    await first.agent();
+    await second.until(async () => (await reporter()).endsWith(first.api), 'the first one has the report');
+    // As when it is killed: nobody marks anything.
+    mine.loseLeases();
+    await mine.close();
+    await second.until(async () => (await reporter()).endsWith(second.api), 'the second one has it again');
+  } finally {
+    await first.stop();
+    await second.stop();
+    for (const one of [theirs, store]) await one.close();
+  }
+});
+
 test('a report that had to wait is not stored after one of a later connection', async () => {
   const store = new ForgetfulStore();
   const controller = await TestController.start({ store });

@@ -22,10 +22,13 @@ export class CloudletInfoReceiver implements Receiver<CloudletInfo, KeyOf<'Cloud
     context.registry.onRenewed(async () => {
       for (const info of this.#live.values()) await this.#storeAgain(info);
     });
-    context.caches.cloudletInfos.subscribe(({ key, value }) => {
+    context.caches.cloudletInfos.subscribe(({ key, value, previous }) => {
       const info = this.#live.get(key);
-      // Another controller was late to notice that the agent has left it, and may have taken its own report for the last.
-      if (!info || value?.state !== CloudletState.CLOUDLET_STATE_OFFLINE || this.#isOwn(value)) return;
+      if (!info) return;
+      // Another controller was late to store what it had heard, or to notice that the agent has left it, and may have taken
+      // its own report for the last; then it marked it offline, or ended, and its lease with it.
+      const last = value?.state === CloudletState.CLOUDLET_STATE_OFFLINE ? value : !value && previous;
+      if (!last || this.#isOwn(last)) return;
       context.background.run('report', () => insist(context, TYPE.name, () => this.#store(info)));
     });
   }
