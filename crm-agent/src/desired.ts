@@ -54,9 +54,9 @@ export function receiversOf(
   const synced = new Set<string>();
   const filtered = <T, K>(table: ObjectTable<T, K>): Receiver<T, K> => ({
     type: table.type,
-    onUpdate(object, { version }) {
-      if (version === 1) settling.updated(table.type.name, table.type.keyJsonOf(object));
-      table.onUpdate(object);
+    onUpdate(object, peer, keyJson = table.type.keyJsonOf(object)) {
+      if (peer.version === 1) settling.updated(table.type.name, keyJson);
+      table.onUpdate(object, peer, keyJson);
     },
     onDelete(key, keyJson) {
       settling.deleted(table.type.name, keyJson);
@@ -71,7 +71,7 @@ export function receiversOf(
   });
   const first: Receiver<Flavor, FlavorKey> = {
     type: flavors.type,
-    onUpdate: (object) => flavors.onUpdate(object),
+    onUpdate: (object, peer, keyJson) => flavors.onUpdate(object, peer, keyJson),
     onDelete: (key, keyJson) => flavors.onDelete(key, keyJson),
     onSynced(validKeyJsons, { version }) {
       flavors.onSynced(validKeyJsons);

@@ -111,7 +111,7 @@ export class Inbound {
     this.#holds(keyed, keyJson, notice.any?.value.length ?? 0);
     if (this.#options.prune && !this.#synced) keyed.valid.add(keyJson);
     if (this.#options.stampNotifyId && hasNotifyId(object)) object.notifyId = this.#options.peer.id;
-    await this.#guard(type.fullName, () => keyed.receiver.onUpdate(object, this.#options.peer));
+    await this.#guard(type.fullName, () => keyed.receiver.onUpdate(object, this.#options.peer, keyJson));
     this.#options.afterUpdate?.(keyed.receiver, object);
   }
 

@@ -1,5 +1,5 @@
 import type { ObjectType } from '@edgeplane/objects';
-import type { Receiver, SendSource } from './types.js';
+import type { PeerInfo, Receiver, SendSource } from './types.js';
 
 type Listener<T> = (keyJson: string, previous?: T) => void;
 
@@ -26,9 +26,12 @@ export class ObjectTable<T, K> implements SendSource<T, K>, Receiver<T, K> {
   /** Adds or replaces. Listeners hear of it even when nothing differs: a peer that repeats itself means it. */
   put(object: T): void {
     const copy = this.type.normalize(object);
-    const keyJson = this.type.keyJsonOf(copy);
+    this.#put(this.type.keyJsonOf(copy), copy);
+  }
+
+  #put(keyJson: string, object: T): void {
     const previous = this.#objects.get(keyJson);
-    this.#objects.set(keyJson, copy);
+    this.#objects.set(keyJson, object);
     this.#revision += 1;
     this.#revisions.set(keyJson, this.#revision);
     this.#tell(keyJson, previous);
@@ -88,8 +91,10 @@ export class ObjectTable<T, K> implements SendSource<T, K>, Receiver<T, K> {
     };
   }
 
-  onUpdate(object: T): void {
-    this.put(object);
+  /** With its `keyJson` the object is taken over as it is, and is the table's from then on. */
+  onUpdate(object: T, _peer?: PeerInfo, keyJson?: string): void {
+    if (keyJson === undefined) this.put(object);
+    else this.#put(keyJson, object);
   }
 
   onDelete(_key: K, keyJson: string): void {

@@ -44,7 +44,8 @@ export interface SendSource<T = unknown, K = unknown> {
  */
 export interface Receiver<T = unknown, K = unknown> {
   readonly type: ObjectType<T, K>;
-  onUpdate(object: T, peer: PeerInfo): void | Promise<void>;
+  /** The object is the receiver's own. `keyJson` is its key's, for who would have to make it. */
+  onUpdate(object: T, peer: PeerInfo, keyJson?: string): void | Promise<void>;
   /** `key` is all that a DELETE notice can be trusted for. */
   onDelete(key: K, keyJson: string, peer: PeerInfo): void | Promise<void>;
   /**

@@ -100,6 +100,27 @@ function normalizeField(field: FieldSchema, value: unknown): unknown {
   return value;
 }
 
+/** Fields that are messages, or lists or maps of them, by schema; what else may be missing in a decoded message. */
+const parts = new WeakMap<MessageSchema, readonly FieldSchema[]>();
+
+/** Puts always-present sub-messages into a decoded message, which has all its other members; the same message. */
+export function complete<T>(schema: MessageSchema, message: T): T {
+  let fields = parts.get(schema);
+  if (!fields) {
+    fields = schema.fields.filter(({ kind, oneof }) => kind === 'message' && oneof === undefined);
+    parts.set(schema, fields);
+  }
+  const target = message as AnyMessage;
+  for (const field of fields) {
+    const value = target[field.prop];
+    if (value === undefined) target[field.prop] = emptyField(field);
+    else if (field.repeated)
+      for (const one of value as AnyMessage[]) complete(messageSchema(field.type), one);
+    else complete(messageSchema(field.type), value as AnyMessage);
+  }
+  return message;
+}
+
 /** True when the value is the field's zero value; messages count as zero only when absent. */
 export function isZero(field: FieldSchema, value: unknown): boolean {
   if (value === undefined || value === null) return true;

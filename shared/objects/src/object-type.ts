@@ -4,17 +4,18 @@ import { objectErrors } from './errors.js';
 import { type FieldMask, fieldMask, isFieldsMember, leafIds } from './field-ids.js';
 import { type FilterRules, filterTest, fixedPart, matchesFilter } from './filter.js';
 import { CODECS, KEY_NAMES, type KeyTypes, type MessageTypes } from './gen/codecs.js';
-import { type AnyMessage, emptyMessage, isWhole, messageSchema, normalize } from './message.js';
+import { type AnyMessage, complete, emptyMessage, isWhole, messageSchema, normalize } from './message.js';
 import { type DecodeOptions, decodeStored } from './message-json.js';
 import { referencedTypes, referencesTo } from './references.js';
 import type { MessageSchema, ObjectSchema } from './schema-types.js';
 import { encodeStored } from './stored-encoder.js';
 import { validateEnums } from './validate-enums.js';
+import { WireReader } from './wire-reader.js';
 
 /** A protobuf message type as the rest of the code needs it. */
 interface WireCodec<T> {
   encode(message: T): { finish(): Uint8Array };
-  decode(bytes: Uint8Array): T;
+  decode(bytes: WireReader): T;
 }
 
 /**
@@ -129,7 +130,7 @@ function makeObjectType<N extends ObjectName>(name: N): ObjectType<ObjectOf<N>, 
     toWire: (object) => wire.encode(normalize(schema, object)).finish(),
     fromWire: (bytes) => {
       try {
-        return normalize(schema, wire.decode(bytes));
+        return complete(schema, wire.decode(new WireReader(bytes)));
       } catch (error) {
         if (error instanceof EdgeplaneError) throw error;
         throw fail(

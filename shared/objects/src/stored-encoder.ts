@@ -9,7 +9,7 @@ import type { FieldSchema, MessageSchema } from './schema-types.js';
 type Text = (value: unknown) => string;
 type FieldText = (message: AnyMessage) => string | undefined;
 
-const compiled = new WeakMap<MessageSchema, readonly FieldText[]>();
+const compiled = new WeakMap<MessageSchema, Text>();
 
 /**
  * Compact JSON text of a message as the store keeps it (controller spec section 6.2): declaration order, proto names,
@@ -17,17 +17,28 @@ const compiled = new WeakMap<MessageSchema, readonly FieldText[]>();
  * What there is to know about a type's fields is found out once per type.
  */
 export function encodeStored(schema: MessageSchema, message: unknown): string {
-  let fields = compiled.get(schema);
-  if (!fields) {
-    fields = schema.fields.map(fieldText);
-    compiled.set(schema, fields);
+  return encoderOf(schema)(message);
+}
+
+function encoderOf(schema: MessageSchema): Text {
+  let encoder = compiled.get(schema);
+  if (!encoder) {
+    encoder = messageText(schema.fields.map(fieldText));
+    compiled.set(schema, encoder);
   }
-  let out = '{';
-  for (const field of fields) {
-    const text = field(message as AnyMessage);
-    if (text !== undefined) out += out.length === 1 ? text : `,${text}`;
-  }
-  return `${out}}`;
+  return encoder;
+}
+
+function messageText(fields: readonly FieldText[]): Text {
+  return (message) => {
+    let out = '';
+    for (const field of fields) {
+      const text = field(message as AnyMessage);
+      if (text === undefined) continue;
+      out = out === '' ? text : `${out},${text}`;
+    }
+    return `{${out}}`;
+  };
 }
 
 function fieldText(field: FieldSchema): FieldText {
@@ -35,11 +46,23 @@ function fieldText(field: FieldSchema): FieldText {
   const text = valueText(field);
   if (field.nonnull) {
     const empty = field.repeated ? 'null' : undefined;
+    if (!field.repeated && field.oneof === undefined) {
+      const { prop } = field;
+      return (message) => name + text(message[prop] ?? {});
+    }
     return (message) => {
       const value = readField(message, field);
       if (empty !== undefined && (value === undefined || (value as unknown[]).length === 0))
         return name + empty;
       return name + text(value ?? {});
+    };
+  }
+  // Most of what keys are made of.
+  if (field.kind === 'scalar' && field.type === 'string' && !field.repeated && field.oneof === undefined) {
+    const { prop } = field;
+    return (message) => {
+      const value = message[prop] as string | undefined;
+      return value ? name + quoteJson(value) : undefined;
     };
   }
   return (message) => {
@@ -64,7 +87,12 @@ function singleText(field: FieldSchema): Text {
   switch (field.kind) {
     case 'message': {
       const schema = messageSchema(field.type);
-      return (value) => encodeStored(schema, value);
+      // Found when it is first needed: a message may hold others of its type.
+      let encoder: Text | undefined;
+      return (value) => {
+        encoder ??= encoderOf(schema);
+        return encoder(value);
+      };
     }
     case 'enum': {
       const schema = enumSchema(field.type);

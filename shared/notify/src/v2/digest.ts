@@ -1,5 +1,5 @@
-import { hash } from 'node:crypto';
 import type { Digest as WireDigest } from '@edgeplane/proto/edgeplane/notify.js';
+import { murmur3 } from './murmur3.js';
 
 /** Two 32-bit numbers that stand for the bytes of an object. */
 export interface Fingerprint {
@@ -7,15 +7,14 @@ export interface Fingerprint {
   readonly low: number;
 }
 
-/** The first eight bytes of the SHA-256 of an object's encoded bytes (docs/notify-protocol.md, Terms). */
+/** Stands for an object's encoded bytes (docs/notify-protocol.md, Terms). */
 export function fingerprint(bytes: Uint8Array): Fingerprint {
-  const digest = hash('sha256', bytes, 'buffer');
-  return { high: digest.readUInt32BE(0), low: digest.readUInt32BE(4) };
+  return murmur3(bytes);
 }
 
 /** The number whose low bits are the bucket of a key. */
 export function keyNumber(keyJson: string): number {
-  return hash('sha256', keyJson, 'buffer').readUInt32BE(0);
+  return murmur3(Buffer.from(keyJson)).high;
 }
 
 /** Sum of the fingerprints of a set: equal for equal sets, whatever the order in which they came about. */

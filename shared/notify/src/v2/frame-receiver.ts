@@ -183,7 +183,7 @@ export class FrameReceiver {
     held.set(keyJson, fingerprint(bytes), revision, bytes.length);
     incoming.unconfirmed?.delete(keyJson);
     if (stampNotifyId && hasNotifyId(object)) object.notifyId = peer.id;
-    const failure = await this.#guard(type.fullName, () => receiver.onUpdate(object, peer));
+    const failure = await this.#guard(type.fullName, () => receiver.onUpdate(object, peer, keyJson));
     if (failure !== undefined) return failure;
     this.#options.afterUpdate?.(receiver, object);
     return undefined;
