@@ -200,6 +200,21 @@ test('what could not be taken back is taken back later', async () => {
   assert.equal(await t.has(), []);
 });
 
+test('a second try that the controller does not know of is taken back with the first', async () => {
+  const t = await setUp({ rules: parseFakeRules('create-app=fail-once:no luck') });
+  t.send(S.CREATE_REQUESTED);
+  await t.workers.idle();
+  assert.is(t.states().at(-1), S.CREATE_ERROR);
+  // It comes again with a new connection, before the report is heard.
+  t.send(S.CREATE_REQUESTED);
+  await t.workers.idle();
+  assert.is(t.states().at(-1), S.READY);
+  t.send(S.CREATE_ERROR);
+  t.send(undefined);
+  await t.workers.idle();
+  assert.equal(await t.has(), []);
+});
+
 test('a failed create reports the text and leaves nothing', async () => {
   const t = await setUp({ rules: parseFakeRules('create-app@web=fail:no room') });
   t.send(S.CREATE_REQUESTED);

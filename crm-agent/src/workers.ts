@@ -161,10 +161,16 @@ export class InstanceWorkers<T, I extends InstanceInfo> {
     this.#retries.cancel(keyJson);
     const object = this.#options.kind.desired(keyJson);
     const state = object && this.#options.kind.stateOf(object);
-    if (state !== undefined && state !== TrackedState.CREATE_REQUESTED) this.#unanswered.delete(keyJson);
+    if (state !== undefined && this.#isAnswer(keyJson, state)) this.#unanswered.delete(keyJson);
     if (state === TrackedState.DELETE_REQUESTED || (!object && this.#unanswered.has(keyJson)))
       this.#cancellable.get(keyJson)?.abort(new Error('to be deleted'));
     this.#queue.add(keyJson);
+  }
+
+  /** Whether a state tells that the controller has heard of what is being made; not when it is of an earlier try that failed. */
+  #isAnswer(keyJson: string, state: TrackedState): boolean {
+    if (state === TrackedState.CREATE_ERROR) return this.#options.reporter.stateOf(keyJson) === state;
+    return state !== TrackedState.CREATE_REQUESTED;
   }
 
   /** Something that work may have waited for is there. */
