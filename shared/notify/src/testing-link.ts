@@ -39,7 +39,7 @@ class Half extends Duplex {
 /** Connections between clients and a server in one process, which can be cut and looked at. */
 export class TestLink {
   /** Undefined: nobody listens. */
-  server: NotifyServer | undefined;
+  server: Pick<NotifyServer, 'accept'> | undefined;
   readonly #open = new Set<{ readonly near: Half; readonly far: Half; readonly gone: AbortController }>();
   /** Connections that were tried. */
   dialled = 0;

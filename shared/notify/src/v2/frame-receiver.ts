@@ -9,6 +9,7 @@ import { checkedBody, fullTypeName, messageCodec } from '../wire.js';
 import { bucketCount, isBucketCount } from './buckets.js';
 import { fingerprint } from './digest.js';
 import type { Held, HeldType } from './held.js';
+import { revisionNumber } from './revision.js';
 
 /** Times that buckets are asked for before the session is given up. */
 const MOST_REPAIRS = 3;
@@ -105,7 +106,7 @@ export class FrameReceiver {
       const incoming = this.#types.get(type);
       if (!incoming || !mark) continue;
       if (mark.$case === 'reset') this.#reset(incoming, mark.value);
-      if (mark.$case === 'digest') await this.#digest(incoming, mark.value, Number(revision));
+      if (mark.$case === 'digest') await this.#digest(incoming, mark.value, revisionNumber(revision));
     }
     for (const { type, body } of frame.messages) await this.#message(type, body);
     if (frame.action === NoticeAction.SENDALL_END) this.#ended = true;
@@ -139,10 +140,11 @@ export class FrameReceiver {
       this.#options.counters.unknownType += 1;
       return undefined;
     }
-    incoming.held.saw(Number(revision));
+    const number = revisionNumber(revision);
+    incoming.held.saw(number);
     return key.length > 0
       ? this.#tombstone(incoming, key)
-      : this.#object(incoming, object, Number(revision), keyNumber);
+      : this.#object(incoming, object, number, keyNumber);
   }
 
   async #tombstone(incoming: Incoming, bytes: Uint8Array): Promise<string | undefined> {

@@ -3,6 +3,7 @@ import { currentVersionHash, knownVersions, OBJECTS } from '@edgeplane/objects';
 import type { Hello, Held as WireHeld } from '@edgeplane/proto/edgeplane/notify.js';
 import { notifyErrors } from '../errors.js';
 import type { SenderClock } from './frame-sender.js';
+import { revisionNumber } from './revision.js';
 import type { Views } from './views.js';
 
 /** What a side says of itself when it opens version 2. */
@@ -39,7 +40,10 @@ const MOST_TYPES = 256;
  * Refuses what nobody would say who means well, before anything is made of it.
  * @throws EdgeplaneError NOTICE_MALFORMED, SCOPE_TOO_LARGE
  */
-export function checkHello({ node, lineage, lastServer, types, scope, held }: Hello, maxScope: number): void {
+export function checkHello(
+  { node, lineage, lastServer, types, revisions, scope, held }: Hello,
+  maxScope: number,
+): void {
   if (node === '') throw malformed('it has no node');
   for (const name of [node, lineage, lastServer, ...types.slice(0, MOST_TYPES)])
     if (name.length > MOST_LETTERS)
@@ -48,6 +52,7 @@ export function checkHello({ node, lineage, lastServer, types, scope, held }: He
     throw malformed(`it names ${types.length} types: at most ${MOST_TYPES} are, each once`);
   if (held.length > MOST_TYPES) throw malformed(`it holds ${held.length} types, more than ${MOST_TYPES}`);
   if (scope.length > maxScope) throw fail(notifyErrors.SCOPE_TOO_LARGE, { limit: maxScope });
+  for (const revision of [...revisions, ...held.map(({ newest }) => newest)]) revisionNumber(revision);
 }
 
 function malformed(what: string): Error {
