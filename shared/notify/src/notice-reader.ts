@@ -34,6 +34,8 @@ export class NoticeReader {
   #bytes = 0;
   #end: { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
+  /** The one that is listened to. */
+  #signal: AbortSignal | undefined;
 
   constructor(stream: Duplex) {
     this.#stream = stream;
@@ -109,16 +111,21 @@ export class NoticeReader {
   }
 
   #more(signal: AbortSignal): Promise<void> {
+    this.#listen(signal);
     return new Promise((resolve) => {
-      const done = () => {
+      this.#wake = () => {
         this.#wake = undefined;
-        signal.removeEventListener('abort', done);
         resolve();
       };
-      this.#wake = done;
-      signal.addEventListener('abort', done, { once: true });
       this.#stream.resume();
     });
+  }
+
+  /** A signal goes with many messages: a listener for each of them would cost more than the message. */
+  #listen(signal: AbortSignal): void {
+    if (this.#signal === signal) return;
+    this.#signal = signal;
+    signal.addEventListener('abort', () => this.#wake?.(), { once: true });
   }
 
   #ended(error: unknown): void {

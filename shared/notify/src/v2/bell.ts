@@ -4,25 +4,20 @@ export class Bell {
   #wake: (() => void) | undefined;
 
   ring(): void {
-    this.#rung = true;
-    this.#wake?.();
+    const wake = this.#wake;
+    this.#wake = undefined;
+    if (wake) wake();
+    else this.#rung = true;
   }
 
-  /** Resolves at the next ring, or at once if there was one since the last wait; also when `signal` aborts. */
-  wait(signal: AbortSignal): Promise<void> {
-    if (this.#rung || signal.aborted) {
+  /** Resolves at the next ring, or at once if there was one since the last wait. Whoever ends what is waited for rings. */
+  wait(): Promise<void> {
+    if (this.#rung) {
       this.#rung = false;
       return Promise.resolve();
     }
     return new Promise((resolve) => {
-      const done = () => {
-        this.#wake = undefined;
-        this.#rung = false;
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      this.#wake = done;
-      signal.addEventListener('abort', done, { once: true });
+      this.#wake = resolve;
     });
   }
 }

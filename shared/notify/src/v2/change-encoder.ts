@@ -9,9 +9,8 @@ const CHANGES = (101 << 3) | 2;
 const NOTHING = Buffer.alloc(0);
 
 /** A change as it stands in a frame, made once for all sessions. */
-export interface EncodedChange {
+export interface EncodedChange extends Fingerprint {
   readonly bytes: Buffer;
-  readonly fingerprint: Fingerprint;
 }
 
 /** Turns the objects of one source into parts of frames, each object once. */
@@ -72,7 +71,7 @@ export class ChangeEncoder {
         revision: BigInt(this.source.revisionOf?.(keyJson) ?? 0),
         keyNumber: keyNumber(keyJson),
       });
-      if (bytes.length <= this.#maxBytes) return { bytes, fingerprint: fingerprint(encoded) };
+      if (bytes.length <= this.#maxBytes) return { bytes, ...fingerprint(encoded) };
       return this.#refuse(keyJson, `${bytes.length} bytes, more than the limit of ${this.#maxBytes}`);
     } catch (error) {
       return this.#refuse(keyJson, messageOf(error));

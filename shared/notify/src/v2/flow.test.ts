@@ -76,12 +76,11 @@ test('how a receiver is brought into step', () => {
 
 test('a ring is heard by who waits, or by the next who does', async () => {
   const bell = new Bell();
-  const { signal } = new AbortController();
   bell.ring();
   bell.ring();
-  await bell.wait(signal);
+  await bell.wait();
   let heard = false;
-  const waiting = bell.wait(signal).then(() => {
+  const waiting = bell.wait().then(() => {
     heard = true;
   });
   await new Promise((resolve) => setImmediate(resolve));

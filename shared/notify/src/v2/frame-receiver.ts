@@ -10,6 +10,7 @@ import { bucketCount, isBucketCount } from './buckets.js';
 import { fingerprint } from './digest.js';
 import type { Held, HeldType } from './held.js';
 import { revisionNumber } from './revision.js';
+import { unpacked } from './snapshot.js';
 
 /** Times that buckets are asked for before the session is given up. */
 const MOST_REPAIRS = 3;
@@ -93,9 +94,10 @@ export class FrameReceiver {
   async apply(frame: Notice): Promise<Nack[]> {
     const { counters } = this.#options;
     counters.noticesReceived += 1;
-    counters.changesReceived += frame.changes.length;
+    const changes = frame.packed.length > 0 ? [...unpacked(frame.packed), ...frame.changes] : frame.changes;
+    counters.changesReceived += changes.length;
     const nacks: Nack[] = [];
-    for (const [index, change] of frame.changes.entries()) {
+    for (const [index, change] of changes.entries()) {
       const reason = await this.#change(change);
       if (reason !== undefined) nacks.push({ sequence: frame.sequence, index, reason: shortened(reason) });
     }

@@ -1,6 +1,12 @@
 import type { Duplex } from 'node:stream';
 import { type Clock, fail } from '@edgeplane/base';
-import type { Buckets, Nack, Sync, Held as WireHeld } from '@edgeplane/proto/edgeplane/notify.js';
+import type {
+  Buckets,
+  Nack,
+  Sync,
+  Digest as WireDigest,
+  Held as WireHeld,
+} from '@edgeplane/proto/edgeplane/notify.js';
 import { Notice, NoticeAction } from '@edgeplane/proto/edgeproto/notice.js';
 import { notifyErrors } from '../errors.js';
 import type { Outbox } from '../outbox.js';
@@ -11,6 +17,7 @@ import { bucketOf, bucketSums, differingBuckets, isBucketCount } from './buckets
 import { type Fingerprint, keyNumber } from './digest.js';
 import { emptyNotice } from './notices.js';
 import { type Plan, planOf } from './plan.js';
+import type { Pack } from './snapshot.js';
 import type { SyncTurns } from './sync-turns.js';
 import type { View } from './view.js';
 import type { Window } from './window.js';
@@ -75,10 +82,10 @@ export class FrameSender {
   #acked = 0;
   readonly #asked: { readonly place: number; readonly buckets: Buckets }[] = [];
   #parts: Buffer[] = [];
-  #keys: { place: number; key: string }[] = [];
+  #keys: { readonly place: number; readonly key: string }[] = [];
   #bytes = 0;
-  /** The marks that were sent last; undefined when they are to be sent again. */
-  #marked: string | undefined;
+  /** The digests that were sent last, by place; undefined when all are to be sent again. */
+  #marked: Map<number, WireDigest> | undefined;
 
   constructor(options: FrameSenderOptions) {
     this.#options = options;
@@ -142,7 +149,7 @@ export class FrameSender {
       await this.#flushControl();
       const request = this.#asked.shift();
       if (request) await this.#answer(request.place, request.buckets);
-      else if (this.#isIdle()) await bell.wait(signal);
+      else if (this.#isIdle()) await bell.wait();
     }
   }
 
@@ -165,10 +172,10 @@ export class FrameSender {
     try {
       while (turn && !turn.granted && !signal.aborted) {
         await this.#flushControl();
-        await bell.wait(signal);
+        await bell.wait();
       }
       for (const { place, plan, held: known } of plans) {
-        if (plan === 'all') await this.#sendKeys(place, keysOf(view.entries(place)));
+        if (plan === 'all') await this.#sendAll(place);
         if (plan === 'since') await this.#sendKeys(place, view.since(place, Number(known?.revision)) ?? []);
       }
       await this.#settle(true);
@@ -185,7 +192,7 @@ export class FrameSender {
 
   /** Sends what waits until nothing does; then, in the same turn of the event loop, the digests of all types. */
   async #settle(end: boolean): Promise<void> {
-    const { outbox, view, time, signal } = this.#options;
+    const { outbox, window, signal } = this.#options;
     do {
       const { keys, messages } = outbox.take();
       for (const [place, changed] of keys.entries())
@@ -193,23 +200,32 @@ export class FrameSender {
       this.#control.parts.push(...messages);
       // While changes go on and on, messages would gather.
       if (this.#control.parts.length > MESSAGES_PUT_OFF) await this.#flushControl();
-      await this.#room();
+      if (!window.isOpen) await this.#room();
       if (signal.aborted) return;
     } while (!outbox.isEmpty);
-    const sync = view.places.map(
-      (place): Sync => ({
-        type: place,
-        mark: { $case: 'digest', value: view.digest(place).toWire() },
-        revision: BigInt(time.revision(place)),
-      }),
-    );
-    const said = sync.map(({ mark, revision }) => `${revision} ${JSON.stringify(mark)}`).join();
-    if (!end && this.#parts.length === 0 && said === this.#marked) return;
-    this.#marked = said;
+    const sync = this.#marks();
+    if (!end && sync.length === 0 && this.#parts.length === 0) return;
     await this.#write({
       sync,
       action: end ? NoticeAction.SENDALL_END : NoticeAction.NONE,
     });
+  }
+
+  /** The digests of types that have others than were said last; of all when they are to be said again. */
+  #marks(): Sync[] {
+    const { view, time } = this.#options;
+    const all = this.#marked === undefined;
+    const said = this.#marked ?? new Map<number, WireDigest>();
+    this.#marked = said;
+    const sync: Sync[] = [];
+    for (const place of view.places) {
+      const digest = view.digest(place);
+      if (!all && digest.equals(said.get(place))) continue;
+      const value = digest.toWire();
+      said.set(place, value);
+      sync.push({ type: place, mark: { $case: 'digest', value }, revision: BigInt(time.revision(place)) });
+    }
+    return sync;
   }
 
   /** What the receiver has asked for: the buckets that differ, whole. */
@@ -229,6 +245,19 @@ export class FrameSender {
     }
     this.#marked = undefined;
     await this.#settle(false);
+  }
+
+  /** Everything of a type, if it may be as it was a while ago first. */
+  async #sendAll(place: number): Promise<void> {
+    const { view, signal } = this.#options;
+    const snapshot = view.snapshot(place);
+    if (!snapshot) return this.#sendKeys(place, keysOf(view.entries(place)));
+    await this.#flushParts();
+    for (const pack of snapshot.packs) {
+      if (signal.aborted) return;
+      await this.#write({}, pack);
+    }
+    await this.#sendKeys(place, snapshot.late);
   }
 
   /** Adds changes to frames, and sends those that are full. Keys that wait in the outbox come later. */
@@ -251,10 +280,10 @@ export class FrameSender {
     if (this.#parts.length > 0) await this.#write({});
   }
 
-  /** Writes one frame: the changes that have been gathered, then what is given. */
-  async #write(what: Partial<Notice>): Promise<void> {
-    await this.#room();
+  /** Writes one frame: the changes that have been gathered, or a pack of them, then what is given. */
+  async #write(what: Partial<Notice>, pack?: Pack): Promise<void> {
     const { window, signal, counters, clock } = this.#options;
+    if (!window.isOpen) await this.#room();
     if (signal.aborted) return;
     const { ack, nacks } = this.#takeAck();
     const sequence = window.next;
@@ -265,12 +294,15 @@ export class FrameSender {
       ack: BigInt(ack),
       nacks,
     }).finish();
-    const frame = Buffer.concat([...this.#parts, rest]);
-    window.sent(frame.length, clock.monotonic(), this.#keys);
-    counters.changesSent += this.#parts.length;
-    this.#parts = [];
-    this.#keys = [];
-    this.#bytes = 0;
+    const keys = pack?.keys ?? this.#keys;
+    const frame = Buffer.concat(pack ? [pack.bytes, rest] : [...this.#parts, rest]);
+    window.sent(frame.length, clock.monotonic(), keys);
+    counters.changesSent += keys.length;
+    if (!pack) {
+      this.#parts = [];
+      this.#keys = [];
+      this.#bytes = 0;
+    }
     await this.#send(frame);
   }
 
@@ -279,7 +311,7 @@ export class FrameSender {
     const { window, bell, signal } = this.#options;
     while (!window.isOpen && !signal.aborted) {
       await this.#flushControl();
-      if (!window.isOpen) await bell.wait(signal);
+      if (!window.isOpen) await bell.wait();
     }
   }
 

@@ -145,6 +145,7 @@ export class FrameSession {
     if (this.#abort.signal.aborted) return;
     this.#failure = failure;
     this.#abort.abort(new Error('session closed'));
+    this.#bell.ring();
   }
 
   /**

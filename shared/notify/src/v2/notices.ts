@@ -1,5 +1,7 @@
 import { Notice, NoticeAction } from '@edgeplane/proto/edgeproto/notice.js';
 
+const NOTHING = Buffer.alloc(0);
+
 /** A notice that says nothing. */
 export function emptyNotice(): Notice {
   return {
@@ -17,6 +19,7 @@ export function emptyNotice(): Notice {
     nacks: [],
     scope: undefined,
     drain: undefined,
+    packed: NOTHING,
   };
 }
 

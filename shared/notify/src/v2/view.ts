@@ -1,4 +1,5 @@
 import { Digest, type Fingerprint } from './digest.js';
+import type { CurrentSnapshot, ViewSet } from './view-set.js';
 import type { ViewLane, ViewSubscriber, Views } from './views.js';
 
 /** What one receiver should hold: of the types that it wants, in its scope. */
@@ -7,6 +8,8 @@ export class View {
   readonly #lanes: readonly ViewLane[];
   readonly #cloudlets: Set<string> | undefined;
   readonly #subscriber: ViewSubscriber;
+  /** By place; made when they are needed, as they stay for as long as the scope does. */
+  #setsOf: (readonly ViewSet[] | undefined)[] = [];
 
   /** `cloudlets`: key JSON of the scope's; undefined for all objects. Subscribes until {@link close}. */
   constructor(
@@ -42,6 +45,7 @@ export class View {
   addCloudlet(cloudlet: string): void {
     if (!this.#cloudlets || this.#cloudlets.has(cloudlet)) return;
     this.#cloudlets.add(cloudlet);
+    this.#setsOf = [];
     for (const lane of this.#scopedLanes()) {
       this.#views.subscribe(lane, cloudlet, this.#subscriber);
       this.#markAll(lane, cloudlet);
@@ -51,6 +55,7 @@ export class View {
   /** Drops a cloudlet; what was on it comes as changes. */
   removeCloudlet(cloudlet: string): void {
     if (!this.#cloudlets?.delete(cloudlet)) return;
+    this.#setsOf = [];
     for (const lane of this.#scopedLanes()) {
       this.#markAll(lane, cloudlet);
       this.#views.unsubscribe(lane, cloudlet, this.#subscriber);
@@ -71,11 +76,14 @@ export class View {
     }
   }
 
+  /** As of now; it may change with the next change. */
   digest(place: number): Digest {
     const sets = this.#sets(place);
     // An App may be on several cloudlets; anything else is on one.
     if (sets.length > 1 && place === this.#views.appPlace)
       return Digest.of([...this.entries(place)].map(([, fingerprint]) => fingerprint));
+    const [first] = sets;
+    if (first && sets.length === 1) return first.digest;
     const sum = new Digest();
     for (const { digest } of sets) sum.join(digest);
     return sum;
@@ -83,9 +91,17 @@ export class View {
 
   /** The part of a frame that says what is under a key now; undefined for a key of which nothing can be said. */
   change(place: number, keyJson: string): Buffer | undefined {
-    const encoder = this.#views.lanes[place]?.encoder;
-    const inView = this.#sets(place).some((set) => set.has(keyJson));
-    return (inView ? encoder?.object(keyJson)?.bytes : undefined) ?? encoder?.tombstone(keyJson);
+    for (const set of this.#sets(place)) {
+      const change = set.get(keyJson);
+      if (change) return change.bytes;
+    }
+    return this.#views.lanes[place]?.encoder.tombstone(keyJson);
+  }
+
+  /** All objects of a type for who holds none; undefined when they are better sent one by one. */
+  snapshot(place: number): CurrentSnapshot | undefined {
+    const [set, ...more] = this.#sets(place);
+    return more.length === 0 ? set?.snapshot() : undefined;
   }
 
   /** Keys that changed after a revision, deleted ones too; undefined when that is not known any more. */
@@ -110,10 +126,14 @@ export class View {
     return this.#views.scopesOf(lane, this.#cloudlets);
   }
 
-  #sets(place: number) {
+  #sets(place: number): readonly ViewSet[] {
+    const known = this.#setsOf[place];
+    if (known) return known;
     const lane = this.#views.lanes[place];
     if (!lane) return [];
-    return [...this.#scopes(lane)].flatMap((scope) => this.#views.set(lane, scope) ?? []);
+    const sets = [...this.#scopes(lane)].flatMap((scope) => this.#views.set(lane, scope) ?? []);
+    this.#setsOf[place] = sets;
+    return sets;
   }
 
   #scopedLanes(): readonly ViewLane[] {

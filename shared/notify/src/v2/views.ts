@@ -82,8 +82,8 @@ export class Views {
     const scopes = this.#scopes[lane.place];
     let scoped = scopes?.get(scope);
     if (!scoped) {
-      scoped = { set: new ViewSet(), subscribers: new Set() };
-      for (const key of this.#keysOf(lane, scope)) scoped.set.put(key, lane.encoder.object(key)?.fingerprint);
+      scoped = { set: new ViewSet(lane.place), subscribers: new Set() };
+      for (const key of this.#keysOf(lane, scope)) scoped.set.put(key, lane.encoder.object(key));
       scopes?.set(scope, scoped);
     }
     scoped.subscribers.add(subscriber);
@@ -142,7 +142,7 @@ export class Views {
     const scoped = this.#scopes[lane.place]?.get(scope);
     if (!scoped) return;
     const inView = scope === EVERYTHING || lane !== this.#appLane || this.#apps.isOn(scope, keyJson);
-    scoped.set.put(keyJson, inView ? lane.encoder.object(keyJson)?.fingerprint : undefined);
+    scoped.set.put(keyJson, inView ? lane.encoder.object(keyJson) : undefined);
     for (const subscriber of scoped.subscribers) subscriber.mark(lane.place, keyJson);
   }
 }

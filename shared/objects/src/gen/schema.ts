@@ -773,6 +773,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 106, name: 'nacks', prop: 'nacks', kind: 'message', type: 'edgeplane.notify.Nack', repeated: true },
       { no: 107, name: 'scope', prop: 'scope', kind: 'message', type: 'edgeplane.notify.Scope' },
       { no: 108, name: 'drain', prop: 'drain', kind: 'message', type: 'edgeplane.notify.Drain' },
+      { no: 109, name: 'packed', prop: 'packed', kind: 'scalar', type: 'bytes' },
     ],
   },
   'edgeproto.OperatorKey': {

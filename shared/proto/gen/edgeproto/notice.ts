@@ -85,7 +85,11 @@ export interface Notice {
     | Scope
     | undefined;
   /** The sender is about to leave, or refuses. */
-  drain: Drain | undefined;
+  drain:
+    | Drain
+    | undefined;
+  /** Changes, as encoded in a notice that has nothing else, compressed (raw DEFLATE). They come before `changes`. */
+  packed: Buffer;
 }
 
 function createBaseNotice(): Notice {
@@ -104,6 +108,7 @@ function createBaseNotice(): Notice {
     nacks: [],
     scope: undefined,
     drain: undefined,
+    packed: Buffer.alloc(0),
   };
 }
 
@@ -156,6 +161,9 @@ export const Notice: MessageFns<Notice> = {
     }
     if (message.drain !== undefined) {
       Drain.encode(message.drain, writer.uint32(866).fork()).join();
+    }
+    if (message.packed.length !== 0) {
+      writer.uint32(874).bytes(message.packed);
     }
     return writer;
   },
@@ -285,6 +293,14 @@ export const Notice: MessageFns<Notice> = {
             message.drain = Drain.decode(reader, reader.uint32());
             continue;
           }
+          case 109: {
+            if (tag !== 874) {
+              break;
+            }
+
+            message.packed = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -316,6 +332,7 @@ export const Notice: MessageFns<Notice> = {
     message.nacks = object.nacks?.map((e) => Nack.fromPartial(e)) || [];
     message.scope = (object.scope !== undefined && object.scope !== null) ? Scope.fromPartial(object.scope) : undefined;
     message.drain = (object.drain !== undefined && object.drain !== null) ? Drain.fromPartial(object.drain) : undefined;
+    message.packed = object.packed ?? Buffer.alloc(0);
     return message;
   },
 };

@@ -26,7 +26,6 @@ export interface Connected {
   /** Bytes on all connections. */
   readonly up: number;
   readonly down: number;
-  readonly changes: number;
   /** The most of one. */
   readonly roundTrips: number;
 }
@@ -37,7 +36,6 @@ class Arrivals {
   #wanted = { agents: 0, changes: 0 };
   #times: number[] = [];
   #done: ((times: readonly number[]) => void) | undefined;
-  total = 0;
 
   expect(agents: number, changes: number): void {
     this.#counts = new Map();
@@ -53,7 +51,6 @@ class Arrivals {
   }
 
   came(agent: number, changes: number, at: number): void {
-    this.total += changes;
     if (this.#wanted.agents === 0) return;
     const before = this.#counts.get(agent) ?? 0;
     this.#counts.set(agent, before + changes);
@@ -69,7 +66,6 @@ function methods() {
   let insist = false;
 
   async function connectAll(address: string): Promise<Connected> {
-    arrivals.total = 0;
     const began = machineTime();
     for (const agent of agents) agent.connect(address, insist);
     return inStep(began);
@@ -83,7 +79,7 @@ function methods() {
       down += wire.down;
       roundTrips = Math.max(roundTrips, turns);
     }
-    return { began, at, up, down, roundTrips, changes: arrivals.total };
+    return { began, at, up, down, roundTrips };
   }
 
   return {

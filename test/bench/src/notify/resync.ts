@@ -11,7 +11,7 @@ const MISSED = 10;
 /** One light agent that connects again and again: the median of the times and what went over the connection. */
 async function again(fleet: Fleet, address: string, forget: boolean, between: () => Promise<unknown>) {
   const times: number[] = [];
-  let last = { up: 0, down: 0, roundTrips: 0, changes: 0 };
+  let last = { up: 0, down: 0, roundTrips: 0 };
   for (let i = 0; i < ROUNDS; i++) {
     await fleet.cut();
     await between();

@@ -86,7 +86,6 @@ function joined(parts: readonly Connected[]): Connected {
     at: parts.flatMap(({ at }) => at),
     up: sum(({ up }) => up),
     down: sum(({ down }) => down),
-    changes: sum(({ changes }) => changes),
     roundTrips: Math.max(...parts.map(({ roundTrips }) => roundTrips)),
   };
 }
