@@ -179,4 +179,27 @@ test('a server whose revisions are no exact numbers cannot keep a client from ot
   await server.stop();
 });
 
+test('an object with nothing in it, which adds nothing to a sum, comes and goes like others', async () => {
+  const link = new TestLink();
+  const mirror = table('Flavor');
+  const client = newClient('test:1', { receivers: [mirror as never], dial: link.dial, maxVersion: 2 });
+  client.start();
+  const [some, nothing] = [make.flavor('f'), OBJECTS.Flavor.empty()];
+  // Each server is of a lineage of its own, so that only digests can say what differs.
+  for (const objects of [[some, nothing], [some], [some, nothing]]) {
+    const flavors = table('Flavor');
+    for (const flavor of objects) flavors.put(flavor);
+    const { link: other, server } = start({ sources: [flavors as never] });
+    link.server = other.server;
+    link.cut();
+    await until(() => server.peers().length === 1 && client.state === 'synced', 'a session in step');
+    assert.equal([...mirror.keys()], [...flavors.keys()]);
+    link.server = undefined;
+    link.cut();
+    await until(() => client.state === 'disconnected');
+    await server.stop();
+  }
+  await client.stop();
+});
+
 test.run();
