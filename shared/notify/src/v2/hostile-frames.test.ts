@@ -9,6 +9,7 @@ import * as assert from 'uvu/assert';
 import { NotifyServer, type NotifyServerOptions } from '../server.js';
 import { hello, make, newClient, table, until } from '../testing.js';
 import { TestLink } from '../testing-link.js';
+import type { SendSource } from '../types.js';
 import { decodeNotice } from '../wire.js';
 import { encodeNotice } from './notices.js';
 
@@ -179,6 +180,20 @@ test('a server whose revisions are no exact numbers cannot keep a client from ot
   await server.stop();
 });
 
+/** Flavors of which that without a name is encoded as nothing. */
+function withoutBytes(flavors: ReturnType<typeof table<'Flavor'>>): SendSource {
+  const { type } = flavors;
+  const toWire: typeof type.toWire = (flavor) =>
+    flavor.key?.name === '' ? new Uint8Array(0) : type.toWire(flavor);
+  const source: SendSource = {
+    type: { ...type, toWire } as never,
+    keys: () => flavors.keys(),
+    get: (keyJson) => flavors.get(keyJson),
+    subscribe: (listener) => flavors.subscribe(listener),
+  };
+  return source;
+}
+
 test('an object with nothing in it, which adds nothing to a sum, comes and goes like others', async () => {
   const link = new TestLink();
   const mirror = table('Flavor');
@@ -189,11 +204,11 @@ test('an object with nothing in it, which adds nothing to a sum, comes and goes 
   for (const objects of [[some, nothing], [some], [some, nothing]]) {
     const flavors = table('Flavor');
     for (const flavor of objects) flavors.put(flavor);
-    const { link: other, server } = start({ sources: [flavors as never] });
+    const { link: other, server } = start({ sources: [withoutBytes(flavors)] });
     link.server = other.server;
     link.cut();
     await until(() => server.peers().length === 1 && client.state === 'synced', 'a session in step');
-    assert.equal([...mirror.keys()], [...flavors.keys()]);
+    assert.is(mirror.size, flavors.size);
     link.server = undefined;
     link.cut();
     await until(() => client.state === 'disconnected');
