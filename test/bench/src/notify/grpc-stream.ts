@@ -1,6 +1,9 @@
 /** One bidirectional gRPC stream on a connection of its own, with as little as it takes. */
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
+import { connect as connectTcp } from 'node:net';
 
+/** Processes that a server sees apart. */
+const ADDRESSES = 250;
 /** Flag and length before each message. */
 const PREFIX = 5;
 
@@ -24,7 +27,11 @@ export class GrpcStream {
       this.#session.destroy();
       onEnd();
     };
-    this.#session = connect(`http://${address}`);
+    const [host = '', port = ''] = address.split(':');
+    // A server has a limit of sessions per address: each process has one of its own.
+    const localAddress = `127.0.1.${1 + (process.pid % ADDRESSES)}`;
+    const createConnection = () => connectTcp({ host, port: Number(port), localAddress });
+    this.#session = connect(`http://${address}`, { createConnection });
     this.#session.on('error', ended);
     this.#session.on('close', ended);
     const method = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };

@@ -5,8 +5,8 @@ import type { ServerMethods, ServerOptions } from './server-program.js';
 
 /** What the agents of most benches want. */
 export const WANTS = ['edgeproto.Flavor', 'edgeproto.Cloudlet', 'edgeproto.App', 'edgeproto.AppInst'];
-/** Processes that agents are spread over: one of them can hold no more files. */
-const PER_PROCESS = 5000;
+/** Agents of one process: less than a server takes of one address, while connections that were cut linger. */
+const PER_PROCESS = 2500;
 
 export type Server = Child<ServerMethods>;
 export type Raw = Child<RawMethods>;
