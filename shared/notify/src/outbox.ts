@@ -1,5 +1,7 @@
 import type { NotifyLimits } from './types.js';
 
+const NO_KEYS: ReadonlySet<string> = new Set();
+
 /** What one round of sending takes: per type the keys that changed, then the messages. */
 export interface Round {
   readonly keys: readonly ReadonlySet<string>[];
@@ -64,8 +66,9 @@ export class Outbox {
   take(): Round {
     const keys: ReadonlySet<string>[] = [];
     for (let type = this.#keys.length - 1; type >= 0; type--) {
-      keys[type] = this.#keys[type] ?? new Set();
-      this.#keys[type] = new Set();
+      const marked = this.#keys[type];
+      keys[type] = marked?.size ? marked : NO_KEYS;
+      if (marked?.size) this.#keys[type] = new Set();
     }
     const messages = this.#messages;
     this.#messages = [];

@@ -145,8 +145,8 @@ export class FrameSender {
     const { signal, bell } = this.#options;
     await this.#first();
     while (!signal.aborted) {
-      await this.#round();
-      await this.#flushControl();
+      if (this.#hasNews()) await this.#settle(false);
+      if (this.#hasControl()) await this.#flushControl();
       const request = this.#asked.shift();
       if (request) await this.#answer(request.place, request.buckets);
       else if (this.#isIdle()) await bell.wait();
@@ -154,8 +154,17 @@ export class FrameSender {
   }
 
   #isIdle(): boolean {
-    const { outbox } = this.#options;
-    return outbox.isEmpty && this.#asked.length === 0 && this.#marked !== undefined;
+    return !this.#hasNews() && this.#asked.length === 0;
+  }
+
+  /** Whether there is something to send, or digests are to be said again. */
+  #hasNews(): boolean {
+    return !this.#options.outbox.isEmpty || this.#marked === undefined;
+  }
+
+  #hasControl(): boolean {
+    const { ack, nacks, buckets, parts } = this.#control;
+    return parts.length > 0 || buckets.size > 0 || ack !== this.#acked || nacks.length > 0;
   }
 
   /** Brings the receiver into step, and says so. */
@@ -182,12 +191,6 @@ export class FrameSender {
     } finally {
       turn?.end();
     }
-  }
-
-  /** What changed, then, if nothing more has, the marks of it all. */
-  async #round(): Promise<void> {
-    if (this.#options.outbox.isEmpty && this.#marked !== undefined) return;
-    await this.#settle(false);
   }
 
   /** Sends what waits until nothing does; then, in the same turn of the event loop, the digests of all types. */

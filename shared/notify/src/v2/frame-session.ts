@@ -12,7 +12,7 @@ import { decodeNotice } from '../wire.js';
 import { Bell } from './bell.js';
 import { FrameReceiver, type FrameReceiverOptions } from './frame-receiver.js';
 import { type FrameKeys, FrameSender, type SenderClock } from './frame-sender.js';
-import { encodeNotice } from './notices.js';
+import { encodeNotice, onlyAck } from './notices.js';
 import type { SyncTurns } from './sync-turns.js';
 import { View } from './view.js';
 import type { Views } from './views.js';
@@ -196,6 +196,12 @@ export class FrameSession {
           this.#farewell = !this.#abort.signal.aborted;
           return;
         }
+        const ack = onlyAck(bytes);
+        if (ack !== undefined) {
+          this.#options.counters.noticesReceived += 1;
+          this.#acked(ack);
+          continue;
+        }
         const frame = decodeNotice(bytes);
         this.#control(frame);
         nacks.push(...(await this.#receiver.apply(frame)));
@@ -221,14 +227,19 @@ export class FrameSession {
   /** All that a frame says besides what is to be applied. */
   #control({ ack, nacks, sync, scope, drain }: Notice): void {
     for (const nack of nacks) this.#refused(nack);
-    if (ack > 0n) {
-      if (!this.#window.ack(Number(ack)))
-        throw fail(notifyErrors.NOTICE_MALFORMED, { reason: `ack of frame ${ack}, which was never sent` });
-      this.#bell.ring();
-    }
+    this.#acked(Number(ack));
     for (const { type, mark } of sync) if (mark?.$case === 'buckets') this.#sender.asked(type, mark.value);
     if (scope) this.#options.onScope?.(scope);
     if (drain) this.#options.onDrain?.({ ...drain, reason: shortened(drain.reason) });
+  }
+
+  /** @throws EdgeplaneError NOTICE_MALFORMED */
+  #acked(ack: number): void {
+    const { isOpen } = this.#window;
+    if (!this.#window.ack(ack))
+      throw fail(notifyErrors.NOTICE_MALFORMED, { reason: `ack of frame ${ack}, which was never sent` });
+    // Nobody waits for an ack but who waits for room.
+    if (!isOpen) this.#bell.ring();
   }
 
   #refused({ sequence, index, reason }: Nack): void {
