@@ -37,6 +37,9 @@ export interface FrameReceiverOptions {
   onSynced?(): void;
 }
 
+/** Why a change was not taken; undefined when it was. */
+type Outcome = string | undefined;
+
 interface Incoming {
   readonly place: number;
   readonly receiver: Receiver;
@@ -98,7 +101,9 @@ export class FrameReceiver {
     counters.changesReceived += changes.length;
     const nacks: Nack[] = [];
     for (const [index, change] of changes.entries()) {
-      const reason = await this.#change(change);
+      const outcome = this.#change(change);
+      // Most receivers are done at once.
+      const reason = outcome instanceof Promise ? await outcome : outcome;
       if (reason !== undefined) nacks.push({ sequence: frame.sequence, index, reason: shortened(reason) });
     }
     const { held, limits } = this.#options;
@@ -136,7 +141,7 @@ export class FrameReceiver {
   }
 
   /** Why the change was not taken, if it was not. */
-  async #change({ type: place, object, key, revision, keyNumber }: Change): Promise<string | undefined> {
+  #change({ type: place, object, key, revision, keyNumber }: Change): Outcome | Promise<Outcome> {
     const incoming = this.#types.get(place);
     if (!incoming) {
       this.#options.counters.unknownType += 1;
@@ -160,12 +165,12 @@ export class FrameReceiver {
     return this.#delete(incoming, keyJson);
   }
 
-  async #object(
+  #object(
     incoming: Incoming,
     bytes: Uint8Array,
     revision: number,
     keyNumber: number,
-  ): Promise<string | undefined> {
+  ): Outcome | Promise<Outcome> {
     const { receiver, held } = incoming;
     const { type } = receiver;
     const { peer, stampNotifyId, counters } = this.#options;
@@ -187,10 +192,12 @@ export class FrameReceiver {
     held.set(keyJson, fingerprint(bytes), revision, bytes.length);
     incoming.unconfirmed?.delete(keyJson);
     if (stampNotifyId && hasNotifyId(object)) object.notifyId = peer.id;
-    const failure = await this.#guard(type.fullName, () => receiver.onUpdate(object, peer, keyJson));
-    if (failure !== undefined) return failure;
-    this.#options.afterUpdate?.(receiver, object);
-    return undefined;
+    const taken = (failure: Outcome) => {
+      if (failure === undefined) this.#options.afterUpdate?.(receiver, object);
+      return failure;
+    };
+    const done = this.#guard(type.fullName, () => receiver.onUpdate(object, peer, keyJson));
+    return done instanceof Promise ? done.then(taken) : taken(done);
   }
 
   async #delete({ receiver, held, unconfirmed }: Incoming, keyJson: string): Promise<string | undefined> {
@@ -286,15 +293,24 @@ export class FrameReceiver {
     return reason;
   }
 
-  async #guard(type: string, work: () => void | Promise<void> | undefined): Promise<string | undefined> {
+  #guard(type: string, work: () => void | Promise<void> | undefined): Outcome | Promise<Outcome> {
     try {
-      await work();
-      return undefined;
+      const done = work();
+      return done instanceof Promise
+        ? done.then(
+            () => undefined,
+            (error: unknown) => this.#failed(type, error),
+          )
+        : undefined;
     } catch (error) {
-      this.#options.counters.handlerFailures += 1;
-      this.#lines.error({ err: error, type }, 'Handling a change failed');
-      return messageOf(error);
+      return this.#failed(type, error);
     }
+  }
+
+  #failed(type: string, error: unknown): string {
+    this.#options.counters.handlerFailures += 1;
+    this.#lines.error({ err: error, type }, 'Handling a change failed');
+    return messageOf(error);
   }
 }
 
