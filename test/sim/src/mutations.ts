@@ -130,4 +130,52 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'tx.put(OWNER, owner, lease);',
     replace: 'tx.put(OWNER, owner);',
   },
+  {
+    name: 'acks are not sent',
+    file: 'shared/notify/src/v2/frame-session.ts',
+    find: 'this.#sender.acknowledge(last, nacks);',
+    replace: '',
+  },
+  {
+    name: 'what differs is not asked for',
+    file: 'shared/notify/src/v2/frame-receiver.ts',
+    find: 'if (incoming.asking) return;',
+    replace: 'if (incoming) return;',
+  },
+  {
+    name: 'clients are taken back by a controller that is behind',
+    file: 'shared/notify/src/v2/frame-server.ts',
+    find: "if (outcome === 'behind') throw",
+    replace: "if (outcome === 'nowhere') throw",
+  },
+  {
+    name: 'a dead connection takes the place of a living one',
+    file: 'shared/notify/src/v2/retained-peers.ts',
+    find: 'known.turn > turn',
+    replace: 'known.turn > turn && known.turn < turn',
+  },
+  {
+    name: 'an agent does not tell again that an instance is gone',
+    file: 'crm-agent/src/workers.ts',
+    find: 'if (waits && reporter.stateOf(keyJson) === undefined) this.notice(keyJson);',
+    replace: '',
+  },
+  {
+    name: 'an agent makes again what it had begun to delete',
+    file: 'crm-agent/src/workers.ts',
+    find: "if (verb === 'delete') await this.#persist();",
+    replace: '',
+  },
+  {
+    name: 'what an agent made unheard is not taken back',
+    file: 'crm-agent/src/workers.ts',
+    find: 'if (!this.#options.kind.desired(keyJson)) this.notice(keyJson);',
+    replace: '',
+  },
+  {
+    name: 'an App stays when its last instance goes',
+    file: 'shared/notify/src/v2/views.ts',
+    find: 'this.#apps.count(cloudlet, app, is ? 1 : -1)',
+    replace: 'this.#apps.count(cloudlet, app, 1)',
+  },
 ];

@@ -24,6 +24,8 @@ export class Network {
   readonly #random: Random;
   readonly #listeners = new Map<string, Listener>();
   readonly #connections = new Set<Connection>();
+  /** Connections that were made since the start. */
+  made = 0;
   /** Pairs of node names that cannot reach each other. */
   readonly #partitions = new Set<string>();
   /** Connects that wait for a partition to heal. */
@@ -149,6 +151,7 @@ export class Network {
         return;
       }
       this.#connections.add(connection);
+      this.made += 1;
       node.onKill(() => this.#killed(connection, 'server'));
       void this.#serve(connection, accept);
     };

@@ -42,6 +42,9 @@ const LOOK_MS = 2000;
 /** How long it must stay so: longer than a half-open connection lives. */
 const STAY_MS = 70_000;
 
+/** After that, for how long no connection may be made anew: longer than a peer may owe an ack. */
+const QUIET_MS = 100_000;
+
 /** Runs the whole control plane from one seed: users and trouble, then calm, then everything is checked. */
 export async function run({ seed, troubleMs = TROUBLE_MS, say }: RunOptions): Promise<RunResult> {
   const trace = new Trace(400, say);
@@ -114,7 +117,11 @@ async function rest(world: World, report: Report): Promise<void> {
   }
   if (faults.length === 0) {
     await scheduler.run(() => false, STAY_MS);
+    const { made } = world.network;
+    await scheduler.run(() => false, QUIET_MS);
     faults = await findFaults(world);
+    const anew = world.network.made - made;
+    if (anew > 0) faults.push(`${anew} connections were made anew though nothing was wrong`);
   }
   for (const fault of faults) report.fault(fault);
 }
