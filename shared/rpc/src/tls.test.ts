@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { connect as tcpConnect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EdgeplaneError, silentLogger } from '@edgeplane/base';
@@ -8,6 +10,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { callUnary, connect } from './client.js';
 import type { PeerIdentity } from './context.js';
+import type { ConnectionLimits } from './guarded-listener.js';
 import { serverStream, unary } from './handler.js';
 import { RpcServer } from './server.js';
 import { loadTls, type TlsMaterial } from './tls.js';
@@ -86,9 +89,14 @@ test.after(() => rmSync(dir, { recursive: true }));
 const load = (name: string) => loadTls(join(dir, `${name}.crt`));
 const flavor = { fields: [], key: { name: 'f' }, ram: 0n, vcpus: 0n, disk: 0n };
 
-async function start(tls: TlsMaterial | undefined) {
+async function start(tls: TlsMaterial | undefined, connections?: ConnectionLimits) {
   const seen: (PeerIdentity | undefined)[] = [];
-  const server = new RpcServer({ logger: silentLogger, name: 'tls', tls });
+  const server = new RpcServer({
+    logger: silentLogger,
+    name: 'tls',
+    tls,
+    ...(connections && { connections }),
+  });
   const answer = unary(async (_request: unknown, context) => {
     seen.push(context.identity);
     return { message: 'ok', code: 0 };
@@ -131,6 +139,33 @@ test('a client without a certificate, with one of another CA, or in plain text i
   assert.is(await call(t.address, undefined), 'UNAVAILABLE');
   assert.is(await call(t.address, { ...load('stranger'), ca }), 'UNAVAILABLE');
   assert.equal(t.seen, []);
+  await t.server.stop();
+});
+
+test('behind a listener that counts connections it is the same, and a handshake that never ends is broken off', async () => {
+  const t = await start(load('server'), {
+    max: 9,
+    maxPerAddress: 9,
+    firstCallMs: 300,
+    lingerMs: 300,
+    maxStreams: 4,
+  });
+  assert.is(await call(t.address, undefined), 'UNAVAILABLE');
+  assert.equal(t.seen, []);
+  const client = connect(FlavorApiClient, t.address, load('agent'));
+  const answer = async () => (await callUnary(client, 'createFlavor', flavor, { deadlineMs: 5000 })).message;
+  assert.is(await answer(), 'ok');
+  assert.is(t.seen[0]?.commonName, 'agent');
+  const before = t.server.connectionCounters.brokenOff;
+  const silent = tcpConnect(Number(t.address.split(':')[1]), '127.0.0.1', () => {
+    // The beginning of a ClientHello.
+    silent.write(Buffer.from('1603010200010001fc0303', 'hex'));
+  });
+  silent.on('error', () => undefined).resume();
+  await once(silent, 'close');
+  assert.is(t.server.connectionCounters.brokenOff, before + 1);
+  assert.is(await answer(), 'ok', 'who has made a call stays');
+  client.close();
   await t.server.stop();
 });
 
