@@ -205,7 +205,8 @@ async function start(
   // Stops after notify, which feeds it.
   if (influx) running.parts.push(influx);
   const lineage = await storeIdentity(store, region, random);
-  const protocol = { lineage, maxVersion: config.notifyVersion };
+  const identity = { region: String(config.region), required: config.notifyIdentityRequired };
+  const protocol = { lineage, identity, maxVersion: config.notifyVersion };
   const notify: ControllerNotify = createNotify(context, clock, tls, influx, protocol);
   running.parts.push(notify.server);
   const authorize = grants && accessGuard(grants, tls);

@@ -29,6 +29,8 @@ export interface ControllerConfig {
   readonly notifyAddr: string;
   /** Highest version of the notify protocol to speak. */
   readonly notifyVersion: number;
+  /** Peers must say in their certificates for whom they speak. */
+  readonly notifyIdentityRequired: boolean;
   /** Certificate file; empty means plain text. */
   readonly tls: string;
   /** File; empty means that whoever can connect may do everything. */
@@ -79,6 +81,8 @@ export function parseConfig(
   }
   if (values.leaseTtl < 1000) throw invalid('--lease-ttl', 'must be at least 1s', `${values.leaseTtl}ms`);
   if (values.accessPolicy !== '' && values.tls === '') throw fail(controllerErrors.ACCESS_POLICY_NEEDS_TLS);
+  if (values.notifyIdentity === 'required' && values.tls === '')
+    throw fail(controllerErrors.NOTIFY_IDENTITY_NEEDS_TLS);
   const config: ControllerConfig = {
     store: storeSpec(values.store, given.has('etcdUrls') ? values.etcdUrls : undefined, cwd),
     region: values.region,
@@ -88,6 +92,7 @@ export function parseConfig(
     httpEnums: enumNames(values.httpEnums),
     notifyAddr: values.notifyAddr,
     notifyVersion: Number(values.notifyVersion),
+    notifyIdentityRequired: values.notifyIdentity === 'required',
     tls: values.tls,
     accessPolicy: values.accessPolicy,
     nats: { urls: natsUrls(values.natsUrls), creds: values.natsCreds, tls: values.natsTls },

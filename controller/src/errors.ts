@@ -17,6 +17,10 @@ export const controllerErrors = defineErrors({
     'INVALID_ARGUMENT',
     'flag --access-policy: needs --tls, because callers are known by their certificates',
   ],
+  NOTIFY_IDENTITY_NEEDS_TLS: [
+    'INVALID_ARGUMENT',
+    'flag --notify-identity: required needs --tls, because peers are known by their certificates',
+  ],
   ACCESS_DENIED: ['PERMISSION_DENIED', '{who} has no grant for {action} on {resource}{org}'],
   VERSION_MISMATCH: [
     'FAILED_PRECONDITION',

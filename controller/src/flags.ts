@@ -1,5 +1,5 @@
 import { DEBUG_AREAS, type FlagSpec } from '@edgeplane/base';
-import { DEFAULT_VERSION, NOTIFY_VERSIONS } from '@edgeplane/notify';
+import { DEFAULT_VERSION, IDENTITY_MODES, NOTIFY_VERSIONS } from '@edgeplane/notify';
 import { CAPACITY_MODES } from './refs/capacity.js';
 
 /** Accepted from old start scripts, without effect. */
@@ -98,6 +98,13 @@ export const CONTROLLER_FLAGS = {
     default: String(DEFAULT_VERSION),
     choices: NOTIFY_VERSIONS,
     about: 'highest version of the notify protocol to speak',
+  },
+  notifyIdentity: {
+    type: 'string',
+    default: 'optional',
+    choices: IDENTITY_MODES,
+    about:
+      'whether certificates of peers must say for whom they speak; one that says so is held to it in any case',
   },
   enforceCapacity: {
     type: 'string',

@@ -19,6 +19,7 @@ export const LAYERS: Readonly<Record<string, number>> = {
   '@edgeplane/controller': 4,
   '@edgeplane/crm-agent': 4,
   '@edgeplane/dme': 4,
+  '@edgeplane/relay': 4,
   '@edgeplane/cli': 5,
   '@edgeplane/test-harness': 5,
   '@edgeplane/tools': 5,
@@ -30,10 +31,11 @@ export const LAYERS: Readonly<Record<string, number>> = {
   '@edgeplane/sim': 6,
 };
 
-/** The agent and the match engine know no store. */
+/** The agent, the match engine and the relay know no store. */
 const FORBIDDEN: readonly (readonly [string, string])[] = [
   ['@edgeplane/crm-agent', '@edgeplane/store'],
   ['@edgeplane/dme', '@edgeplane/store'],
+  ['@edgeplane/relay', '@edgeplane/store'],
 ];
 
 /** Dependencies between packages that point the wrong way. */

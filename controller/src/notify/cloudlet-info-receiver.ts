@@ -41,9 +41,6 @@ export class CloudletInfoReceiver implements Receiver<CloudletInfo, KeyOf<'Cloud
       controller: this.#context.controllerId(),
     };
     const keyJson = TYPE.keyJsonOf(info);
-    const known = this.#live.get(keyJson);
-    // One that had to wait for the store, of a connection that the agent has left without our knowing.
-    if (known && known.notifyId > peer.id) return;
     this.#live.set(keyJson, info);
     await this.#store(info);
   }

@@ -1,10 +1,12 @@
 import { type Clock, inArea } from '@edgeplane/base';
 import {
+  type IdentityRule,
   type MessageReceiver,
   NotifyServer,
   type ObjectTable,
   type Receiver,
   type SendSource,
+  Speakers,
 } from '@edgeplane/notify';
 import { type KeyOf, OBJECTS, type ObjectOf } from '@edgeplane/objects';
 import type { TlsMaterial } from '@edgeplane/rpc';
@@ -39,9 +41,10 @@ export function createNotify(
   clock: Clock,
   tls: TlsMaterial | undefined,
   sink: MetricSink | undefined,
-  protocol: { readonly lineage: string; readonly maxVersion: number },
+  protocol: { readonly lineage: string; readonly maxVersion: number; readonly identity: IdentityRule },
 ): ControllerNotify {
   const { caches, logger, sync } = context;
+  const speakers = new Speakers();
   const nodes = new ConnectedObjects(OBJECTS.Node);
   const appInstInfos = new ConnectedObjects(OBJECTS.AppInstInfo);
   const clusterInstInfos = new ConnectedObjects(OBJECTS.ClusterInstInfo);
@@ -55,9 +58,10 @@ export function createNotify(
     cacheSource(OBJECTS.AppInst, caches.appInsts, sync),
   ] as unknown as readonly SendSource[];
   const receivers = [
-    persistent(context, new CloudletInfoReceiver(context)),
-    inTurn(appInstInfos, persistent(context, appInstInfoReceiver(context))),
-    inTurn(clusterInstInfos, persistent(context, clusterInstInfoReceiver(context))),
+    // Asked anew at each attempt, as a report may have to wait for the store.
+    persistent(context, speakers.of(new CloudletInfoReceiver(context))),
+    inTurn(speakers.of(appInstInfos), persistent(context, speakers.of(appInstInfoReceiver(context)))),
+    inTurn(speakers.of(clusterInstInfos), persistent(context, speakers.of(clusterInstInfoReceiver(context)))),
     nodes,
   ] as unknown as readonly Receiver[];
   const exec = new ExecRelay({
@@ -76,6 +80,7 @@ export function createNotify(
     logger: inArea(logger, 'notify'),
     clock,
     maxVersion: protocol.maxVersion,
+    identity: protocol.identity,
     time: { lineage: protocol.lineage, catchUp: (revision) => catchUp(context, revision) },
   });
   const live = {

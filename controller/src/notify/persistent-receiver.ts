@@ -18,7 +18,8 @@ export function persistent<T, K>(context: ControllerContext, receiver: Receiver<
   const { type } = receiver;
   return {
     type,
-    onUpdate: (object, peer) => insist(context, type.name, () => receiver.onUpdate(object, peer)),
+    onUpdate: (object, peer, keyJson, received) =>
+      insist(context, type.name, () => receiver.onUpdate(object, peer, keyJson, received)),
     onDelete: (key, keyJson, peer) => insist(context, type.name, () => receiver.onDelete(key, keyJson, peer)),
     onDisconnect: (peer) => insist(context, type.name, () => receiver.onDisconnect?.(peer)),
   };

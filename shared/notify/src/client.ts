@@ -34,6 +34,7 @@ import {
   type Receiver,
   type SendSource,
 } from './types.js';
+import type { Downstream } from './upstream.js';
 import { FrameClient } from './v2/frame-client.js';
 import type { FrameSession } from './v2/frame-session.js';
 import type { HeldBefore, HeldType } from './v2/held.js';
@@ -58,6 +59,8 @@ export interface NotifyClientOptions {
   readonly time?: NodeTime;
   /** The highest protocol version to speak; default the newest. */
   readonly maxVersion?: number;
+  /** Of a relay: the server of the same node. What it wants is the scope, whatever we report (version 2). */
+  readonly downstream?: Downstream;
   /** Makes durable what receivers were given, before it is acknowledged (version 2). */
   readonly persist?: () => Promise<void>;
   /** What receivers still have from an earlier life: only what differs is sent (version 2). */
@@ -105,6 +108,7 @@ export class NotifyClient {
   #state: NotifyState = 'disconnected';
   #turn: number;
   #retryAfterMs = 0;
+  #farewell = true;
   #running: Promise<void> | undefined;
 
   /** @throws EdgeplaneError NO_ADDRESS or ADDRESS_INVALID. */
@@ -127,10 +131,10 @@ export class NotifyClient {
     );
     this.#maxVersion = options.maxVersion ?? DEFAULT_VERSION;
     this.#fanOut = new FanOut(this.#encoders);
-    const node = randomUUID();
-    const { sources, receivers, messageReceivers, filterCloudletKey, persist } = options;
+    const { sources, receivers, messageReceivers, filterCloudletKey, persist, downstream } = options;
+    const node = downstream?.node ?? randomUUID();
     this.#frames = new FrameClient({
-      ...{ node, sources, receivers, messageReceivers, filterCloudletKey, persist },
+      ...{ node, sources, receivers, messageReceivers, filterCloudletKey, persist, downstream },
       ...{ clock: this.#clock, logger: this.#logger, limits: this.#limits, counters: this.counters },
       fanOut: this.#fanOut,
       wants: this.#wants,
@@ -174,6 +178,12 @@ export class NotifyClient {
     this.#fanOut.stop();
     for (const end of this.#subscriptions) end();
     this.#subscriptions = [];
+  }
+
+  /** Stops without a word: the server keeps what we reported for its grace period, as if we had been cut off. */
+  abandon(): Promise<void> {
+    this.#farewell = false;
+    return this.stop();
   }
 
   /** Resolves as soon as the state is, or goes beyond, `state`; rejects when `signal` aborts or the client stops. */
@@ -231,7 +241,7 @@ export class NotifyClient {
     const call = this.#dial(address);
     try {
       await this.#session(call.stream, address);
-      if (this.#stopping.signal.aborted) await call.farewell(this.#clock, FAREWELL_MS);
+      if (this.#stopping.signal.aborted && this.#farewell) await call.farewell(this.#clock, FAREWELL_MS);
     } finally {
       call.close();
     }
@@ -260,6 +270,7 @@ export class NotifyClient {
       cloudlets: new Set(),
     };
     if (own && hello.hello) return this.#frameSession(stream, reader, hello.hello, peer);
+    if (this.#options.downstream) throw fail(notifyErrors.VERSION_TOO_OLD, { address });
     this.#frames.forget();
     const inbound = new Inbound({
       receivers: this.#options.receivers,

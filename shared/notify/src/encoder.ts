@@ -29,7 +29,7 @@ export class SourceEncoder {
   frame(keyJson: string): Buffer | undefined {
     try {
       const object = this.source.get(keyJson);
-      const frame = object === undefined ? this.#delete(keyJson) : this.#update(object);
+      const frame = object === undefined ? this.#delete(keyJson) : this.#update(keyJson, object);
       if (frame.length <= this.#maxBytes) {
         const facts = { type: this.source.type.name, key: keyJson, gone: object === undefined };
         this.#logger.debug(facts, 'Notice sent');
@@ -41,12 +41,16 @@ export class SourceEncoder {
     }
   }
 
-  #update(object: unknown): Buffer {
+  #update(keyJson: string, object: unknown): Buffer {
     const identity = object as object;
     const known = this.#updates.get(identity);
     if (known) return known;
     const { type } = this.source;
-    const frame = dataNotice(NoticeAction.UPDATE, type.fullName, type.toWire(object));
+    const frame = dataNotice(
+      NoticeAction.UPDATE,
+      type.fullName,
+      this.source.wireOf?.(keyJson) ?? type.toWire(object),
+    );
     this.#updates.set(identity, frame);
     return frame;
   }

@@ -8,6 +8,10 @@ export const notifyErrors = defineErrors({
     'FAILED_PRECONDITION',
     'notify protocol version {version} is not supported: expected 1 or more',
   ],
+  VERSION_TOO_OLD: [
+    'FAILED_PRECONDITION',
+    'notify server at {address} speaks version 1 only, and a relay needs version 2 above it: it must not run with --notify-version 1',
+  ],
   HANDSHAKE_TIMEOUT: ['DEADLINE_EXCEEDED', 'notify handshake not finished within {ms} ms'],
   NOTICE_MALFORMED: ['INVALID_ARGUMENT', 'malformed notice: {reason}'],
   NOTICE_TOO_LARGE: [
@@ -45,11 +49,25 @@ export const notifyErrors = defineErrors({
     'FAILED_PRECONDITION',
     'notify peer {node} has data model {hash}, which this one ({own}) does not know: upgrade this one first',
   ],
+  NOTIFY_IDENTITY: ['PERMISSION_DENIED', '{name} speaks for {own}, and may not {what}'],
+  NOTIFY_IDENTITY_MISSING: [
+    'UNAUTHENTICATED',
+    '{name} has no notify identity, which is required here: an alternative name such as URI:edgeplane://{region}/crm/<operator>/<cloudlet>',
+  ],
+  NOTIFY_IDENTITY_INVALID: [
+    'UNAUTHENTICATED',
+    'the notify identity in certificate "{name}" is wrong: {reason}',
+  ],
   SERVER_BEHIND: [
     'UNAVAILABLE',
     'this server has not reached revision {revision} yet, which the client has seen: try another',
     'retryable',
   ],
+  NOTIFY_LOOP: [
+    'FAILED_PRECONDITION',
+    'notify relay {node} would be its own ancestor: {path}; its --notify-addrs must lead to a controller',
+  ],
+  NOT_IN_STEP: ['UNAVAILABLE', 'notify relay is not in step with what is above it: {reason}', 'retryable'],
   PEER_DRAINS: ['UNAVAILABLE', 'notify peer leaves: {reason}', 'retryable'],
   SESSION_CLOSED: ['UNAVAILABLE', 'notify session closed: {reason}', 'retryable'],
   NO_ADDRESS: ['INVALID_ARGUMENT', 'a notify client needs at least one address'],

@@ -19,15 +19,15 @@ test('fields of messages in messages count, and so do packed numbers', () => {
   }));
   const hello = {
     ...{ node: '', dataModel: '', types: [], lineage: '', scope: [], lastServer: '' },
-    ...{ held, revisions: [1n, 2n, 3n] },
+    ...{ held, revisions: [1n, 2n, 3n], session: 0n, whole: [], scopeNumber: 0, origins: [], path: [] },
   };
   const bytes = encodeNotice({ hello });
   // The hello, the list of revisions and its three numbers, ten times what is held.
   assert.ok(isWithin(bytes, NOTICE, bytes.length - 1));
   assert.ok(isWithin(bytes, NOTICE, 15));
   assert.not.ok(isWithin(bytes, NOTICE, 14));
-  const sums = { type: 0, mark: { $case: 'buckets' as const, value: { sums: [1, 2, 3, 4] } }, revision: 0n };
-  const marks = encodeNotice({ sync: [sums] });
+  const sums = { type: 0, mark: { $case: 'buckets' as const, value: { sums: [1, 2, 3, 4] } } };
+  const marks = encodeNotice({ sync: [{ ...sums, revision: 0n, scope: 0 }] });
   // The mark, the buckets in it, the sums in those, and four of them.
   assert.ok(isWithin(marks, NOTICE, 7));
   assert.not.ok(isWithin(marks, NOTICE, 6));

@@ -147,6 +147,7 @@ function secondHello(over: Partial<Hello> = {}): Hello {
     scope: [],
     held: [],
     lastServer: '',
+    ...{ session: 0n, whole: [], scopeNumber: 0, origins: [], path: [] },
     ...over,
   };
 }
@@ -236,7 +237,8 @@ for (const version of [1, 2]) {
       if (version === 1) peer.send(data('UPDATE', 'Node', object));
       else {
         const body = Buffer.from(OBJECTS.Node.toWire(object));
-        const changed = { type: 0, object: body, key: Buffer.alloc(0), revision: 1n, keyNumber: i };
+        const key = Buffer.alloc(0);
+        const changed = { type: 0, object: body, key, revision: 1n, keyNumber: i, origin: undefined };
         peer.send({ changes: [changed], sequence: BigInt(i + 1) });
       }
     }
@@ -256,7 +258,8 @@ for (const version of [1, 2]) {
         if (version === 1)
           peer.send({ action: NoticeAction.UPDATE, any: { typeUrl: 'x/edgeproto.Node', value: bad } });
         else {
-          const changed = { type: 0, object: bad, key: Buffer.alloc(0), revision: 1n, keyNumber: 7 };
+          const key = Buffer.alloc(0);
+          const changed = { type: 0, object: bad, key, revision: 1n, keyNumber: 7, origin: undefined };
           peer.send({ changes: Array.from({ length: 20 }, () => changed), sequence: BigInt(i + 1) });
         }
       }
@@ -356,7 +359,7 @@ attack('wants more cloudlets than it may', /objects of more than 100 cloudlets/,
   atOnce.send(version2({ scope }, true));
   const later = rawClient(address);
   later.send(version2({}, true));
-  later.send({ scope: { add: scope, remove: [] } });
+  later.send({ scope: { add: scope, remove: [], wholeAdd: [], wholeRemove: [], number: 0 } });
   await until(() => [atOnce, later].every(({ ended }) => ended !== undefined), 'their end');
   for (const peer of [atOnce, later]) {
     assert.match(peer.ended?.details ?? '', /objects of more than 100 cloudlets/);

@@ -2,6 +2,7 @@ import { fail, type Logger, messageOf } from '@edgeplane/base';
 import { type Notice, NoticeAction } from '@edgeplane/proto/edgeproto/notice.js';
 import { notifyErrors } from './errors.js';
 import { FewLines } from './few-lines.js';
+import type { Permit } from './permit.js';
 import { shortened } from './text.js';
 import type { MessageReceiver, NotifyCounters, NotifyLimits, PeerInfo, Receiver } from './types.js';
 import { checkedBody, decodeNotice, fullTypeName, messageCodec, typeOfUrl } from './wire.js';
@@ -15,6 +16,8 @@ export interface InboundOptions {
   readonly limits: Pick<NotifyLimits, 'maxHeldBytes'>;
   /** Servers: put the connection id into `notify_id` of received objects. */
   readonly stampNotifyId: boolean;
+  /** Servers: what the peer may say, by its certificate. */
+  readonly permit?: Permit | undefined;
   /** Clients: let receivers prune at the first SENDALL_END. */
   readonly prune: boolean;
   /** After a receiver has handled an object (UPDATE) or key (DELETE) of the named type. */
@@ -56,7 +59,7 @@ export class Inbound {
 
   /**
    * @throws EdgeplaneError NOTICE_MALFORMED when the bytes are no notice at all: the stream cannot be trusted;
-   * NOTICE_TOO_COMPLEX, PEER_SENDS_TOO_MUCH
+   * NOTICE_TOO_COMPLEX, PEER_SENDS_TOO_MUCH; what the permit throws
    */
   async handle(bytes: Uint8Array): Promise<void> {
     const notice = decodeNotice(bytes);
@@ -90,6 +93,7 @@ export class Inbound {
     } catch (error) {
       return this.#undecodable(name, messageOf(error));
     }
+    this.#options.permit?.message(name, message);
     await this.#guard(name, () => receiver.onMessage(message, this.#options.peer));
   }
 
@@ -97,6 +101,7 @@ export class Inbound {
     const { action } = notice;
     if (action !== NoticeAction.UPDATE && action !== NoticeAction.DELETE) return;
     const { type } = keyed.receiver;
+    const received = { bytes: notice.any?.value ?? new Uint8Array(0), revision: 0 };
     let object: unknown;
     let keyJson: string;
     try {
@@ -106,12 +111,15 @@ export class Inbound {
       keyed.doubtful = true;
       return this.#undecodable(type.fullName, messageOf(error));
     }
+    this.#options.permit?.object(type, type.key(object), false);
     this.#options.logger.debug({ type: type.name, action, key: keyJson }, 'Notice received');
     if (action === NoticeAction.DELETE) return this.#delete(keyed, type.key(object), keyJson);
     this.#holds(keyed, keyJson, notice.any?.value.length ?? 0);
     if (this.#options.prune && !this.#synced) keyed.valid.add(keyJson);
     if (this.#options.stampNotifyId && hasNotifyId(object)) object.notifyId = this.#options.peer.id;
-    await this.#guard(type.fullName, () => keyed.receiver.onUpdate(object, this.#options.peer, keyJson));
+    await this.#guard(type.fullName, () =>
+      keyed.receiver.onUpdate(object, this.#options.peer, keyJson, received),
+    );
     this.#options.afterUpdate?.(keyed.receiver, object);
   }
 

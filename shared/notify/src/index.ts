@@ -1,17 +1,22 @@
 export { NotifyClient, type NotifyClientOptions, type NotifyState } from './client.js';
 export { notifyErrors } from './errors.js';
 export { ObjectTable } from './object-table.js';
+export { IDENTITY_MODES, type IdentityRule } from './permit.js';
 export { NotifyServer, type NotifyServerOptions } from './server.js';
+export { Speakers } from './speakers.js';
 export type { NotifyCall, NotifyCaller, NotifyDialer } from './transport.js';
 export {
   type CatchUp,
   DEFAULT_LIMITS,
   type MessageReceiver,
+  type NodeTime,
   type NotifyCounters,
   type NotifyLimits,
   type PeerInfo,
+  type Received,
   type Receiver,
   type SendSource,
 } from './types.js';
+export type { Downstream, Upstream, Wanted } from './upstream.js';
 export type { Cursor, HeldBefore } from './v2/held.js';
 export { DEFAULT_VERSION, NOTIFY_VERSIONS } from './wire.js';

@@ -17,9 +17,11 @@ import { Admission } from './admission.js';
 import { SourceEncoder } from './encoder.js';
 import { notifyErrors } from './errors.js';
 import { FanOut, type Subscriber } from './fan-out.js';
+import { holdBack } from './hold-back.js';
 import { Inbound } from './inbound.js';
 import { NoticeReader } from './notice-reader.js';
 import { inSendOrder, serverWants } from './order.js';
+import { type IdentityRule, type Permit, permitFor } from './permit.js';
 import { Session } from './session.js';
 import type { NotifyCaller } from './transport.js';
 import {
@@ -33,6 +35,7 @@ import {
   type Receiver,
   type SendSource,
 } from './types.js';
+import { NOTHING_WANTED, type Upstream } from './upstream.js';
 import { type FrameConnection, FrameServer } from './v2/frame-server.js';
 import type { FrameSession } from './v2/frame-session.js';
 import {
@@ -58,6 +61,12 @@ export interface NotifyServerOptions {
   /** The highest protocol version to speak; default 1. */
   readonly maxVersion?: number;
   readonly limits?: Partial<NotifyLimits>;
+  /** How to go by the certificates of peers; default not at all. */
+  readonly identity?: IdentityRule | undefined;
+  /** Our name; default one of this server's own. */
+  readonly node?: string;
+  /** Of a relay: the client of the same node. */
+  readonly upstream?: Upstream;
 }
 
 /** What sessions of all versions have. */
@@ -99,6 +108,7 @@ export class NotifyServer {
   readonly #admission: Admission;
   readonly #crowded: Tally;
   #nextId = 0n;
+  #lastSession = 0;
   #drained: (() => void) | undefined;
 
   /** Follows the sources from now on; call {@link stop} even when {@link listen} was never called. */
@@ -116,13 +126,14 @@ export class NotifyServer {
     this.#maxVersion = options.maxVersion ?? DEFAULT_VERSION;
     // Each handshake listens to it.
     setMaxListeners(0, this.#stopping.signal);
-    const { receivers, messageReceivers } = options;
-    const node = randomUUID();
+    const { receivers, messageReceivers, upstream, node = randomUUID() } = options;
     this.#frames = new FrameServer({
       ...{ node, receivers, messageReceivers, fanOut: this.#fanOut, wants: this.#wants },
       ...{ clock: this.#clock, logger: this.#logger, limits: this.#limits, counters: this.counters },
       time: options.time ?? { lineage: node },
       nextId: () => this.#takeId(),
+      nextSession: () => this.#takeSession(),
+      upstream,
     });
     const { maxSessions, maxSessionsPerAddress, handshakeTimeoutMs, lingerMs } = this.#limits;
     this.#admission = new Admission(maxSessions, maxSessionsPerAddress);
@@ -190,6 +201,12 @@ export class NotifyServer {
     return sent;
   }
 
+  /** Asks peers of version 2 that satisfy `predicate` to connect anew, here or elsewhere. */
+  sendAway(reason: string, predicate: (peer: PeerInfo) => boolean): void {
+    for (const { peer, session } of this.#connections)
+      if ('drain' in session && predicate(peer)) session.drain({ reason, retryAfterMs: 0 });
+  }
+
   /** Ends all sessions cleanly, waits for their receivers, then closes the listener. Safe to call more than once. */
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('the notify server is stopping'));
@@ -237,10 +254,16 @@ export class NotifyServer {
       });
       shaken = true;
       const { hello: second } = hello;
+      const rule = this.#options.identity;
+      const permit = rule && permitFor(context.identity, rule, this.#logger.child({ peer: context.peer }));
       if (second && Math.min(hello.version, this.#maxVersion) >= 2) {
         const register = (connection: FrameConnection) => this.#register(connection);
-        return await this.#frames.serve(stream, reader, context, { ...hello, hello: second }, register);
+        const first = { ...hello, hello: second, permit };
+        return await this.#frames.serve(stream, reader, context, first, register);
       }
+      permit?.begin(hello.filterCloudletKey, NOTHING_WANTED, []);
+      const { upstream } = this.#options;
+      await upstream?.admit(undefined);
       const version = 1;
       const cloudlets = new Set<string>();
       const peer: PeerInfo = {
@@ -250,10 +273,13 @@ export class NotifyServer {
         filterCloudletKey: hello.filterCloudletKey,
         version,
         cloudlets,
+        since: this.#takeSession(),
         identity: context.identity,
       };
+      const ends = [context.signal, this.#stopping.signal];
+      if (upstream) await holdBack(upstream, peer, this.#clock, ends);
       stream.write(versionNotice(version, this.#wants, false));
-      await this.#session(stream, reader, peer, cloudlets);
+      await this.#session(stream, reader, peer, cloudlets, permit);
     } catch (error) {
       const gone = context.signal.aborted;
       const facts = { peer: context.peer, reason: gone ? 'the peer is gone' : messageOf(error) };
@@ -286,6 +312,11 @@ export class NotifyServer {
     };
   }
 
+  #takeSession(): number {
+    this.#lastSession = Math.max(this.#lastSession + 1, Math.floor(this.#clock.now()));
+    return this.#lastSession;
+  }
+
   #takeId(): bigint {
     const id = this.#nextId;
     this.#nextId += 1n;
@@ -297,8 +328,10 @@ export class NotifyServer {
     reader: NoticeReader,
     peer: PeerInfo,
     cloudlets: Set<string>,
+    permit: Permit | undefined,
   ): Promise<void> {
     const wants = new Set(peer.wantObjs);
+    const ended = new AbortController();
     const logger = this.#logger.child({ peer: peer.address, id: peer.id.toString() });
     const inbound = new Inbound({
       receivers: this.#options.receivers,
@@ -306,6 +339,7 @@ export class NotifyServer {
       peer,
       logger,
       counters: this.counters,
+      permit,
       limits: this.#limits,
       stampNotifyId: true,
       prune: false,
@@ -316,12 +350,17 @@ export class NotifyServer {
         const { maxScope } = this.#limits;
         if (cloudlets.size > maxScope)
           return session.close(fail(notifyErrors.SCOPE_TOO_LARGE, { limit: maxScope }));
-        if (peer.filterCloudletKey) this.#fanOut.addCloudlet(subscriber, cloudlet);
+        if (!peer.filterCloudletKey) return;
+        // It ends with the session, of which others tell.
+        const wanted = { cloudlets: [cloudlet], whole: [] };
+        this.#options.upstream?.want(peer, wanted, ended.signal).catch(() => undefined);
+        this.#fanOut.addCloudlet(subscriber, cloudlet);
       },
       afterDelete: (receiver, cloudlet) => {
         if (receiver.type.name !== 'CloudletInfo') return;
         cloudlets.delete(cloudlet);
         this.#fanOut.removeCloudlet(subscriber, cloudlet);
+        this.#options.upstream?.unwant(peer, { cloudlets: [cloudlet], whole: [] });
       },
     });
     const session = new Session({
@@ -349,6 +388,7 @@ export class NotifyServer {
       if (this.#stopping.signal.aborted) session.close();
       await session.run();
     } finally {
+      ended.abort(new Error('the session is over'));
       this.#fanOut.remove(subscriber, cloudlets);
       this.#connections.delete(connection);
       await inbound.disconnect();

@@ -10,6 +10,8 @@ import { NotifyServer, type NotifyServerOptions } from './server.js';
 import { encodeNotice } from './v2/notices.js';
 import { RawNotifyService } from './wire.js';
 
+export { TestLink } from './testing-link.js';
+
 /** Polls on the event loop; fails after about ten seconds. */
 export async function until(condition: () => boolean, what = 'condition'): Promise<void> {
   for (let i = 0; i < 5000; i++) {

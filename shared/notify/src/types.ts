@@ -1,4 +1,5 @@
 import type { ObjectType } from '@edgeplane/objects';
+import type { Origin } from '@edgeplane/proto/edgeplane/notify.js';
 import type { PeerIdentity } from '@edgeplane/rpc';
 
 /** The other end of a session. */
@@ -17,6 +18,13 @@ export interface PeerInfo {
   readonly cloudlets: ReadonlySet<string>;
   /** Objects that the peer did not take, by type and key JSON, with the reason (version 2). */
   readonly refusals?: ReadonlyMap<string, string>;
+  /**
+   * On a server: order of this session among all of the same agent, wherever they were; what a session with a greater one
+   * reports is newer, whichever way it came.
+   */
+  readonly since?: number;
+  /** On a server, of a relay (version 2): its name, and those of the nodes below it. */
+  readonly relays?: readonly string[];
   /** By client certificate; undefined on a client and without TLS. */
   readonly identity?: PeerIdentity | undefined;
 }
@@ -32,10 +40,25 @@ export interface SendSource<T = unknown, K = unknown> {
   get(keyJson: string): T | undefined;
   /** Revision of an object; without it none is ever late (version 2). */
   revisionOf?(keyJson: string): number;
+  /** The object as it came here, if it is passed on as it came. */
+  wireOf?(keyJson: string): Uint8Array | undefined;
+  /** Where an object that is passed on comes from, or who withdrew it (version 2). */
+  originOf?(keyJson: string): Origin | undefined;
+  /** Keys of objects that were withdrawn, which no peer has acknowledged yet: told at each connect (version 2). */
+  withdrawn?(): Iterable<string>;
+  /** A peer has acknowledged that there is no object under a key (version 2). */
+  acknowledged?(keyJson: string): void;
   /** Up to which revision the source is; not lower than that of any object or deletion that it has told of. */
   revision?(): number;
   /** Calls back after each put or delete; returns the function that ends it. */
   subscribe(listener: (keyJson: string, previous?: T) => void): () => void;
+}
+
+/** An object as it came. */
+export interface Received {
+  readonly bytes: Uint8Array;
+  /** Of the sender; 0 in version 1. */
+  readonly revision: number;
 }
 
 /**
@@ -44,8 +67,8 @@ export interface SendSource<T = unknown, K = unknown> {
  */
 export interface Receiver<T = unknown, K = unknown> {
   readonly type: ObjectType<T, K>;
-  /** The object is the receiver's own. `keyJson` is its key's, for who would have to make it. */
-  onUpdate(object: T, peer: PeerInfo, keyJson?: string): void | Promise<void>;
+  /** The object is the receiver's own. `keyJson` is its key's, for who would have to make it. `received` is given by sessions. */
+  onUpdate(object: T, peer: PeerInfo, keyJson?: string, received?: Received): void | Promise<void>;
   /** `key` is all that a DELETE notice can be trusted for. */
   onDelete(key: K, keyJson: string, peer: PeerInfo): void | Promise<void>;
   /**
@@ -53,6 +76,8 @@ export interface Receiver<T = unknown, K = unknown> {
    * gone. Not called when a notice of the type could not be decoded before: that object may well exist.
    */
   onSynced?(validKeyJsons: ReadonlySet<string>, peer: PeerInfo): void | Promise<void>;
+  /** What is held of the type is exactly what the peer had at this revision of its own (version 2). */
+  onInStep?(revision: number): void;
   /** The session is over; on a server, what to do with the peer's objects is up to the receiver. */
   onDisconnect?(peer: PeerInfo): void | Promise<void>;
 }

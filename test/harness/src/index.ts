@@ -13,6 +13,7 @@ export {
   startController,
   startDme,
   startProgram,
+  startRelay,
 } from './programs.js';
 export { type CommandResult, runCommand } from './run-command.js';
 export { tempDir } from './temp-dir.js';

@@ -5,7 +5,7 @@ import { type Launched, launch } from '@edgeplane/base';
 /** The repository. */
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
 
-export type ProgramName = 'controller' | 'crm-agent' | 'dme' | 'edgectl';
+export type ProgramName = 'controller' | 'crm-agent' | 'dme' | 'edgeplane-relay' | 'edgectl';
 
 /** A running program with the addresses of its `Ready` line. */
 export interface Running extends Launched {
@@ -71,6 +71,18 @@ export function startAgent(
     dir,
     `agent-${cloudlet.name}`,
   );
+}
+
+/** Starts a notify relay at a fixed address. */
+export function startRelay(
+  dir: string,
+  name: string,
+  listen: string,
+  above: string,
+  args: readonly string[] = [],
+): Promise<Running> {
+  const flags = ['--notify-addrs', above, '--notify-listen', listen, '--name', name];
+  return startProgram('edgeplane-relay', [...flags, ...args], dir, `relay-${name}`);
 }
 
 /** Starts a match engine. */

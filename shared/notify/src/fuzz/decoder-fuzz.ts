@@ -91,7 +91,8 @@ function randomNotice(dice: Dice): Notice {
   const type = ALL_OBJECTS[dice.below(ALL_OBJECTS.length)];
   if (!type || dice.chance(30)) return notice;
   const body = Buffer.from(type.toWire(randomMessage(dice, type.fullName)));
-  const change = { type: dice.below(4), object: body, key: Buffer.alloc(0), revision: 1n, keyNumber: 1 };
+  const key = Buffer.alloc(0);
+  const change = { type: dice.below(4), object: body, key, revision: 1n, keyNumber: 1, origin: undefined };
   return {
     ...notice,
     any: { typeUrl: `type.googleapis.com/${type.fullName}`, value: body },

@@ -68,7 +68,13 @@ export class RandomPeer {
         };
       case 6:
         return {
-          scope: { add: dice.some(3, () => this.#cloudlet()), remove: dice.some(3, () => this.#cloudlet()) },
+          scope: {
+            add: dice.some(3, () => this.#cloudlet()),
+            remove: dice.some(3, () => this.#cloudlet()),
+            wholeAdd: dice.some(2, () => this.#type()),
+            wholeRemove: dice.some(2, () => this.#type()),
+            number: dice.below(5),
+          },
         };
       case 7:
         return dice.chance(20)
@@ -91,6 +97,7 @@ export class RandomPeer {
     return {
       sequence,
       ...(dice.chance(70) && { changes: dice.some(4, () => this.#change()) }),
+      ...(dice.chance(20) && { gone: dice.some(3, () => dice.below(4)) }),
       ...(dice.chance(50) && { sync: dice.some(3, () => this.#mark()) }),
       ...(dice.chance(20) && { action: NoticeAction.SENDALL_END }),
       ...(dice.chance(20) && { ack: this.#isBad() ? this.#number() : 1n }),
@@ -110,6 +117,7 @@ export class RandomPeer {
     ]);
     const dead = dice.chance(25);
     return {
+      origin: dice.chance(30) ? { number: dice.below(4), since: this.#number() } : undefined,
       type: dice.pick([0, 1, 2, 3, 4, 5, 77]),
       object: dead ? Buffer.alloc(0) : Buffer.from(object),
       key: dead ? Buffer.from(object) : Buffer.alloc(0),
@@ -126,6 +134,7 @@ export class RandomPeer {
     return {
       type: dice.pick([0, 1, 2, 3, 4, 5, 77, 2 ** 32 - 1]),
       revision: this.#number(),
+      scope: dice.below(5),
       mark: dice.pick<NonNullable<Sync['mark']>>([
         { $case: 'digest', value: { count: 1, high: 1, low: 1 } },
         { $case: 'digest', value: digest },
@@ -143,6 +152,11 @@ export class RandomPeer {
     const types = this.#isBad() ? named : [...new Set(named)];
     return {
       ...{ dataModel, node, types, lineage: dice.text(2), lastServer: '' },
+      session: this.#number(),
+      whole: dice.some(2, () => this.#type()),
+      scopeNumber: dice.below(5),
+      origins: dice.some(3, () => dice.below(4)),
+      path: dice.some(2, () => dice.text(3)),
       revisions: types.map(() => this.#number()),
       scope: isClient || this.#isBad() ? dice.some(3, () => this.#cloudlet()) : [],
       held: dice.some(5, () => ({

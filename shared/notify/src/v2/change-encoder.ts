@@ -54,6 +54,7 @@ export class ChangeEncoder {
         key: Buffer.from(key),
         revision: BigInt(this.source.revision?.() ?? 0),
         keyNumber: 0,
+        origin: this.source.originOf?.(keyJson),
       });
     } catch {
       return undefined;
@@ -63,13 +64,14 @@ export class ChangeEncoder {
   #encode(keyJson: string, object: object): EncodedChange | 'refused' {
     const { type } = this.source;
     try {
-      const encoded = type.toWire(object);
+      const encoded = this.source.wireOf?.(keyJson) ?? type.toWire(object);
       const bytes = part({
         type: this.#place,
         object: Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength),
         key: NOTHING,
         revision: BigInt(this.source.revisionOf?.(keyJson) ?? 0),
         keyNumber: keyNumber(keyJson),
+        origin: this.source.originOf?.(keyJson),
       });
       if (bytes.length <= this.#maxBytes) return { bytes, ...fingerprint(encoded) };
       return this.#refuse(keyJson, `${bytes.length} bytes, more than the limit of ${this.#maxBytes}`);

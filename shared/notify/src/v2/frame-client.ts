@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Clock, Logger } from '@edgeplane/base';
 import { OBJECTS } from '@edgeplane/objects';
-import type { Drain, Hello } from '@edgeplane/proto/edgeplane/notify.js';
+import type { Drain, Hello, Scope } from '@edgeplane/proto/edgeplane/notify.js';
 import type { FanOut } from '../fan-out.js';
 import type { NoticeReader } from '../notice-reader.js';
 import type {
@@ -13,16 +13,19 @@ import type {
   Receiver,
   SendSource,
 } from '../types.js';
-import type { SenderClock } from './frame-sender.js';
+import { type Downstream, NOTHING_WANTED, type Wanted } from '../upstream.js';
 import { senderClock } from './frame-server.js';
 import { FrameSession } from './frame-session.js';
 import { Held, type HeldBefore, type HeldType } from './held.js';
 import { checkDataModel, checkHello, encodeCloudlet, helloOf } from './hello.js';
+import type { SenderClock } from './sender-clock.js';
 import { SyncTurns } from './sync-turns.js';
 import { Views } from './views.js';
 
 /** Room in a notice for what goes beside a single large object. */
 const BESIDES = 16 * 1024;
+
+const NO_CHANGE: Scope = { add: [], remove: [], wholeAdd: [], wholeRemove: [], number: 0 };
 
 export interface FrameClientOptions {
   /** Our name, for the life of this client. */
@@ -41,6 +44,8 @@ export interface FrameClientOptions {
   /** What an earlier life held. */
   readonly before: readonly HeldBefore[];
   persist?: (() => Promise<void>) | undefined;
+  /** Of a relay: the other side of the same node. */
+  readonly downstream?: Downstream | undefined;
 }
 
 /** The client's end of version 2: what it holds outlives its sessions. */
@@ -51,6 +56,12 @@ export class FrameClient {
   readonly #turns = new SyncTurns(1);
   readonly #held = new Held();
   #lastServer = '';
+  #sessions = 0;
+  /** What the last hello said. */
+  #said: { readonly wanted: Wanted; readonly origins: readonly number[] } = {
+    wanted: NOTHING_WANTED,
+    origins: [],
+  };
 
   constructor(options: FrameClientOptions) {
     this.#options = options;
@@ -61,7 +72,7 @@ export class FrameClient {
       maxTombstones: limits.maxTombstones,
       ...{ counters, logger },
     });
-    this.#time = senderClock(this.#views, time.lineage);
+    this.#time = senderClock(this.#views, time);
     for (const before of options.before) this.#held.restore(before);
   }
 
@@ -72,11 +83,19 @@ export class FrameClient {
 
   /** What goes with our VERSION. */
   hello(): Hello {
-    const { node, wants } = this.#options;
+    const { node, wants, downstream, clock } = this.#options;
+    this.#sessions = Math.max(this.#sessions + 1, Math.floor(clock.now()));
+    const wanted = downstream?.wanted();
+    const origins = [...(downstream?.origins() ?? [])];
+    this.#said = { wanted: wanted ?? NOTHING_WANTED, origins };
     return helloOf({
-      ...{ node, views: this.#views, time: this.#time, scope: this.#scope() },
+      ...{ node, views: this.#views, time: this.#time, scope: wanted?.cloudlets ?? this.#scope() },
       held: this.#held.toWire(wants),
       lastServer: this.#lastServer,
+      session: this.#sessions,
+      ...(wanted && { whole: wanted.whole, scopeNumber: wanted.number }),
+      origins,
+      path: downstream?.below() ?? [],
     });
   }
 
@@ -99,9 +118,11 @@ export class FrameClient {
   ): FrameSession {
     checkHello(hello, 0);
     checkDataModel(hello);
+    this.#options.downstream?.opened(hello, this.#options.logger);
     this.#rewind(hello);
     this.#lastServer = hello.node;
-    const { clock, logger, limits, counters, receivers, messageReceivers, persist } = this.#options;
+    const { clock, logger, limits, counters, receivers, messageReceivers, persist, downstream } =
+      this.#options;
     const session = new FrameSession({
       ...{ stream, reader, clock, logger, limits, counters },
       views: this.#views,
@@ -117,6 +138,7 @@ export class FrameClient {
         ...{ receivers, messageReceivers, peer },
         stampNotifyId: false,
         onSynced: events.onSynced,
+        onInStep: (number) => downstream?.inStep(number),
       },
       ...(persist && { persist }),
       onDrain: events.onDrain,
@@ -126,13 +148,36 @@ export class FrameClient {
 
   /** Follows the cloudlets that we report, for as long as a session lasts; the result ends that. */
   followScope(session: FrameSession): () => void {
+    const { downstream } = this.#options;
+    if (downstream) return this.#followDownstream(session, downstream);
     const source = this.#scopeSource();
     if (!source) return () => undefined;
     return source.subscribe((keyJson, previous) => {
       const is = source.get(keyJson) !== undefined;
-      if (is && previous === undefined) session.changeScope({ add: [encodeCloudlet(keyJson)], remove: [] });
-      if (!is) session.changeScope({ add: [], remove: [encodeCloudlet(keyJson)] });
+      if (is && previous === undefined) session.changeScope({ ...NO_CHANGE, add: [encodeCloudlet(keyJson)] });
+      if (!is) session.changeScope({ ...NO_CHANGE, remove: [encodeCloudlet(keyJson)] });
     });
+  }
+
+  /** What changed since the hello first, then every change. */
+  #followDownstream(session: FrameSession, downstream: Downstream): () => void {
+    const say = (add: Wanted, remove: Wanted, number: number) =>
+      session.changeScope({
+        add: add.cloudlets.map(encodeCloudlet),
+        remove: remove.cloudlets.map(encodeCloudlet),
+        wholeAdd: [...add.whole],
+        wholeRemove: [...remove.whole],
+        number,
+      });
+    const { wanted: before, origins } = this.#said;
+    const now = downstream.wanted();
+    say(without(now, before), without(before, now), now.number);
+    const alive = new Set(downstream.origins());
+    for (const number of origins) if (!alive.has(number)) session.originGone(number);
+    const ends = [downstream.onWanted(say), downstream.onGone((number) => session.originGone(number))];
+    return () => {
+      for (const end of ends) end();
+    };
   }
 
   #scope(): Iterable<string> {
@@ -152,4 +197,12 @@ export class FrameClient {
       if (held.isBeyond(lineage, Number(revisions[place] ?? 0n))) held.rewind();
     }
   }
+}
+
+function without(one: Wanted, other: Wanted): Wanted {
+  const [cloudlets, whole] = [new Set(other.cloudlets), new Set(other.whole)];
+  return {
+    cloudlets: one.cloudlets.filter((cloudlet) => !cloudlets.has(cloudlet)),
+    whole: one.whole.filter((type) => !whole.has(type)),
+  };
 }

@@ -1,19 +1,23 @@
 import { fail, type Logger, messageOf } from '@edgeplane/base';
-import type { Change, Nack, Reset, Digest as WireDigest } from '@edgeplane/proto/edgeplane/notify.js';
+import type { Change, Nack, Origin, Reset, Digest as WireDigest } from '@edgeplane/proto/edgeplane/notify.js';
 import { type Notice, NoticeAction } from '@edgeplane/proto/edgeproto/notice.js';
 import { notifyErrors } from '../errors.js';
 import { FewLines } from '../few-lines.js';
+import type { Permit } from '../permit.js';
 import { shortened } from '../text.js';
 import type { MessageReceiver, NotifyCounters, NotifyLimits, PeerInfo, Receiver } from '../types.js';
 import { checkedBody, fullTypeName, messageCodec } from '../wire.js';
 import { bucketCount, isBucketCount } from './buckets.js';
 import { fingerprint } from './digest.js';
 import type { Held, HeldType } from './held.js';
+import type { KnownOrigin, Origins } from './origins.js';
 import { revisionNumber } from './revision.js';
 import { unpacked } from './snapshot.js';
 
 /** Times that buckets are asked for before the session is given up. */
 const MOST_REPAIRS = 3;
+/** Sessions of one agent, at most of them lost ones, that a relay may speak for at a time. */
+const ORIGINS_PER_CLOUDLET = 4;
 /** The same of all types, from one bookmark to the next: each costs a look at all that is held. */
 const MOST_REPAIRS_PER_TICK = 30;
 
@@ -25,16 +29,22 @@ export interface FrameReceiverOptions {
   readonly receivers: readonly Receiver[];
   readonly messageReceivers: readonly MessageReceiver[];
   readonly peer: PeerInfo;
+  /** Servers: whom the peer speaks for. */
+  readonly origins?: Origins;
+  /** Servers: what the peer may say, by its certificate. */
+  readonly permit?: Permit | undefined;
   readonly stampNotifyId: boolean;
   readonly logger: Logger;
   readonly counters: NotifyCounters;
-  readonly limits: Pick<NotifyLimits, 'maxHeldBytes' | 'bookmarkMs'>;
+  readonly limits: Pick<NotifyLimits, 'maxHeldBytes' | 'bookmarkMs' | 'maxScope'>;
   /** Asks the sender for what differs of its type in this place. */
   askFor(place: number, sums: readonly number[]): void;
-  afterUpdate?(receiver: Receiver, object: unknown): void;
-  afterDelete?(receiver: Receiver, keyJson: string): void;
+  afterUpdate?(receiver: Receiver, object: unknown, peer: PeerInfo): void;
+  afterDelete?(receiver: Receiver, keyJson: string, peer: PeerInfo): void;
   /** Once: everything that the sender had is here. */
   onSynced?(): void;
+  /** What is here is all that the sender had, of our scope with this number. */
+  onInStep?(scope: number): void;
 }
 
 /** Why a change was not taken; undefined when it was. */
@@ -52,6 +62,8 @@ interface Incoming {
   awaited: number;
   repairs: number;
   matched: boolean;
+  /** Number of the scope that the last digest was of. */
+  scope: number;
 }
 
 /** The reading half of a session of version 2: applies frames in order (docs/notify-protocol.md). */
@@ -83,6 +95,7 @@ export class FrameReceiver {
           awaited: 0,
           repairs: 0,
           matched: false,
+          scope: 0,
         },
       });
     }
@@ -92,7 +105,7 @@ export class FrameReceiver {
   /**
    * Applies one frame; the changes that were not taken.
    * @throws EdgeplaneError DIGEST_MISMATCH when a type does not come into step; nothing of it is held then;
-   * TOO_MANY_REPAIRS, PEER_SENDS_TOO_MUCH, NOTICE_MALFORMED
+   * TOO_MANY_REPAIRS, PEER_SENDS_TOO_MUCH, NOTICE_MALFORMED; what the permit throws
    */
   async apply(frame: Notice): Promise<Nack[]> {
     const { counters } = this.#options;
@@ -106,18 +119,26 @@ export class FrameReceiver {
       const reason = outcome instanceof Promise ? await outcome : outcome;
       if (reason !== undefined) nacks.push({ sequence: frame.sequence, index, reason: shortened(reason) });
     }
-    const { held, limits } = this.#options;
+    const { held, limits, origins } = this.#options;
     if (held.bytes > limits.maxHeldBytes)
       throw fail(notifyErrors.PEER_SENDS_TOO_MUCH, { limit: limits.maxHeldBytes });
-    for (const { type, mark, revision } of frame.sync) {
+    if ((origins?.size ?? 0) > limits.maxScope * ORIGINS_PER_CLOUDLET)
+      throw fail(notifyErrors.SCOPE_TOO_LARGE, { limit: limits.maxScope });
+    if (frame.gone.length > 0) await this.lost(this.#take(frame.gone));
+    let marked = false;
+    for (const { type, mark, revision, scope } of frame.sync) {
       const incoming = this.#types.get(type);
       if (!incoming || !mark) continue;
       if (mark.$case === 'reset') this.#reset(incoming, mark.value);
-      if (mark.$case === 'digest') await this.#digest(incoming, mark.value, revisionNumber(revision));
+      if (mark.$case !== 'digest') continue;
+      await this.#digest(incoming, mark.value, revisionNumber(revision));
+      incoming.scope = scope;
+      marked = true;
     }
     for (const { type, body } of frame.messages) await this.#message(type, body);
     if (frame.action === NoticeAction.SENDALL_END) this.#ended = true;
     await this.#checkSynced();
+    if (marked) this.#checkInStep();
     return nacks;
   }
 
@@ -135,26 +156,42 @@ export class FrameReceiver {
 
   /** Tells receivers of objects that the peer is gone for good. */
   async forgotten(): Promise<void> {
-    const { receivers, peer } = this.#options;
+    const { receivers, peer, origins } = this.#options;
+    if (origins) await this.lost(this.#take([...origins.numbers]));
     for (const receiver of receivers)
       await this.#guard(receiver.type.fullName, () => receiver.onDisconnect?.(peer));
   }
 
+  /** Tells receivers of objects that some whom the peer spoke for are gone. */
+  async lost(known: readonly KnownOrigin[]): Promise<void> {
+    const { receivers, afterDelete } = this.#options;
+    for (const { peer, keys } of known) {
+      for (const receiver of receivers) {
+        const { fullName } = receiver.type;
+        for (const keyJson of keys.get(fullName) ?? []) afterDelete?.(receiver, keyJson, peer);
+        await this.#guard(fullName, () => receiver.onDisconnect?.(peer));
+      }
+    }
+  }
+
+  #take(numbers: readonly number[]): KnownOrigin[] {
+    const { origins, held } = this.#options;
+    return numbers.flatMap((number) => origins?.take(number, held) ?? []);
+  }
+
   /** Why the change was not taken, if it was not. */
-  #change({ type: place, object, key, revision, keyNumber }: Change): Outcome | Promise<Outcome> {
+  #change(change: Change): Outcome | Promise<Outcome> {
+    const { type: place, key } = change;
     const incoming = this.#types.get(place);
     if (!incoming) {
       this.#options.counters.unknownType += 1;
       return undefined;
     }
-    const number = revisionNumber(revision);
-    incoming.held.saw(number);
-    return key.length > 0
-      ? this.#tombstone(incoming, key)
-      : this.#object(incoming, object, number, keyNumber);
+    incoming.held.saw(revisionNumber(change.revision));
+    return key.length > 0 ? this.#tombstone(incoming, change) : this.#object(incoming, change);
   }
 
-  async #tombstone(incoming: Incoming, bytes: Uint8Array): Promise<string | undefined> {
+  async #tombstone(incoming: Incoming, { key: bytes, origin }: Change): Promise<string | undefined> {
     const { type } = incoming.receiver;
     let keyJson: string;
     try {
@@ -162,18 +199,18 @@ export class FrameReceiver {
     } catch (error) {
       return this.#refused(type.fullName, messageOf(error));
     }
-    return this.#delete(incoming, keyJson);
+    this.#options.permit?.object(type, type.parseKeyJson(keyJson), origin !== undefined);
+    return this.#delete(incoming, keyJson, origin);
   }
 
   #object(
     incoming: Incoming,
-    bytes: Uint8Array,
-    revision: number,
-    keyNumber: number,
+    { object: bytes, revision: sent, keyNumber, origin }: Change,
   ): Outcome | Promise<Outcome> {
     const { receiver, held } = incoming;
     const { type } = receiver;
-    const { peer, stampNotifyId, counters } = this.#options;
+    const { origins, stampNotifyId, counters } = this.#options;
+    const revision = revisionNumber(sent);
     let object: unknown;
     let keyJson: string;
     try {
@@ -184,31 +221,45 @@ export class FrameReceiver {
       incoming.unconfirmed?.delete(key);
       return this.#refused(type.fullName, messageOf(error));
     }
+    this.#options.permit?.object(type, type.key(object), origin !== undefined);
     if (held.isLate(keyJson, revision)) {
       counters.lateChanges += 1;
       this.#lines.warn({ type: type.name, key: keyJson, revision }, 'Change dropped: a later one is held');
       return undefined;
     }
-    held.set(keyJson, fingerprint(bytes), revision, bytes.length);
+    const peer = (origin && origins?.peerOf(origin, this.#options.peer)) ?? this.#options.peer;
+    origins?.moved(type.fullName, keyJson, held.originOf(keyJson), origin?.number ?? 0);
+    held.set(keyJson, fingerprint(bytes), revision, bytes.length, origin?.number);
     incoming.unconfirmed?.delete(keyJson);
     if (stampNotifyId && hasNotifyId(object)) object.notifyId = peer.id;
     const taken = (failure: Outcome) => {
-      if (failure === undefined) this.#options.afterUpdate?.(receiver, object);
+      if (failure === undefined) this.#options.afterUpdate?.(receiver, object, peer);
       return failure;
     };
-    const done = this.#guard(type.fullName, () => receiver.onUpdate(object, peer, keyJson));
+    const done = this.#guard(type.fullName, () =>
+      receiver.onUpdate(object, peer, keyJson, { bytes, revision }),
+    );
     return done instanceof Promise ? done.then(taken) : taken(done);
   }
 
-  async #delete({ receiver, held, unconfirmed }: Incoming, keyJson: string): Promise<string | undefined> {
+  /** One that its origin has withdrawn is told even if it was never held: it may have come and gone meanwhile. */
+  async #delete(
+    { receiver, held, unconfirmed }: Incoming,
+    keyJson: string,
+    withdrawn?: Origin,
+  ): Promise<string | undefined> {
     const { type } = receiver;
     unconfirmed?.delete(keyJson);
-    if (!held.delete(keyJson)) return undefined;
+    const { origins } = this.#options;
+    const origin = held.originOf(keyJson);
+    const peer = origins?.standIn(origin, withdrawn, this.#options.peer) ?? this.#options.peer;
+    if (!held.delete(keyJson) && !(withdrawn && origins)) return undefined;
+    origins?.moved(type.fullName, keyJson, origin, 0);
     const failure = await this.#guard(type.fullName, () =>
-      receiver.onDelete(type.parseKeyJson(keyJson), keyJson, this.#options.peer),
+      receiver.onDelete(type.parseKeyJson(keyJson), keyJson, peer),
     );
     if (failure !== undefined) return failure;
-    this.#options.afterDelete?.(receiver, keyJson);
+    this.#options.afterDelete?.(receiver, keyJson, peer);
     return undefined;
   }
 
@@ -237,6 +288,7 @@ export class FrameReceiver {
       incoming.asking = false;
       incoming.repairs = 0;
       held.inStep(lineage, revision);
+      receiver.onInStep?.(revision);
       return;
     }
     if (incoming.asking) return;
@@ -272,6 +324,7 @@ export class FrameReceiver {
       this.#refused(name, messageOf(error));
       return;
     }
+    this.#options.permit?.message(name, message);
     await this.#guard(name, () => receiver.onMessage(message, this.#options.peer));
   }
 
@@ -284,6 +337,13 @@ export class FrameReceiver {
         receiver.onSynced?.(new Set(held.keys()), this.#options.peer),
       );
     this.#options.onSynced?.();
+  }
+
+  #checkInStep(): void {
+    const { onInStep } = this.#options;
+    if (!onInStep || !this.#synced) return;
+    const types = [...this.#types.values()];
+    if (types.every(({ matched }) => matched)) onInStep(Math.min(...types.map(({ scope }) => scope)));
   }
 
   #refused(type: string, reason: string): string {

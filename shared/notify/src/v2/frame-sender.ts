@@ -14,12 +14,15 @@ import { PacedWriter } from '../paced-writer.js';
 import type { NotifyCounters } from '../types.js';
 import type { Bell } from './bell.js';
 import { bucketOf, bucketSums, differingBuckets, isBucketCount } from './buckets.js';
-import { type Fingerprint, keyNumber } from './digest.js';
+import { keyNumber } from './digest.js';
+import type { FrameKeys } from './frame-keys.js';
 import { emptyNotice } from './notices.js';
 import { type Plan, planOf } from './plan.js';
+import type { SenderClock } from './sender-clock.js';
 import type { Pack } from './snapshot.js';
 import type { SyncTurns } from './sync-turns.js';
 import type { View } from './view.js';
+import { keysOf, numbered } from './view-entries.js';
 import type { Window } from './window.js';
 
 /** Parts of a frame that are put together before it is sent. */
@@ -33,16 +36,7 @@ const MOST_ASKS = 30;
 const MOST_PARTS = 10_000;
 /** Messages that are put off for the changes before them. */
 const MESSAGES_PUT_OFF = 100;
-
-/** What a frame said, kept until its ack. */
-export type FrameKeys = readonly { readonly place: number; readonly key: string }[];
-
-/** Where the sender's objects are in time. */
-export interface SenderClock {
-  readonly lineage: string;
-  /** Up to which revision the type in this place is. */
-  revision(place: number): number;
-}
+const MARK = { revision: 0n, scope: 0 };
 
 export interface FrameSenderOptions {
   readonly stream: Duplex;
@@ -62,6 +56,10 @@ export interface FrameSenderOptions {
   readonly counters: NotifyCounters;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Number of the receiver's scope to begin with. */
+  readonly scopeNumber: number;
+  /** Send no objects before {@link FrameSender.release}. */
+  readonly holdBack: boolean;
 }
 
 /** Everything that goes out besides changes and their marks; sent whatever the window. */
@@ -82,14 +80,39 @@ export class FrameSender {
   #acked = 0;
   readonly #asked: { readonly place: number; readonly buckets: Buckets }[] = [];
   #parts: Buffer[] = [];
-  #keys: { readonly place: number; readonly key: string }[] = [];
+  #keys: FrameKeys[number][] = [];
   #bytes = 0;
+  /** Origins that are gone, and the receiver does not know yet. */
+  #gone: number[] = [];
+  /** Number of the receiver's scope that the view is of. */
+  #scope: number;
+  #held: boolean;
   /** The digests that were sent last, by place; undefined when all are to be sent again. */
   #marked: Map<number, WireDigest> | undefined;
 
   constructor(options: FrameSenderOptions) {
     this.#options = options;
     this.#writer = new PacedWriter(options.stream, options.maxBufferedBytes, options.signal);
+    this.#scope = options.scopeNumber;
+    this.#held = options.holdBack;
+  }
+
+  /** Lets the objects go that were held back. */
+  release(): void {
+    this.#held = false;
+    this.#options.bell.ring();
+  }
+
+  /** Says that all reports of an origin are gone, before anything that changes from now on. */
+  originGone(number: number): void {
+    this.#gone.push(number);
+    this.#options.bell.ring();
+  }
+
+  /** The view is of the receiver's scope with this number now; digests follow that say so. */
+  scopeIs(number: number): void {
+    this.#scope = number;
+    this.bookmark();
   }
 
   /** Tells the other side how far its frames are applied, and what was not taken. */
@@ -159,7 +182,7 @@ export class FrameSender {
 
   /** Whether there is something to send, or digests are to be said again. */
   #hasNews(): boolean {
-    return !this.#options.outbox.isEmpty || this.#marked === undefined;
+    return !this.#options.outbox.isEmpty || this.#gone.length > 0 || this.#marked === undefined;
   }
 
   #hasControl(): boolean {
@@ -170,6 +193,10 @@ export class FrameSender {
   /** Brings the receiver into step, and says so. */
   async #first(): Promise<void> {
     const { view, held, typeOf, time, turns, signal, bell } = this.#options;
+    while (this.#held && !signal.aborted) {
+      await this.#flushControl();
+      await bell.wait();
+    }
     const plans = view.places.map((place): { place: number; plan: Plan; held: WireHeld | undefined } => {
       const known = held.get(typeOf(place));
       const { lineage } = time;
@@ -207,7 +234,7 @@ export class FrameSender {
       if (signal.aborted) return;
     } while (!outbox.isEmpty);
     const sync = this.#marks();
-    if (!end && sync.length === 0 && this.#parts.length === 0) return;
+    if (!end && sync.length === 0 && this.#parts.length === 0 && this.#gone.length === 0) return;
     await this.#write({
       sync,
       action: end ? NoticeAction.SENDALL_END : NoticeAction.NONE,
@@ -226,7 +253,8 @@ export class FrameSender {
       if (!all && digest.equals(said.get(place))) continue;
       const value = digest.toWire();
       said.set(place, value);
-      sync.push({ type: place, mark: { $case: 'digest', value }, revision: BigInt(time.revision(place)) });
+      const revision = BigInt(time.revision(place));
+      sync.push({ type: place, mark: { $case: 'digest', value }, revision, scope: this.#scope });
     }
     return sync;
   }
@@ -239,7 +267,7 @@ export class FrameSender {
     const differing = new Set(differingBuckets(bucketSums(numbered(view.entries(place)), of), sums));
     await this.#flushParts();
     const reset = { of, buckets: [...differing] };
-    await this.#write({ sync: [{ type: place, mark: { $case: 'reset', value: reset }, revision: 0n }] });
+    await this.#write({ sync: [{ ...MARK, type: place, mark: { $case: 'reset', value: reset } }] });
     // No bucket differs, and yet the digests do: an object whose fingerprint is 0 counts, and adds nothing. All is sent.
     const isToBeSent = (key: string) => differing.size === 0 || differing.has(bucketOf(keyNumber(key), of));
     const keys = keysOf(view.entries(place)).filter((key) => isToBeSent(key) && !outbox.isMarked(place, key));
@@ -263,18 +291,33 @@ export class FrameSender {
 
   /** Adds changes to frames, and sends those that are full. Keys that wait in the outbox come later. */
   async #sendKeys(place: number, keys: Iterable<string>): Promise<void> {
-    const { view, signal, outbox, maxFrameBytes } = this.#options;
+    const { signal, outbox } = this.#options;
     for (const key of keys) {
       if (signal.aborted) return;
       if (outbox.isMarked(place, key)) continue;
-      const part = view.change(place, key);
-      if (!part) continue;
-      if (this.#bytes > 0 && this.#bytes + part.length > maxFrameBytes) await this.#flushParts();
+      const change = await this.#roomFor(place, key);
+      if (!change) continue;
+      const { part, tombstone } = change;
       this.#parts.push(part);
-      this.#keys.push({ place, key });
+      this.#keys.push({ place, key, tombstone });
       this.#bytes += part.length;
       if (this.#bytes >= FRAME_BYTES) await this.#flushParts();
     }
+  }
+
+  /**
+   * What a key is now, when it fits into the frame and no origin is gone without a word: of one that is gone nothing follows,
+   * and nothing that was its is taken for withdrawn by it.
+   */
+  async #roomFor(place: number, key: string): Promise<ReturnType<View['change']>> {
+    const { view, signal, maxFrameBytes } = this.#options;
+    while (!signal.aborted) {
+      const change = view.change(place, key);
+      const full = change && this.#bytes > 0 && this.#bytes + change.part.length > maxFrameBytes;
+      if (!full && this.#gone.length === 0) return change;
+      await this.#write({});
+    }
+    return undefined;
   }
 
   async #flushParts(): Promise<void> {
@@ -288,9 +331,12 @@ export class FrameSender {
     if (signal.aborted) return;
     const { ack, nacks } = this.#takeAck();
     const sequence = window.next;
+    const gone = this.#gone;
+    this.#gone = [];
     const rest = Notice.encode({
       ...emptyNotice(),
       ...what,
+      gone,
       sequence: BigInt(sequence),
       ack: BigInt(ack),
       nacks,
@@ -335,9 +381,9 @@ export class FrameSender {
     const sync = Array.from(
       buckets,
       ([place, sums]): Sync => ({
+        ...MARK,
         type: place,
         mark: { $case: 'buckets', value: { sums: [...sums] } },
-        revision: 0n,
       }),
     );
     const { ack, nacks } = this.#takeAck();
@@ -349,14 +395,4 @@ export class FrameSender {
   async #send(frame: Buffer): Promise<void> {
     if (await this.#writer.write(frame)) this.#options.counters.noticesSent += 1;
   }
-}
-
-function* numbered(
-  entries: Iterable<readonly [keyJson: string, Fingerprint]>,
-): Iterable<readonly [number: number, Fingerprint]> {
-  for (const [key, fingerprint] of entries) yield [keyNumber(key), fingerprint];
-}
-
-function keysOf(entries: Iterable<readonly [keyJson: string, unknown]>): string[] {
-  return Array.from(entries, ([key]) => key);
 }

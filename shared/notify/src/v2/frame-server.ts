@@ -5,6 +5,7 @@ import type { Notice } from '@edgeplane/proto/edgeproto/notice.js';
 import { notifyErrors } from '../errors.js';
 import type { FanOut } from '../fan-out.js';
 import type { NoticeReader } from '../notice-reader.js';
+import type { Permit } from '../permit.js';
 import type { NotifyCaller } from '../transport.js';
 import type {
   MessageReceiver,
@@ -14,12 +15,14 @@ import type {
   PeerInfo,
   Receiver,
 } from '../types.js';
+import { HOLD_BACK_MS, type Upstream, type Wanted } from '../upstream.js';
 import { PROTOCOL_VERSION, versionNotice } from '../wire.js';
-import type { SenderClock } from './frame-sender.js';
 import { FrameSession } from './frame-session.js';
 import { checkDataModel, checkHello, decodeCloudlets, helloOf } from './hello.js';
 import { encodeNotice } from './notices.js';
 import { RetainedPeers } from './retained-peers.js';
+import { revisionNumber } from './revision.js';
+import type { SenderClock } from './sender-clock.js';
 import { SyncTurns } from './sync-turns.js';
 import { Views } from './views.js';
 
@@ -29,6 +32,8 @@ const BESIDES = 16 * 1024;
 const RETRY_MS = 60_000;
 /** Another server may be further, milliseconds. */
 const BEHIND_RETRY_MS = 250;
+/** One that a relay cannot serve may find another that can, milliseconds. */
+const ELSEWHERE_MS = 500;
 
 export interface FrameServerOptions {
   /** Our name, for the life of this server. */
@@ -43,6 +48,10 @@ export interface FrameServerOptions {
   readonly limits: NotifyLimits;
   readonly counters: NotifyCounters;
   nextId(): bigint;
+  /** Order of a session of a client that tells none. */
+  nextSession(): number;
+  /** Of a relay: the other side of the same node. */
+  readonly upstream?: Upstream | undefined;
 }
 
 /** A session of version 2 at a server. */
@@ -68,7 +77,7 @@ export class FrameServer {
       maxTombstones: limits.maxTombstones,
       ...{ counters, logger },
     });
-    this.#clock = senderClock(this.#views, time.lineage);
+    this.#clock = senderClock(this.#views, time);
     this.#turns = new SyncTurns(limits.maxSyncs);
     this.#retained = new RetainedPeers(clock, limits, options.nextId);
   }
@@ -92,12 +101,13 @@ export class FrameServer {
     stream: Duplex,
     reader: NoticeReader,
     caller: NotifyCaller,
-    first: Notice & { hello: Hello },
+    first: Notice & { hello: Hello; permit: Permit | undefined },
     register: (connection: FrameConnection) => () => void,
   ): Promise<void> {
-    const { hello, wantObjs, filterCloudletKey } = first;
+    const { hello, wantObjs, filterCloudletKey, permit } = first;
     const { node, wants, limits, counters, clock } = this.#options;
     checkHello(hello, limits.maxScope);
+    const since = revisionNumber(hello.session) || this.#options.nextSession();
     const refuse = (retryAfterMs: number) => (error: unknown) => {
       stream.write(encodeNotice({ drain: { reason: messageOf(error), retryAfterMs } }));
       throw error;
@@ -107,6 +117,10 @@ export class FrameServer {
     } catch (error) {
       refuse(RETRY_MS)(error);
     }
+    const cloudlets = filterCloudletKey ? decodeCloudlets(hello.scope) : [];
+    permit?.begin(filterCloudletKey, { cloudlets, whole: hello.whole }, hello.path);
+    const { upstream } = this.#options;
+    await upstream?.admit({ node: hello.node, below: hello.path }).catch(refuse(ELSEWHERE_MS));
     const turn = this.#retained.nextTurn();
     await this.#catchUp(hello).catch(refuse(BEHIND_RETRY_MS));
     let session: FrameSession | undefined;
@@ -129,21 +143,28 @@ export class FrameServer {
       address: caller.peer,
       version: PROTOCOL_VERSION,
       cloudlets: retained.cloudlets,
+      relays: hello.path,
+      since,
       identity: caller.identity,
       ...{ wantObjs, filterCloudletKey },
     };
     const logger = this.#options.logger.child({ peer: peer.address, id: peer.id.toString() });
+    const lost = retained.origins.lost(hello.origins, retained.held);
     const answer = helloOf({
       ...{ node, views: this.#views, time: this.#clock },
       held: retained.held.toWire(wants),
       scope: [],
+      path: upstream?.above() ?? [],
     });
     stream.write(versionNotice(PROTOCOL_VERSION, wants, false, answer));
     session = new FrameSession({
       ...{ stream, reader, clock, logger, limits, counters },
       views: this.#views,
       wants: new Set(wantObjs),
-      scope: filterCloudletKey ? decodeCloudlets(hello.scope) : undefined,
+      scope: filterCloudletKey ? cloudlets : undefined,
+      whole: hello.whole,
+      scopeNumber: hello.scopeNumber,
+      holdBack: upstream !== undefined,
       time: this.#clock,
       turns: this.#turns,
       peerHolds: hello.held,
@@ -151,6 +172,8 @@ export class FrameServer {
         types: hello.types,
         lineage: hello.lineage,
         held: retained.held,
+        origins: retained.origins,
+        permit,
         receivers: this.#options.receivers,
         messageReceivers: this.#options.messageReceivers,
         peer,
@@ -162,11 +185,17 @@ export class FrameServer {
           if (receiver.type.name === 'CloudletInfo') retained.cloudlets.delete(cloudlet);
         },
       },
-      onScope: (scope) => changeScope(session, scope),
+      onScope: (scope) => {
+        const added = { cloudlets: decodeCloudlets(scope.add), whole: scope.wholeAdd };
+        permit?.want(added);
+        if (session) scopes = this.#changeScope(session, peer, { ...scope, added }, scopes);
+      },
     });
+    let scopes = this.#bring(session, peer, first);
     const unregister = register({ peer, session });
     logger.info({ from: 'connecting', to: 'connected', version: 2, wants: wantObjs }, 'Peer connected');
     try {
+      await session.lose(lost);
       await session.run();
     } finally {
       unregister();
@@ -175,6 +204,51 @@ export class FrameServer {
       await this.#retained.finish(hello.node, retained, own.farewell, () => own.forget());
       logger.info({ from: 'connected', to: 'disconnected' }, 'Peer disconnected');
     }
+  }
+
+  /** Of a relay: lets objects go when what the peer wants has come from above; else sends the peer elsewhere. */
+  async #bring(session: FrameSession, peer: PeerInfo, first: Notice & { hello: Hello }): Promise<void> {
+    const { upstream, clock, logger } = this.#options;
+    if (!upstream) return;
+    const { hello, wantObjs, filterCloudletKey } = first;
+    const wanted = filterCloudletKey
+      ? { cloudlets: decodeCloudlets(hello.scope), whole: hello.whole }
+      : { cloudlets: [], whole: wantObjs };
+    const reason = 'what it wants has not come from above';
+    const cancel = clock.after(HOLD_BACK_MS, () => {
+      logger.warn({ peer: peer.address, reason }, 'Peer sent elsewhere');
+      session.drain({ reason, retryAfterMs: ELSEWHERE_MS });
+    });
+    try {
+      await upstream.wantOnly(peer, wanted, session.signal);
+      session.release();
+    } catch (error) {
+      session.close(error);
+    } finally {
+      cancel();
+    }
+  }
+
+  /** Scopes change one after the other; a relay first has to get what is new. */
+  async #changeScope(
+    session: FrameSession,
+    peer: PeerInfo,
+    scope: Scope & { readonly added: Wanted },
+    before: Promise<void>,
+  ): Promise<void> {
+    const { upstream } = this.#options;
+    const { added } = scope;
+    const removed = { cloudlets: decodeCloudlets(scope.remove), whole: scope.wholeRemove };
+    if (upstream) {
+      await before;
+      await upstream.want(peer, added, session.signal).catch((error: unknown) => session.close(error));
+      upstream.unwant(peer, removed);
+    }
+    for (const cloudlet of added.cloudlets) session.addCloudlet(cloudlet);
+    for (const cloudlet of removed.cloudlets) session.removeCloudlet(cloudlet);
+    session.setWhole(added.whole, true);
+    session.setWhole(removed.whole, false);
+    session.scopeIs(scope.number);
   }
 
   /**
@@ -192,14 +266,11 @@ export class FrameServer {
 }
 
 /** Revisions of what a node sends. */
-export function senderClock(views: Views, lineage: string): SenderClock {
+export function senderClock(views: Views, time: NodeTime): SenderClock {
   return {
-    lineage,
+    get lineage() {
+      return time.lineage;
+    },
     revision: (place) => views.lanes[place]?.encoder.source.revision?.() ?? 0,
   };
-}
-
-function changeScope(session: FrameSession | undefined, scope: Scope): void {
-  for (const cloudlet of decodeCloudlets(scope.add)) session?.addCloudlet(cloudlet);
-  for (const cloudlet of decodeCloudlets(scope.remove)) session?.removeCloudlet(cloudlet);
 }

@@ -10,9 +10,12 @@ import { shortened } from '../text.js';
 import type { NotifyCounters, NotifyLimits } from '../types.js';
 import { decodeNotice } from '../wire.js';
 import { Bell } from './bell.js';
+import type { FrameKeys } from './frame-keys.js';
 import { FrameReceiver, type FrameReceiverOptions } from './frame-receiver.js';
-import { type FrameKeys, FrameSender, type SenderClock } from './frame-sender.js';
+import { FrameSender } from './frame-sender.js';
 import { encodeNotice, onlyAck } from './notices.js';
+import type { KnownOrigin } from './origins.js';
+import type { SenderClock } from './sender-clock.js';
 import type { SyncTurns } from './sync-turns.js';
 import { View } from './view.js';
 import type { Views } from './views.js';
@@ -35,6 +38,12 @@ export interface FrameSessionOptions {
   readonly wants: ReadonlySet<string>;
   /** Key JSON of the cloudlets that the peer wants; undefined for all. */
   readonly scope: Iterable<string> | undefined;
+  /** Types that a peer with a scope wants whole. */
+  readonly whole?: readonly string[];
+  /** Number of the scope. */
+  readonly scopeNumber?: number;
+  /** Send no objects before {@link FrameSession.release}. */
+  readonly holdBack?: boolean;
   readonly time: SenderClock;
   readonly turns: SyncTurns;
   /** What the peer holds of us. */
@@ -69,7 +78,15 @@ export class FrameSession {
     const { limits, views, wants, scope, peerHolds, stream, time, turns, counters, logger } = options;
     this.#outbox = new Outbox(views.lanes.length, limits);
     this.#window = new Window(limits.maxUnackedFrames, limits.maxUnackedBytes);
-    this.#view = new View(views, wants, scope, { mark: (place, keyJson) => this.#mark(place, keyJson) });
+    this.#view = new View(
+      views,
+      wants,
+      scope,
+      { mark: (place, keyJson) => this.#mark(place, keyJson) },
+      options.whole,
+    );
+    for (const place of this.#view.places)
+      for (const key of views.lanes[place]?.encoder.source.withdrawn?.() ?? []) this.#outbox.mark(place, key);
     this.#sender = new FrameSender({
       stream,
       view: this.#view,
@@ -86,6 +103,8 @@ export class FrameSession {
       counters,
       clock: options.clock,
       signal: this.#abort.signal,
+      scopeNumber: options.scopeNumber ?? 0,
+      holdBack: options.holdBack ?? false,
     });
     this.#receiver = new FrameReceiver({
       ...options.incoming,
@@ -124,6 +143,21 @@ export class FrameSession {
     this.#say({ scope });
   }
 
+  /** Tells the peer that an origin is gone, at the same moment as its reports. */
+  originGone(number: number): void {
+    this.#sender.originGone(number);
+  }
+
+  /** Lets the objects go that were held back. */
+  release(): void {
+    this.#sender.release();
+  }
+
+  /** Aborted when the session is over. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
   /** Tells the peer that we are about to leave. */
   drain(drain: Drain): void {
     this.#say({ drain });
@@ -138,6 +172,16 @@ export class FrameSession {
 
   removeCloudlet(cloudlet: string): void {
     this.#view.removeCloudlet(cloudlet);
+  }
+
+  /** Types that the peer wants whole, or not any more. */
+  setWhole(types: readonly string[], whole: boolean): void {
+    this.#view.setWhole(types, whole);
+  }
+
+  /** What the peer wants is its scope with this number now, which the next digests say. */
+  scopeIs(number: number): void {
+    this.#sender.scopeIs(number);
   }
 
   /** Ends the session, with `failure` as the reason that {@link run} rejects with. */
@@ -162,6 +206,11 @@ export class FrameSession {
     this.#cancelTick?.();
     await this.#receiver.ended();
     if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Tells receivers of objects that those whom the peer spoke for are gone. */
+  lose(lost: readonly KnownOrigin[]): Promise<void> {
+    return this.#receiver.lost(lost);
   }
 
   /** Tells receivers of objects that the peer is gone for good. */

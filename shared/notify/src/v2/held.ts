@@ -6,6 +6,8 @@ interface HeldObject extends Fingerprint {
   readonly revision: number;
   /** Length of the encoded object. */
   readonly bytes: number;
+  /** Number of its origin at the sender; 0: the sender itself. */
+  readonly origin: number;
 }
 
 /** A place in the history of a sender. */
@@ -72,10 +74,10 @@ export class HeldType {
     if (revision > this.#newest) this.#newest = revision;
   }
 
-  set(keyJson: string, fingerprint: Fingerprint, revision: number, bytes: number): void {
+  set(keyJson: string, fingerprint: Fingerprint, revision: number, bytes: number, origin = 0): void {
     this.saw(revision);
     this.delete(keyJson);
-    this.#put(keyJson, fingerprint, revision, bytes);
+    this.#put(keyJson, fingerprint, revision, bytes, origin);
   }
 
   /**
@@ -94,6 +96,10 @@ export class HeldType {
     this.#put(nameless, fingerprint, 0, bytes);
     this.#nameless += 1;
     return nameless;
+  }
+
+  originOf(keyJson: string): number {
+    return this.#objects.get(keyJson)?.origin ?? 0;
   }
 
   delete(keyJson: string): boolean {
@@ -155,8 +161,8 @@ export class HeldType {
     return found;
   }
 
-  #put(key: string, { high, low }: Fingerprint, revision: number, bytes: number): void {
-    this.#objects.set(key, { high, low, revision, bytes });
+  #put(key: string, { high, low }: Fingerprint, revision: number, bytes: number, origin = 0): void {
+    this.#objects.set(key, { high, low, revision, bytes, origin });
     this.digest.add({ high, low });
     this.#bytes += bytes;
     if (this.#byNumber && !key.startsWith(NAMELESS)) this.#byNumber.set(keyNumber(key), key);

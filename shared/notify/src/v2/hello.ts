@@ -2,8 +2,8 @@ import { fail } from '@edgeplane/base';
 import { currentVersionHash, knownVersions, OBJECTS } from '@edgeplane/objects';
 import type { Hello, Held as WireHeld } from '@edgeplane/proto/edgeplane/notify.js';
 import { notifyErrors } from '../errors.js';
-import type { SenderClock } from './frame-sender.js';
 import { revisionNumber } from './revision.js';
+import type { SenderClock } from './sender-clock.js';
 import type { Views } from './views.js';
 
 /** What a side says of itself when it opens version 2. */
@@ -16,9 +16,14 @@ export interface HelloParts {
   readonly scope: Iterable<string>;
   /** A client's last server; empty before the first. */
   readonly lastServer?: string;
+  readonly session?: number;
+  readonly whole?: readonly string[];
+  readonly scopeNumber?: number;
+  readonly origins?: readonly number[];
+  readonly path?: readonly string[];
 }
 
-export function helloOf({ node, views, time, held, scope, lastServer = '' }: HelloParts): Hello {
+export function helloOf({ node, views, time, held, scope, lastServer = '', ...parts }: HelloParts): Hello {
   return {
     node,
     dataModel: currentVersionHash(),
@@ -28,6 +33,11 @@ export function helloOf({ node, views, time, held, scope, lastServer = '' }: Hel
     scope: Array.from(scope, encodeCloudlet),
     held,
     lastServer,
+    session: BigInt(parts.session ?? 0),
+    whole: [...(parts.whole ?? [])],
+    scopeNumber: parts.scopeNumber ?? 0,
+    origins: [...(parts.origins ?? [])],
+    path: [...(parts.path ?? [])],
   };
 }
 

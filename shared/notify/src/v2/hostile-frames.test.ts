@@ -19,7 +19,7 @@ const NOTHING = { count: 0, high: 0, low: 0 };
 function second(over: Partial<Hello> = {}): Hello {
   return {
     ...{ node: 'hostile', dataModel: currentVersionHash(), types: [NODE], lineage: 'l', revisions: [0n] },
-    ...{ scope: [], held: [], lastServer: '' },
+    ...{ scope: [], held: [], lastServer: '', session: 0n, whole: [], scopeNumber: 0, origins: [], path: [] },
     ...over,
   };
 }
@@ -52,7 +52,9 @@ function say(link: TestLink, ...notices: Partial<Notice>[]) {
 }
 
 const version2 = (over?: Partial<Hello>) => ({ ...hello(['Flavor'], false, 2), hello: second(over) });
-const mark = (value: NonNullable<Sync['mark']>, type = 0, revision = 0n) => ({ type, mark: value, revision });
+const mark = (value: NonNullable<Sync['mark']>, type = 0, revision = 0n) => ({
+  ...{ type, mark: value, revision, scope: 0 },
+});
 const asks = (buckets: number, type = 0) =>
   mark({ $case: 'buckets', value: { sums: Array.from({ length: buckets * 2 }, () => 1) } }, type);
 
@@ -158,6 +160,7 @@ test('a server whose revisions are no exact numbers cannot keep a client from ot
         key: Buffer.alloc(0),
         revision: 2n ** 64n - 1n,
         keyNumber: 1,
+        origin: undefined,
       };
       const first = {
         action: NoticeAction.VERSION,

@@ -20,6 +20,7 @@ export function emptyNotice(): Notice {
     scope: undefined,
     drain: undefined,
     packed: NOTHING,
+    gone: [],
   };
 }
 

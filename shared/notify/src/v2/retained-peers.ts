@@ -3,11 +3,14 @@ import type { PeerIdentity } from '@edgeplane/rpc';
 import { notifyErrors } from '../errors.js';
 import type { NotifyLimits } from '../types.js';
 import { Held } from './held.js';
+import { Origins } from './origins.js';
 
 /** What a server keeps of a peer beyond its session. */
 export interface RetainedPeer {
   readonly id: bigint;
   readonly held: Held;
+  /** Whom it speaks for. */
+  readonly origins: Origins;
   /** Key JSON of each cloudlet that it has reported. */
   readonly cloudlets: Set<string>;
 }
@@ -97,6 +100,7 @@ export class RetainedPeers {
         id: known?.id ?? this.#nextId(),
         held: known?.held ?? new Held(),
         cloudlets: known?.cloudlets ?? new Set(),
+        origins: known?.origins ?? new Origins(this.#nextId),
         identity: identity?.fingerprint,
         end,
         ...{ flush: undefined, cancelFlush: undefined, staleSince: undefined },

@@ -12,7 +12,7 @@ import { ViewSet } from './view-set.js';
 function change(text: string): EncodedChange {
   const object = Buffer.from(text);
   const bytes = encodeNotice({
-    changes: [{ type: 3, object, key: Buffer.alloc(0), revision: 1n, keyNumber: 7 }],
+    changes: [{ type: 3, object, key: Buffer.alloc(0), revision: 1n, keyNumber: 7, origin: undefined }],
   });
   return { bytes, high: object.length, low: 1 };
 }

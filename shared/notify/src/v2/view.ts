@@ -1,12 +1,14 @@
 import { Digest, type Fingerprint } from './digest.js';
 import type { CurrentSnapshot, ViewSet } from './view-set.js';
-import type { ViewLane, ViewSubscriber, Views } from './views.js';
+import { EVERYTHING, type ViewLane, type ViewSubscriber, type Views } from './views.js';
 
 /** What one receiver should hold: of the types that it wants, in its scope. */
 export class View {
   readonly #views: Views;
   readonly #lanes: readonly ViewLane[];
   readonly #cloudlets: Set<string> | undefined;
+  /** Types of which a scoped receiver wants everything all the same. */
+  readonly #whole: Set<string>;
   readonly #subscriber: ViewSubscriber;
   /** By place; made when they are needed, as they stay for as long as the scope does. */
   #setsOf: (readonly ViewSet[] | undefined)[] = [];
@@ -17,10 +19,12 @@ export class View {
     wants: ReadonlySet<string>,
     cloudlets: Iterable<string> | undefined,
     subscriber: ViewSubscriber,
+    whole: Iterable<string> = [],
   ) {
     this.#views = views;
     this.#lanes = views.lanes.filter(({ type }) => wants.has(type));
     this.#cloudlets = cloudlets && new Set(cloudlets);
+    this.#whole = new Set(whole);
     this.#subscriber = subscriber;
     for (const lane of this.#lanes)
       for (const scope of this.#scopes(lane)) views.subscribe(lane, scope, subscriber);
@@ -62,6 +66,21 @@ export class View {
     }
   }
 
+  /** Of these types everything is wanted from now on, or only what is in scope; what differs comes as changes. */
+  setWhole(types: Iterable<string>, whole: boolean): void {
+    for (const lane of this.#lanes) {
+      if (![...types].includes(lane.type) || this.#whole.has(lane.type) === whole) continue;
+      if (lane.lane.rule === 'everything' || !this.#cloudlets) continue;
+      if (!whole) this.#markAll(lane, EVERYTHING);
+      for (const scope of this.#scopes(lane)) this.#views.unsubscribe(lane, scope, this.#subscriber);
+      if (whole) this.#whole.add(lane.type);
+      else this.#whole.delete(lane.type);
+      this.#setsOf = [];
+      for (const scope of this.#scopes(lane)) this.#views.subscribe(lane, scope, this.#subscriber);
+      if (whole) this.#markAll(lane, EVERYTHING);
+    }
+  }
+
   /** Every object of a type, each once. */
   *entries(place: number): Iterable<readonly [keyJson: string, Fingerprint]> {
     const sets = this.#sets(place);
@@ -90,16 +109,19 @@ export class View {
   }
 
   /** The part of a frame that says what is under a key now; undefined for a key of which nothing can be said. */
-  change(place: number, keyJson: string): Buffer | undefined {
+  change(place: number, keyJson: string): { readonly part: Buffer; readonly tombstone: boolean } | undefined {
     for (const set of this.#sets(place)) {
       const change = set.get(keyJson);
-      if (change) return change.bytes;
+      if (change) return { part: change.bytes, tombstone: false };
     }
-    return this.#views.lanes[place]?.encoder.tombstone(keyJson);
+    const part = this.#views.lanes[place]?.encoder.tombstone(keyJson);
+    return part && { part, tombstone: true };
   }
 
   /** All objects of a type for who holds none; undefined when they are better sent one by one. */
   snapshot(place: number): CurrentSnapshot | undefined {
+    // Of an origin that is gone nothing may follow, not even what was there a while ago.
+    if (this.#views.lanes[place]?.encoder.source.originOf) return undefined;
     const [set, ...more] = this.#sets(place);
     return more.length === 0 ? set?.snapshot() : undefined;
   }
@@ -114,7 +136,7 @@ export class View {
     for (const [key] of this.entries(place)) if (source.revisionOf(key) > revision) keys.add(key);
     // An App comes and goes with instances, without a revision of its own.
     const { appPlace, instPlace } = this.#views;
-    if (place !== appPlace || this.#cloudlets === undefined || instPlace === undefined) return keys;
+    if (!lane || place !== appPlace || this.#isWhole(lane) || instPlace === undefined) return keys;
     for (const inst of this.since(instPlace, revision) ?? []) {
       const app = this.#views.appOfInst(inst);
       if (app !== undefined) keys.add(app);
@@ -123,7 +145,11 @@ export class View {
   }
 
   #scopes(lane: ViewLane): Iterable<string> {
-    return this.#views.scopesOf(lane, this.#cloudlets);
+    return this.#isWhole(lane) ? [EVERYTHING] : (this.#cloudlets ?? []);
+  }
+
+  #isWhole({ type, lane }: ViewLane): boolean {
+    return lane.rule === 'everything' || this.#cloudlets === undefined || this.#whole.has(type);
   }
 
   #sets(place: number): readonly ViewSet[] {
@@ -137,7 +163,7 @@ export class View {
   }
 
   #scopedLanes(): readonly ViewLane[] {
-    return this.#lanes.filter(({ lane }) => lane.rule !== 'everything');
+    return this.#lanes.filter((lane) => !this.#isWhole(lane));
   }
 
   #markAll(lane: ViewLane, cloudlet: string): void {

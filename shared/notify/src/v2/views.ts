@@ -73,11 +73,6 @@ export class Views {
     fanOut.onChange((lane, keyJson, moved) => this.#changed(lane, keyJson, moved));
   }
 
-  /** Scopes of a type for a session: everything, or the cloudlets of a filtered one. */
-  scopesOf(lane: ViewLane, cloudlets: Iterable<string> | undefined): Iterable<string> {
-    return cloudlets === undefined || lane.lane.rule === 'everything' ? [EVERYTHING] : cloudlets;
-  }
-
   subscribe(lane: ViewLane, scope: string, subscriber: ViewSubscriber): void {
     const scopes = this.#scopes[lane.place];
     let scoped = scopes?.get(scope);

@@ -42,12 +42,14 @@ export class Window<T> {
     return this.#frames.get(sequence)?.what;
   }
 
-  /** Takes a cumulative ack; false when it is of something that was never sent. */
-  ack(sequence: number): boolean {
+  /** Takes a cumulative ack, and calls back for each frame; false when it is of something that was never sent. */
+  ack(sequence: number, each?: (what: T) => void): boolean {
     if (sequence >= this.#next) return false;
     for (; this.#acked < sequence; this.#acked++) {
       const at = this.#acked + 1;
-      this.#bytes -= this.#frames.get(at)?.bytes ?? 0;
+      const frame = this.#frames.get(at);
+      this.#bytes -= frame?.bytes ?? 0;
+      if (frame) each?.(frame.what);
       this.#frames.delete(at);
     }
     return true;

@@ -295,6 +295,18 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 6, name: 'scope', prop: 'scope', kind: 'scalar', type: 'bytes', repeated: true },
       { no: 7, name: 'held', prop: 'held', kind: 'message', type: 'edgeplane.notify.Held', repeated: true },
       { no: 8, name: 'last_server', prop: 'lastServer', kind: 'scalar', type: 'string' },
+      { no: 9, name: 'session', prop: 'session', kind: 'scalar', type: 'uint64' },
+      { no: 10, name: 'whole', prop: 'whole', kind: 'scalar', type: 'string', repeated: true },
+      { no: 11, name: 'scope_number', prop: 'scopeNumber', kind: 'scalar', type: 'uint32' },
+      { no: 12, name: 'origins', prop: 'origins', kind: 'scalar', type: 'uint32', repeated: true },
+      { no: 13, name: 'path', prop: 'path', kind: 'scalar', type: 'string', repeated: true },
+    ],
+  },
+  'edgeplane.notify.Origin': {
+    name: 'edgeplane.notify.Origin',
+    fields: [
+      { no: 1, name: 'number', prop: 'number', kind: 'scalar', type: 'uint32' },
+      { no: 2, name: 'since', prop: 'since', kind: 'scalar', type: 'uint64' },
     ],
   },
   'edgeplane.notify.Held': {
@@ -323,6 +335,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 3, name: 'key', prop: 'key', kind: 'scalar', type: 'bytes' },
       { no: 4, name: 'revision', prop: 'revision', kind: 'scalar', type: 'uint64' },
       { no: 5, name: 'key_number', prop: 'keyNumber', kind: 'scalar', type: 'fixed32' },
+      { no: 6, name: 'origin', prop: 'origin', kind: 'message', type: 'edgeplane.notify.Origin' },
     ],
   },
   'edgeplane.notify.Message': {
@@ -340,6 +353,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 3, name: 'buckets', prop: 'buckets', kind: 'message', type: 'edgeplane.notify.Buckets', oneof: 'mark' },
       { no: 4, name: 'reset', prop: 'reset', kind: 'message', type: 'edgeplane.notify.Reset', oneof: 'mark' },
       { no: 5, name: 'revision', prop: 'revision', kind: 'scalar', type: 'uint64' },
+      { no: 6, name: 'scope', prop: 'scope', kind: 'scalar', type: 'uint32' },
     ],
   },
   'edgeplane.notify.Buckets': {
@@ -368,6 +382,9 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
     fields: [
       { no: 1, name: 'add', prop: 'add', kind: 'scalar', type: 'bytes', repeated: true },
       { no: 2, name: 'remove', prop: 'remove', kind: 'scalar', type: 'bytes', repeated: true },
+      { no: 3, name: 'whole_add', prop: 'wholeAdd', kind: 'scalar', type: 'string', repeated: true },
+      { no: 4, name: 'whole_remove', prop: 'wholeRemove', kind: 'scalar', type: 'string', repeated: true },
+      { no: 5, name: 'number', prop: 'number', kind: 'scalar', type: 'uint32' },
     ],
   },
   'edgeplane.notify.Drain': {
@@ -774,6 +791,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 107, name: 'scope', prop: 'scope', kind: 'message', type: 'edgeplane.notify.Scope' },
       { no: 108, name: 'drain', prop: 'drain', kind: 'message', type: 'edgeplane.notify.Drain' },
       { no: 109, name: 'packed', prop: 'packed', kind: 'scalar', type: 'bytes' },
+      { no: 110, name: 'gone', prop: 'gone', kind: 'scalar', type: 'uint32', repeated: true },
     ],
   },
   'edgeproto.OperatorKey': {
@@ -872,7 +890,7 @@ export const ENUMS: Readonly<Record<string, EnumSchema>> = {
   'edgeproto.IpAccess': { name: 'edgeproto.IpAccess', values: { IP_ACCESS_UNKNOWN: 0, IP_ACCESS_DEDICATED: 1, IP_ACCESS_DEDICATED_OR_SHARED: 2, IP_ACCESS_SHARED: 3 } },
   'edgeproto.TrackedState': { name: 'edgeproto.TrackedState', values: { TRACKED_STATE_UNKNOWN: 0, NOT_PRESENT: 1, CREATE_REQUESTED: 2, CREATING: 3, CREATE_ERROR: 4, READY: 5, UPDATE_REQUESTED: 6, UPDATING: 7, UPDATE_ERROR: 8, DELETE_REQUESTED: 9, DELETING: 10, DELETE_ERROR: 11, DELETE_PREPARE: 12 } },
   'edgeproto.CRMOverride': { name: 'edgeproto.CRMOverride', values: { NO_OVERRIDE: 0, IGNORE_CRM_ERRORS: 1, IGNORE_CRM: 2, IGNORE_TRANSIENT_STATE: 3, IGNORE_CRM_AND_TRANSIENT_STATE: 4 } },
-  'edgeproto.NodeType': { name: 'edgeproto.NodeType', values: { NODE_UNKNOWN: 0, NODE_DME: 1, NODE_CRM: 2 } },
+  'edgeproto.NodeType': { name: 'edgeproto.NodeType', values: { NODE_UNKNOWN: 0, NODE_DME: 1, NODE_CRM: 2, NODE_RELAY: 100 } },
   'edgeproto.NoticeAction': { name: 'edgeproto.NoticeAction', values: { NONE: 0, UPDATE: 1, DELETE: 2, VERSION: 3, SENDALL_END: 4 } },
   'edgeproto.VersionHash': { name: 'edgeproto.VersionHash', values: { HASH_d41d8cd98f00b204e9800998ecf8427e: 0, HASH_b35326df0fcd1550b7c0cf6460c4bca2: 1, HASH_52e6980599cd59bbbd0de8d5f4d53d4b: 2, HASH_00bdcfa956ca4ee42be87abcd8fcaf1c: 3, HASH_0d2d9c0b07ad989e96fb3b3a44924316: 4, HASH_2b79f0b6e402045ee5f68d697b9386ae: 5 }, salt: '2', upgrades: { HASH_b35326df0fcd1550b7c0cf6460c4bca2: 'TestUpgradeExample', HASH_00bdcfa956ca4ee42be87abcd8fcaf1c: 'AddClusterInstKeyToAppInstKey', HASH_0d2d9c0b07ad989e96fb3b3a44924316: 'LintFixAppInstFields', HASH_2b79f0b6e402045ee5f68d697b9386ae: 'AddClusterInstDeploymentField' } },
   'log.DebugLevel': { name: 'log.DebugLevel', values: { etcd: 0, api: 1, notify: 2, dmedb: 3, dmereq: 4, locapi: 5, mexos: 6, metrics: 7, upgrade: 8 } },

@@ -31,6 +31,24 @@ export interface Hello {
   held: Held[];
   /** A client's last server, by its `node`; empty before the first. */
   lastServer: string;
+  /** Order of the client's sessions: greater than in any earlier one, whichever server that was with. */
+  session: bigint;
+  /** Types that a filtered client wants whole, by full name. */
+  whole: string[];
+  /** Number of the scope in this hello; digests say which they are of. */
+  scopeNumber: number;
+  /** Origins of reports that the client speaks for and that still live. */
+  origins: number[];
+  /** Of a server: nodes above it, nearest first. Of a client: nodes below it. */
+  path: string[];
+}
+
+/** Where a report comes from that is passed on. */
+export interface Origin {
+  /** Its number at the node that passes it on. */
+  number: number;
+  /** Order of its session among those of the same agent. */
+  since: bigint;
 }
 
 /** What is held of one type. */
@@ -67,6 +85,8 @@ export interface Change {
   revision: bigint;
   /** Number of an object's key, by which it is known even if it cannot be decoded. */
   keyNumber: number;
+  /** Whose object it is, if not the sender's own. */
+  origin: Origin | undefined;
 }
 
 /** What is not kept. */
@@ -94,6 +114,8 @@ export interface Sync {
     | undefined;
   /** With a digest: up to which revision that is. */
   revision: bigint;
+  /** With a digest: number of the receiver's scope that it is of. */
+  scope: number;
 }
 
 /** What is held, per bucket. */
@@ -125,6 +147,11 @@ export interface Scope {
   /** Encoded CloudletKeys. */
   add: Buffer[];
   remove: Buffer[];
+  /** Types that are wanted whole from now on, or not any more. */
+  wholeAdd: string[];
+  wholeRemove: string[];
+  /** Number of the scope that this makes; without any change it asks for digests. */
+  number: number;
 }
 
 /** The sender is about to leave, or refuses. */
@@ -136,7 +163,21 @@ export interface Drain {
 }
 
 function createBaseHello(): Hello {
-  return { node: "", dataModel: "", types: [], lineage: "", revisions: [], scope: [], held: [], lastServer: "" };
+  return {
+    node: "",
+    dataModel: "",
+    types: [],
+    lineage: "",
+    revisions: [],
+    scope: [],
+    held: [],
+    lastServer: "",
+    session: 0n,
+    whole: [],
+    scopeNumber: 0,
+    origins: [],
+    path: [],
+  };
 }
 
 export const Hello: MessageFns<Hello> = {
@@ -171,6 +212,28 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.lastServer !== "") {
       writer.uint32(66).string(message.lastServer);
+    }
+    if (message.session !== 0n) {
+      if (BigInt.asUintN(64, message.session) !== message.session) {
+        throw new globalThis.Error("value provided for field message.session of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.session);
+    }
+    for (const v of message.whole) {
+      writer.uint32(82).string(v!);
+    }
+    if (message.scopeNumber !== 0) {
+      writer.uint32(88).uint32(message.scopeNumber);
+    }
+    if (message.origins.length !== 0) {
+      writer.uint32(98).fork();
+      for (const v of message.origins) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    for (const v of message.path) {
+      writer.uint32(106).string(v!);
     }
     return writer;
   },
@@ -262,6 +325,56 @@ export const Hello: MessageFns<Hello> = {
             message.lastServer = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.session = reader.uint64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.whole.push(reader.string());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.scopeNumber = reader.uint32();
+            continue;
+          }
+          case 12: {
+            if (tag === 96) {
+              message.origins.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 98) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.origins.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.path.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -287,6 +400,81 @@ export const Hello: MessageFns<Hello> = {
     message.scope = object.scope?.map((e) => e) || [];
     message.held = object.held?.map((e) => Held.fromPartial(e)) || [];
     message.lastServer = object.lastServer ?? "";
+    message.session = (object.session !== undefined && object.session !== null) ? BigInt(object.session) : 0n;
+    message.whole = object.whole?.map((e) => e) || [];
+    message.scopeNumber = object.scopeNumber ?? 0;
+    message.origins = object.origins?.map((e) => e) || [];
+    message.path = object.path?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseOrigin(): Origin {
+  return { number: 0, since: 0n };
+}
+
+export const Origin: MessageFns<Origin> = {
+  encode(message: Origin, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0) {
+      writer.uint32(8).uint32(message.number);
+    }
+    if (message.since !== 0n) {
+      if (BigInt.asUintN(64, message.since) !== message.since) {
+        throw new globalThis.Error("value provided for field message.since of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.since);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Origin {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOrigin();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.number = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.since = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Origin>, I>>(base?: I): Origin {
+    return Origin.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Origin>, I>>(object: I): Origin {
+    const message = createBaseOrigin();
+    message.number = object.number ?? 0;
+    message.since = (object.since !== undefined && object.since !== null) ? BigInt(object.since) : 0n;
     return message;
   },
 };
@@ -482,7 +670,7 @@ export const Digest: MessageFns<Digest> = {
 };
 
 function createBaseChange(): Change {
-  return { type: 0, object: Buffer.alloc(0), key: Buffer.alloc(0), revision: 0n, keyNumber: 0 };
+  return { type: 0, object: Buffer.alloc(0), key: Buffer.alloc(0), revision: 0n, keyNumber: 0, origin: undefined };
 }
 
 export const Change: MessageFns<Change> = {
@@ -504,6 +692,9 @@ export const Change: MessageFns<Change> = {
     }
     if (message.keyNumber !== 0) {
       writer.uint32(45).fixed32(message.keyNumber);
+    }
+    if (message.origin !== undefined) {
+      Origin.encode(message.origin, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -561,6 +752,14 @@ export const Change: MessageFns<Change> = {
             message.keyNumber = reader.fixed32();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.origin = Origin.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -583,6 +782,9 @@ export const Change: MessageFns<Change> = {
     message.key = object.key ?? Buffer.alloc(0);
     message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
     message.keyNumber = object.keyNumber ?? 0;
+    message.origin = (object.origin !== undefined && object.origin !== null)
+      ? Origin.fromPartial(object.origin)
+      : undefined;
     return message;
   },
 };
@@ -655,7 +857,7 @@ export const Message: MessageFns<Message> = {
 };
 
 function createBaseSync(): Sync {
-  return { type: 0, mark: undefined, revision: 0n };
+  return { type: 0, mark: undefined, revision: 0n, scope: 0 };
 }
 
 export const Sync: MessageFns<Sync> = {
@@ -679,6 +881,9 @@ export const Sync: MessageFns<Sync> = {
         throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
       }
       writer.uint32(40).uint64(message.revision);
+    }
+    if (message.scope !== 0) {
+      writer.uint32(48).uint32(message.scope);
     }
     return writer;
   },
@@ -736,6 +941,14 @@ export const Sync: MessageFns<Sync> = {
             message.revision = reader.uint64() as bigint;
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.scope = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -775,6 +988,7 @@ export const Sync: MessageFns<Sync> = {
       }
     }
     message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
+    message.scope = object.scope ?? 0;
     return message;
   },
 };
@@ -1012,7 +1226,7 @@ export const Nack: MessageFns<Nack> = {
 };
 
 function createBaseScope(): Scope {
-  return { add: [], remove: [] };
+  return { add: [], remove: [], wholeAdd: [], wholeRemove: [], number: 0 };
 }
 
 export const Scope: MessageFns<Scope> = {
@@ -1022,6 +1236,15 @@ export const Scope: MessageFns<Scope> = {
     }
     for (const v of message.remove) {
       writer.uint32(18).bytes(v!);
+    }
+    for (const v of message.wholeAdd) {
+      writer.uint32(26).string(v!);
+    }
+    for (const v of message.wholeRemove) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.number !== 0) {
+      writer.uint32(40).uint32(message.number);
     }
     return writer;
   },
@@ -1055,6 +1278,30 @@ export const Scope: MessageFns<Scope> = {
             message.remove.push(Buffer.from(reader.bytes()));
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.wholeAdd.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.wholeRemove.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.number = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1074,6 +1321,9 @@ export const Scope: MessageFns<Scope> = {
     const message = createBaseScope();
     message.add = object.add?.map((e) => e) || [];
     message.remove = object.remove?.map((e) => e) || [];
+    message.wholeAdd = object.wholeAdd?.map((e) => e) || [];
+    message.wholeRemove = object.wholeRemove?.map((e) => e) || [];
+    message.number = object.number ?? 0;
     return message;
   },
 };

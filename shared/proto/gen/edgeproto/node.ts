@@ -33,6 +33,8 @@ export const NodeType = {
   NODE_DME: 1,
   /** NODE_CRM - An agent. */
   NODE_CRM: 2,
+  /** NODE_RELAY - A relay between controllers and agents. */
+  NODE_RELAY: 100,
 } as const;
 
 export type NodeType = typeof NodeType[keyof typeof NodeType];
@@ -41,6 +43,7 @@ export namespace NodeType {
   export type NODE_UNKNOWN = typeof NodeType.NODE_UNKNOWN;
   export type NODE_DME = typeof NodeType.NODE_DME;
   export type NODE_CRM = typeof NodeType.NODE_CRM;
+  export type NODE_RELAY = typeof NodeType.NODE_RELAY;
 }
 
 /** Names a Node. */

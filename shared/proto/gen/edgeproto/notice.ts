@@ -90,6 +90,8 @@ export interface Notice {
     | undefined;
   /** Changes, as encoded in a notice that has nothing else, compressed (raw DEFLATE). They come before `changes`. */
   packed: Buffer;
+  /** Origins that are gone, with all that they reported. Comes after changes and before marks. */
+  gone: number[];
 }
 
 function createBaseNotice(): Notice {
@@ -109,6 +111,7 @@ function createBaseNotice(): Notice {
     scope: undefined,
     drain: undefined,
     packed: Buffer.alloc(0),
+    gone: [],
   };
 }
 
@@ -164,6 +167,13 @@ export const Notice: MessageFns<Notice> = {
     }
     if (message.packed.length !== 0) {
       writer.uint32(874).bytes(message.packed);
+    }
+    if (message.gone.length !== 0) {
+      writer.uint32(882).fork();
+      for (const v of message.gone) {
+        writer.uint32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -301,6 +311,24 @@ export const Notice: MessageFns<Notice> = {
             message.packed = Buffer.from(reader.bytes());
             continue;
           }
+          case 110: {
+            if (tag === 880) {
+              message.gone.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 882) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.gone.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -333,6 +361,7 @@ export const Notice: MessageFns<Notice> = {
     message.scope = (object.scope !== undefined && object.scope !== null) ? Scope.fromPartial(object.scope) : undefined;
     message.drain = (object.drain !== undefined && object.drain !== null) ? Drain.fromPartial(object.drain) : undefined;
     message.packed = object.packed ?? Buffer.alloc(0);
+    message.gone = object.gone?.map((e) => e) || [];
     return message;
   },
 };

@@ -92,6 +92,7 @@ export function opening({ version, node, wants, cloudlet, held, lastServer }: Op
     scope,
     held,
     lastServer,
+    ...{ session: 0n, whole: [], scopeNumber: 0, origins: [], path: [] },
     lineage: node,
     dataModel: currentVersionHash(),
   };
@@ -110,7 +111,7 @@ export function report(cloudlet: string): Uint8Array {
   const object = Buffer.from(INFO.toWire(info));
   return encode({
     action: NoticeAction.SENDALL_END,
-    changes: [{ type: 0, object, key: Buffer.alloc(0), revision: 1n, keyNumber: 0 }],
+    changes: [{ type: 0, object, key: Buffer.alloc(0), revision: 1n, keyNumber: 0, origin: undefined }],
     sequence: 1n,
   });
 }

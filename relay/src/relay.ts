@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type Clock,
+  debugLogger,
+  inArea,
+  type Logger,
+  type Random,
+  type Service,
+  systemClock,
+  systemRandom,
+} from '@edgeplane/base';
+import {
+  NotifyClient,
+  type NotifyDialer,
+  type NotifyLimits,
+  NotifyServer,
+  type NotifyState,
+  type Receiver,
+  type SendSource,
+} from '@edgeplane/notify';
+import { OBJECTS } from '@edgeplane/objects';
+import { NodeType } from '@edgeplane/proto/edgeproto/node.js';
+import { loadTls } from '@edgeplane/rpc';
+import type { RelayConfig } from './config.js';
+import { Demand } from './demand.js';
+import { Family } from './family.js';
+import { Links } from './links.js';
+import { messagesDown, messagesUp } from './messages.js';
+import { PassedTable } from './passed-table.js';
+import { ReportBook } from './report-book.js';
+
+/** What a test may replace. */
+export interface RelayOverrides {
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly logger?: Logger;
+  /** How nodes above are reached; default gRPC. */
+  readonly dial?: NotifyDialer;
+  readonly limits?: Partial<NotifyLimits>;
+}
+
+/** A notify relay. `addresses` has `notify` once it is started. */
+export interface Relay extends Service {
+  readonly addresses: Readonly<Record<string, string>>;
+  readonly logger: Logger;
+  /** Whether there is a link upward, and all that is wanted below has come over it. */
+  readonly notifyState: NotifyState;
+  /** Its lower end. */
+  readonly server: NotifyServer;
+}
+
+/**
+ * Makes a relay: a server to agents, match engines and other relays, and one client of a controller, or of a relay, for all
+ * of them. It keeps nothing but in memory. Start fails with TLS_FILE_UNREADABLE or LISTEN_FAILED; it does not wait for a
+ * link upward, without which sessions that find nothing here are sent elsewhere.
+ */
+export function createRelay(config: RelayConfig, overrides: RelayOverrides = {}): Relay {
+  const clock = overrides.clock ?? systemClock;
+  const logger = overrides.logger ?? debugLogger('edgeplane-relay', config.debug).logger;
+  const notifyLogger = inArea(logger, 'notify');
+  const { limits = {}, random = systemRandom, dial } = overrides;
+  const tls = config.tls === undefined ? undefined : loadTls(config.tls);
+  const addresses: Record<string, string> = {};
+
+  const demand = new Demand();
+  const book = new ReportBook((peer) => demand.release(peer));
+  book.putOwn(
+    OBJECTS.Node.withKey({
+      name: config.name,
+      nodeType: NodeType.NODE_RELAY,
+      cloudletKey: OBJECTS.Cloudlet.key(OBJECTS.Cloudlet.withKey({ name: '', operatorKey: { name: '' } })),
+    }),
+  );
+  const tables = [
+    new PassedTable(OBJECTS.Flavor),
+    new PassedTable(OBJECTS.Cloudlet),
+    new PassedTable(OBJECTS.Cluster),
+    new PassedTable(OBJECTS.ClusterInst),
+    new PassedTable(OBJECTS.App),
+    new PassedTable(OBJECTS.AppInst),
+  ];
+  const node = randomUUID();
+  const family = new Family(node, clock);
+  const links = new Links({
+    ...{ demand, family, book, tables, clock, logger: notifyLogger },
+    sendAway: (reason, whom) => server.sendAway(reason, whom),
+    connected: () => client.state !== 'disconnected',
+    peers: () => server.peers(),
+  });
+  // Tables of different types share one list; each is only ever given objects of its own type.
+  const passed = tables as readonly unknown[];
+  const server = new NotifyServer({
+    node,
+    sources: passed as readonly SendSource[],
+    receivers: book.receivers,
+    messageReceivers: messagesUp((type, message) => client.sendMessage(type, message)),
+    upstream: links.upstream,
+    identity: config.identity,
+    time: links.time,
+    maxVersion: 2,
+    logger: notifyLogger,
+    ...{ tls, clock, limits },
+  });
+  const client = new NotifyClient({
+    addrs: config.notifyAddrs,
+    filterCloudletKey: true,
+    sources: book.sources,
+    receivers: passed as readonly Receiver[],
+    messageReceivers: messagesDown({
+      send: (message, predicate) => server.sendMessage('ExecRequest', message, predicate),
+      refuse: (message) => client.sendMessage('ExecRequest', message),
+      name: config.name,
+    }),
+    downstream: links.downstream,
+    maxVersion: 2,
+    logger: notifyLogger,
+    ...{ tls, clock, random, limits, dial },
+  });
+  let stopped = false;
+
+  return {
+    addresses,
+    logger,
+    server,
+    get notifyState() {
+      return client.state;
+    },
+
+    async start() {
+      if (stopped) return;
+      addresses['notify'] = await server.listen(config.notifyListen);
+      // A stop may have come while the listener was being opened.
+      if (!stopped) client.start();
+    },
+
+    async stop() {
+      stopped = true;
+      // Without a word upward: what agents reported stays there while they go elsewhere.
+      await client.abandon();
+      await server.stop();
+    },
+  };
+}
