@@ -36,6 +36,8 @@ export interface RelayOverrides {
   readonly logger?: Logger;
   /** How nodes above are reached; default gRPC. */
   readonly dial?: NotifyDialer;
+  /** How nodes below reach the relay; default its listener. */
+  readonly door?: { open(server: NotifyServer): void };
   readonly limits?: Partial<NotifyLimits>;
 }
 
@@ -128,7 +130,8 @@ export function createRelay(config: RelayConfig, overrides: RelayOverrides = {})
 
     async start() {
       if (stopped) return;
-      addresses['notify'] = await server.listen(config.notifyListen);
+      if (overrides.door) overrides.door.open(server);
+      else addresses['notify'] = await server.listen(config.notifyListen);
       // A stop may have come while the listener was being opened.
       if (!stopped) client.start();
     },

@@ -46,7 +46,7 @@ export class AgentHost {
 
   start(): void {
     if (this.#node) return;
-    const { scheduler, random, network, history, report, controllers } = this.#world;
+    const { scheduler, random, network, history, report } = this.#world;
     const node = new SimNode(this.name, scheduler, random);
     this.#node = node;
     this.#stopping = false;
@@ -70,7 +70,7 @@ export class AgentHost {
         ],
         ...['--stateDir', STATE_DIR, '--hostname', this.name, '--platform', 'fakecloudlet'],
         ...['--notifyVersion', String(this.notifyVersion)],
-        ...['--notifyAddrs', controllers.map(({ notifyAddress }) => notifyAddress).join(',')],
+        ...['--notifyAddrs', this.#world.nextAddresses().join(',')],
       ],
       { variables: {}, cwd: '/' },
     );

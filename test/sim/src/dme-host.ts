@@ -44,13 +44,13 @@ export class DmeHost {
 
   start(): void {
     if (this.#node) return;
-    const { scheduler, random, network, history, report, controllers } = this.#world;
+    const { scheduler, random, network, history, report } = this.#world;
     const node = new SimNode(this.name, scheduler, random);
     this.#node = node;
     const notifyVersion = this.#world.nextVersion();
     const monitor = new Monitor(this.name, history, report, notifyVersion);
     this.table = new WatchedTable(monitor);
-    const notifyAddrs = controllers.map(({ notifyAddress }) => notifyAddress);
+    const notifyAddrs = this.#world.nextAddresses();
     const cloudletKey = { operatorKey: { name: 'op' }, name: 'here' };
     followControllers({ notifyAddrs, notifyVersion, scaleId: this.name, cloudletKey }, this.table, {
       tls: undefined,

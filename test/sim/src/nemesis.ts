@@ -38,15 +38,15 @@ export class Nemesis {
   /** Ends all trouble, and starts what is down. */
   calm(): void {
     this.#calm = true;
-    const { store, network, controllers, agents, dmes } = this.#world;
+    const { store, network, controllers, relays, agents, dmes } = this.#world;
     Object.assign(store.faults, { outage: false, uncertain: 0, watchLagMs: 10 });
     network.healAll();
     for (const connection of network.connections) connection.slow(1);
-    for (const host of [...controllers, ...agents, ...dmes]) host.start();
+    for (const host of [...controllers, ...relays, ...agents, ...dmes]) host.start();
   }
 
   #all(): Record<string, Trouble> {
-    const { store, network, controllers, agents, dmes } = this.#world;
+    const { store, network, controllers, relays, agents, dmes } = this.#world;
     const random = this.#random;
     const connection = () => {
       const open = network.connections;
@@ -64,8 +64,17 @@ export class Nemesis {
         void host.stop().then(() => this.#later(50, 3000, () => host.start()));
       },
       'kill match engine': () => this.#restart(pick(random, dmes)),
+      ...(relays.length > 0 && {
+        'kill relay': () => this.#restart(pick(random, relays)),
+        'stop relay': () => {
+          const host = pick(random, relays);
+          void host.stop().then(() => this.#later(50, 3000, () => host.start()));
+        },
+      }),
       partition: () => {
-        const [a, b] = [pick(random, controllers).name, pick(random, [...agents, ...dmes]).name];
+        const a = pick(random, [...controllers, ...relays]).name;
+        const b = pick(random, [...relays, ...agents, ...dmes]).name;
+        if (a === b) return;
         network.partition(a, b);
         this.#later(500, 40_000, () => network.heal(a, b));
       },
