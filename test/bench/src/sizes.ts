@@ -47,7 +47,7 @@ export const FULL: Sizes = {
   restarted: 5000,
   echoes: 100,
   idle: 10_000,
-  idleMs: 40_000,
+  idleMs: 35_000,
   curve: [10, 100, 1000, 10_000],
 };
 

@@ -107,11 +107,12 @@ const idle: Bench = {
   group: 'notify',
   name: 'idle agents on one controller',
   async run({ idle: count, idleMs }) {
-    const rest = () => new Promise((resolve) => setTimeout(resolve, idleMs));
+    const rest = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+    const settleMs = idleMs / 7;
     const raw = await withRaw({ count: 0, size: 0 }, async (server, address, fleet) => {
       const before = usageOf(server.pid);
       await addRaw(server, address, fleet, count);
-      await rest();
+      await rest(settleMs);
       return ((usageOf(server.pid).residentMb - before.residentMb) * 1024) / count;
     });
     return withSites({ sites: count, instancesPerSite: 1, flavors: 10 }, async ({ notify, pid }) => {
@@ -119,10 +120,10 @@ const idle: Bench = {
       try {
         const before = usageOf(pid);
         await fleet.add({ address: notify, count, version: 2, wants: WANTS, firstCloudlet: 0 });
-        await rest();
+        await rest(settleMs);
         const started = usageOf(pid);
         const began = machineTime();
-        await rest();
+        await rest(idleMs);
         const ended = usageOf(pid);
         const each = Math.max(((ended.residentMb - before.residentMb) * 1024) / count, 0.001);
         const share = ((ended.cpuMs - started.cpuMs) / (machineTime() - began)) * 100;
