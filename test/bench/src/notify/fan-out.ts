@@ -61,7 +61,8 @@ const oneOfMany: Bench = {
       let there = 0;
       let first = Number.NaN;
       for (const count of curve) {
-        await fleet.add({ address, count: count - there, version: 2, wants: WANTS, firstCloudlet: there });
+        const more = { count: count - there, firstCloudlet: there, insist: true };
+        await fleet.add({ address, version: 2, wants: WANTS, ...more });
         there = count;
         const times: number[] = [];
         const change = (i: number) => {

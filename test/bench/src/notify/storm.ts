@@ -119,7 +119,8 @@ const idle: Bench = {
       const fleet = startFleet();
       try {
         const before = usageOf(pid);
-        await fleet.add({ address: notify, count, version: 2, wants: WANTS, firstCloudlet: 0 });
+        const agents = { count, firstCloudlet: 0, insist: true };
+        await fleet.add({ address: notify, version: 2, wants: WANTS, ...agents });
         await rest(settleMs);
         const started = usageOf(pid);
         const began = machineTime();
