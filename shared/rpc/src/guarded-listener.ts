@@ -28,6 +28,8 @@ interface Guarded {
   cancel: (() => void) | undefined;
 }
 
+/** Connections that may wait to be taken, if the kernel lets them; Node's own 511 is less than a fleet that comes back. */
+const BACKLOG = 4096;
 /** Lines about connections that were refused come no more often than this, milliseconds. */
 const SAY_EVERY_MS = 10_000;
 
@@ -63,7 +65,7 @@ export class GuardedListener {
   listen(host: string, port: number): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen({ host, port }, () => {
+      this.#server.listen({ host, port, backlog: BACKLOG }, () => {
         this.#server.removeListener('error', reject);
         const bound = this.#server.address();
         resolve(typeof bound === 'object' && bound ? bound.port : port);
