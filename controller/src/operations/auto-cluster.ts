@@ -78,17 +78,26 @@ async function createAutoCluster(
   try {
     await making;
   } catch (error) {
-    if (operation) await settleMaking(context, operation, error);
+    if (operation) await settleMaking(context, key, operation, error);
     throw error;
   }
   if (!operation) throw new Error('a ClusterInst was made without being stored');
   return operation;
 }
 
-/** What an agent refused has been undone. After anything else the cluster may be there: the operation goes on to see to it. */
-async function settleMaking(context: ControllerContext, operation: Operation, error: unknown): Promise<void> {
+/**
+ * What an agent refused has been undone, unless it went on meanwhile. After anything else the cluster may be there as well: the
+ * operation goes on to see to it.
+ */
+async function settleMaking(
+  context: ControllerContext,
+  key: AppInstKey,
+  operation: Operation,
+  error: unknown,
+): Promise<void> {
   if (context.stopping.aborted) return;
-  if (isAgentFailure(error)) await context.ownership.finish(operation);
+  const undone = !context.caches.clusterInsts.has(OBJECTS.ClusterInst.keyJson(clusterOf(key)));
+  if (undone && isAgentFailure(error)) await context.ownership.finish(operation);
   else if (context.ownership.isOurs(operation)) context.resume(operation);
 }
 

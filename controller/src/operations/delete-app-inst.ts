@@ -5,7 +5,7 @@ import { isAutoClusterName, isDefaultCloudlet } from '../names.js';
 import { clusterOf, developerOf } from './app-inst-keys.js';
 import type { Call } from './call.js';
 import { appInstsOn } from './delete-cluster-inst.js';
-import { dropAutoCluster } from './drop-auto-cluster.js';
+import { dropAutoCluster, upToDate } from './drop-auto-cluster.js';
 import { withAutoClusterName } from './plan-app-inst.js';
 import { takeDownAppInst } from './take-down-app-inst.js';
 
@@ -54,7 +54,13 @@ export async function deleteAutoCluster(
   if (!clusterKey) return true;
   const keyJson = OBJECTS.ClusterInst.keyJson(clusterKey);
   const cluster = context.caches.clusterInsts.get(keyJson)?.value;
-  if (!cluster?.auto || appInstsOn(context, clusterKey).blocked) return true;
+  if (!cluster?.auto) return true;
+  try {
+    await upToDate(context);
+  } catch {
+    return false;
+  }
+  if (appInstsOn(context, clusterKey).blocked) return true;
   call.say('DELETING auto-cluster inst');
   return dropAutoCluster(context, clusterKey, call);
 }

@@ -24,6 +24,7 @@ export async function dropAutoCluster(
   call: Call,
 ): Promise<boolean> {
   try {
+    await upToDate(context);
     await deleteClusterInst(context, key, call);
     return true;
   } catch (error) {
@@ -33,4 +34,12 @@ export async function dropAutoCluster(
     context.logger.error(facts, 'Deleting an auto-cluster failed');
     return REFUSED.some((kind) => isKind(error, kind));
   }
+}
+
+/**
+ * Waits until the caches have what the store has. An AppInst may be gone without our knowing, when the answer to its end was
+ * lost. @throws as the store
+ */
+export async function upToDate({ sync, stopping }: ControllerContext): Promise<void> {
+  await sync.reached(await sync.storedRevision(), stopping);
 }

@@ -47,7 +47,7 @@ export class World {
     this.dmes = [new DmeHost(this, 'dme0')];
     const top = this.controllers.map(({ notifyAddress }) => notifyAddress);
     // A relay speaks the newer version upward.
-    const relays = this.controllerVersion === 1 || happens(this.random, 0.4) ? 0 : 2;
+    const relays = this.controllerVersion === 1 || happens(this.random, 0.3) ? 0 : 2;
     const first = new RelayHost(this, 'r0', top);
     this.relays = [first, new RelayHost(this, 'r1', [first.notifyAddress])].slice(0, relays);
   }
