@@ -53,15 +53,17 @@ tests('Infos are shown by every controller, filtered, and go with their agent', 
 });
 
 tests('what a new connection reports outlives the end of the one before', async ({ one }) => {
-  const first = await one.agent();
-  const second = await one.agent();
-  for (const agent of [first, second]) {
+  const reports = async (id: bigint) => {
+    const agent = await one.agent();
     agent.appInfos.put({ ...OBJECTS.AppInstInfo.withKey(KEY), state: TrackedState.READY });
     await one.until(async () => {
       const ids = (await one.show('AppInstInfo')).map((info) => info.notifyId);
-      return ids.length === 1 && ids[0] === (agent === first ? 0n : 1n);
+      return ids.length === 1 && ids[0] === id;
     }, 'reported');
-  }
+    return agent;
+  };
+  const first = await reports(0n);
+  await reports(1n);
   await first.stop();
   await one.until(async () => (await one.show('Node')).length <= 1, 'the first connection has ended');
   assert.is((await one.show('AppInstInfo')).length, 1);
