@@ -1,4 +1,6 @@
 /** Shows of what each controller knows only of the agents connected to it, merged over controllers. */
+import { silentLogger } from '@edgeplane/base';
+import { NotifyClient, ObjectTable, type Receiver, type SendSource } from '@edgeplane/notify';
 import { appInstMetric, cloudletMetric, OBJECTS } from '@edgeplane/objects';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 import { MemoryStore } from '@edgeplane/store';
@@ -67,6 +69,37 @@ tests('what a new connection reports outlives the end of the one before', async 
   await first.stop();
   await one.until(async () => (await one.show('Node')).length <= 1, 'the first connection has ended');
   assert.is((await one.show('AppInstInfo')).length, 1);
+});
+
+tests('a Node tells what its process did not take, and since when it is away', async ({ one, other }) => {
+  const nodes = new ObjectTable(OBJECTS.Node);
+  nodes.put(OBJECTS.Node.withKey({ ...OBJECTS.Node.key(OBJECTS.Node.empty()), name: 'picky' }));
+  const flavors: Receiver = {
+    type: OBJECTS.Flavor as unknown as Receiver['type'],
+    onUpdate() {
+      throw new Error('not to my taste');
+    },
+    onDelete: () => undefined,
+  };
+  const client = new NotifyClient({
+    addrs: [one.controller.addresses['notify'] ?? ''],
+    filterCloudletKey: false,
+    sources: [nodes as unknown as SendSource],
+    receivers: [flavors],
+    messageReceivers: [],
+    logger: silentLogger,
+  });
+  client.start();
+  await prepare(one);
+  const shown = async () => (await other.show('Node'))[0];
+  await other.until(async () => ((await shown())?.refusedObjects.length ?? 0) > 0, 'refused');
+  const node = await shown();
+  assert.equal(node?.refusedObjects, ['edgeproto.Flavor {"name":"small"}: not to my taste']);
+  assert.equal([node?.notifyVersion, node?.staleSinceMs], [2, 0n]);
+  const before = Date.now();
+  await client.abandon();
+  await other.until(async () => ((await shown())?.staleSinceMs ?? 0n) >= before, 'stale');
+  assert.is((await shown())?.notifyVersion, 0);
 });
 
 tests('the latest sample counts, of what exists and the sender speaks for', async ({ one, other }) => {

@@ -46,7 +46,7 @@ import { operatorApi } from './operator.js';
 export function addApis(
   server: RpcServer,
   context: ControllerContext,
-  { live, exec }: ControllerNotify,
+  { live, exec, server: notify }: ControllerNotify,
 ): void {
   server.addService(DeveloperApiService, developerApi(context));
   server.addService(OperatorApiService, operatorApi(context));
@@ -62,7 +62,7 @@ export function addApis(
   server.addService(ControllerApiService, controllerApi(context));
   server.addService(EventApiService, eventApi(context));
   server.addService(ExecApiService, execApi(context, exec));
-  server.addService(NodeApiService, nodeApi(context, live));
+  server.addService(NodeApiService, nodeApi(context, live, notify));
   server.addService(AppInstInfoApiService, appInstInfoApi(context, live));
   server.addService(ClusterInstInfoApiService, clusterInstInfoApi(context, live));
   server.addService(AppInstMetricsApiService, appInstMetricsApi(context, live));

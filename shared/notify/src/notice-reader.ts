@@ -37,7 +37,8 @@ export class NoticeReader {
   /** The one that is listened to. */
   #signal: AbortSignal | undefined;
 
-  constructor(stream: Duplex) {
+  /** `wasCut`: whether an end of the stream was not meant by the peer; default that it was meant. */
+  constructor(stream: Duplex, wasCut?: () => Promise<boolean>) {
     this.#stream = stream;
     readOneAhead(stream);
     stream.on('data', (bytes: Buffer) => {
@@ -46,9 +47,12 @@ export class NoticeReader {
       if (this.#queue.length >= READ_AHEAD || this.#bytes >= READ_AHEAD_BYTES) stream.pause();
       this.#wake?.();
     });
-    stream.on('end', () => this.#ended(undefined));
+    stream.on('end', () => {
+      if (wasCut) void wasCut().then((cut) => this.#ended(cut ? gone() : undefined));
+      else this.#ended(undefined);
+    });
     stream.on('error', (error: unknown) => this.#ended(error));
-    stream.on('close', () => this.#ended(fail(notifyErrors.SESSION_CLOSED, { reason: 'the peer is gone' })));
+    stream.on('close', () => this.#ended(gone()));
   }
 
   /** Whether a message is here already. */
@@ -132,6 +136,10 @@ export class NoticeReader {
     this.#end ??= { error };
     this.#wake?.();
   }
+}
+
+function gone(): EdgeplaneError {
+  return fail(notifyErrors.SESSION_CLOSED, { reason: 'the peer is gone' });
 }
 
 /** @throws EdgeplaneError NOTICE_MALFORMED: the list is kept, logged and shown. */

@@ -38,6 +38,7 @@ import {
 import { NOTHING_WANTED, type Upstream } from './upstream.js';
 import { type FrameConnection, FrameServer } from './v2/frame-server.js';
 import type { FrameSession } from './v2/frame-session.js';
+import { wasCut } from './was-cut.js';
 import {
   DEFAULT_VERSION,
   fullTypeName,
@@ -160,7 +161,9 @@ export class NotifyServer {
       },
     });
     this.#rpc.addService(RawNotifyService, {
-      streamNotice: bidiStream((call, context) => this.accept(call as unknown as Duplex, context)),
+      streamNotice: bidiStream((call, context) =>
+        this.accept(call as unknown as Duplex, context, () => wasCut(call)),
+      ),
     });
   }
 
@@ -174,6 +177,11 @@ export class NotifyServer {
     return [...this.#connections].map(({ peer, session }) =>
       'refusals' in session ? { ...peer, refusals: session.refusals } : peer,
     );
+  }
+
+  /** Ids of peers whose connection is lost and whose reports are kept, and since when (milliseconds since 1970). */
+  get stale(): ReadonlyMap<bigint, number> {
+    return this.#frames.stale;
   }
 
   /** Changed keys waiting per peer id. */
@@ -219,13 +227,14 @@ export class NotifyServer {
   }
 
   /**
-   * Serves one caller over a stream of encoded notices, until its session ends.
+   * Serves one caller over a stream of encoded notices, until its session ends. `cut`: whether the caller did not mean an end of
+   * the stream; default that it did.
    * @throws EdgeplaneError for which the stream is to be broken off
    */
-  async accept(stream: Duplex, context: NotifyCaller): Promise<void> {
+  async accept(stream: Duplex, context: NotifyCaller, cut?: () => Promise<boolean>): Promise<void> {
     const leave = this.#enter(context);
     try {
-      await this.#serve(stream, context);
+      await this.#serve(stream, context, cut);
     } finally {
       leave();
     }
@@ -242,8 +251,12 @@ export class NotifyServer {
     }
   }
 
-  async #serve(stream: Duplex, context: NotifyCaller): Promise<void> {
-    const reader = new NoticeReader(stream);
+  async #serve(
+    stream: Duplex,
+    context: NotifyCaller,
+    cut: (() => Promise<boolean>) | undefined,
+  ): Promise<void> {
+    const reader = new NoticeReader(stream, cut);
     let shaken = false;
     try {
       const hello = await reader.handshake({

@@ -83,7 +83,7 @@ export class FrameServer {
   }
 
   /** Peers that left reports behind and may come back, and since when. */
-  get stale(): ReadonlyMap<string, number> {
+  get stale(): ReadonlyMap<bigint, number> {
     return this.#retained.stale;
   }
 

@@ -53,10 +53,10 @@ export class RetainedPeers {
     this.#nextId = nextId;
   }
 
-  /** Peers without a session, by the names that they give themselves, and since when (milliseconds since 1970). */
-  get stale(): ReadonlyMap<string, number> {
-    const found = [...this.#peers].flatMap(([node, { staleSince }]) =>
-      staleSince === undefined ? [] : [[node, staleSince] as const],
+  /** Peers without a session, by id, and since when (milliseconds since 1970). */
+  get stale(): ReadonlyMap<bigint, number> {
+    const found = [...this.#peers.values()].flatMap(({ id, staleSince }) =>
+      staleSince === undefined ? [] : [[id, staleSince] as const],
     );
     return new Map(found);
   }

@@ -771,6 +771,9 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 1, name: 'fields', prop: 'fields', kind: 'scalar', type: 'string', repeated: true },
       { no: 2, name: 'key', prop: 'key', kind: 'message', type: 'edgeproto.NodeKey', nonnull: true },
       { no: 3, name: 'notify_id', prop: 'notifyId', kind: 'scalar', type: 'int64', backend: true, hidetag: 'nocmp' },
+      { no: 100, name: 'notify_version', prop: 'notifyVersion', kind: 'scalar', type: 'int32', backend: true, hidetag: 'nocmp' },
+      { no: 101, name: 'stale_since_ms', prop: 'staleSinceMs', kind: 'scalar', type: 'int64', backend: true, hidetag: 'nocmp' },
+      { no: 102, name: 'refused_objects', prop: 'refusedObjects', kind: 'scalar', type: 'string', repeated: true, backend: true, hidetag: 'nocmp' },
     ],
   },
   'edgeproto.Notice': {

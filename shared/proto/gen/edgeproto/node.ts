@@ -66,6 +66,12 @@ export interface Node {
     | undefined;
   /** Connection the object came from; set by the receiving controller. */
   notifyId: bigint;
+  /** Version of the notify protocol that is spoken with it; 0 while there is no connection. */
+  notifyVersion: number;
+  /** Since when the connection is lost, milliseconds since 1970; what the process reported is kept for a while. 0: it is not. */
+  staleSinceMs: bigint;
+  /** Objects that the process did not take: type and key, then the reason. */
+  refusedObjects: string[];
 }
 
 function createBaseNodeKey(): NodeKey {
@@ -150,7 +156,7 @@ export const NodeKey: MessageFns<NodeKey> = {
 };
 
 function createBaseNode(): Node {
-  return { fields: [], key: undefined, notifyId: 0n };
+  return { fields: [], key: undefined, notifyId: 0n, notifyVersion: 0, staleSinceMs: 0n, refusedObjects: [] };
 }
 
 export const Node: MessageFns<Node> = {
@@ -166,6 +172,18 @@ export const Node: MessageFns<Node> = {
         throw new globalThis.Error("value provided for field message.notifyId of type int64 too large");
       }
       writer.uint32(24).int64(message.notifyId);
+    }
+    if (message.notifyVersion !== 0) {
+      writer.uint32(800).int32(message.notifyVersion);
+    }
+    if (message.staleSinceMs !== 0n) {
+      if (BigInt.asIntN(64, message.staleSinceMs) !== message.staleSinceMs) {
+        throw new globalThis.Error("value provided for field message.staleSinceMs of type int64 too large");
+      }
+      writer.uint32(808).int64(message.staleSinceMs);
+    }
+    for (const v of message.refusedObjects) {
+      writer.uint32(818).string(v!);
     }
     return writer;
   },
@@ -207,6 +225,30 @@ export const Node: MessageFns<Node> = {
             message.notifyId = reader.int64() as bigint;
             continue;
           }
+          case 100: {
+            if (tag !== 800) {
+              break;
+            }
+
+            message.notifyVersion = reader.int32();
+            continue;
+          }
+          case 101: {
+            if (tag !== 808) {
+              break;
+            }
+
+            message.staleSinceMs = reader.int64() as bigint;
+            continue;
+          }
+          case 102: {
+            if (tag !== 818) {
+              break;
+            }
+
+            message.refusedObjects.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -227,6 +269,11 @@ export const Node: MessageFns<Node> = {
     message.fields = object.fields?.map((e) => e) || [];
     message.key = (object.key !== undefined && object.key !== null) ? NodeKey.fromPartial(object.key) : undefined;
     message.notifyId = (object.notifyId !== undefined && object.notifyId !== null) ? BigInt(object.notifyId) : 0n;
+    message.notifyVersion = object.notifyVersion ?? 0;
+    message.staleSinceMs = (object.staleSinceMs !== undefined && object.staleSinceMs !== null)
+      ? BigInt(object.staleSinceMs)
+      : 0n;
+    message.refusedObjects = object.refusedObjects?.map((e) => e) || [];
     return message;
   },
 };
