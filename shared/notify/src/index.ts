@@ -2,7 +2,8 @@ export { NotifyClient, type NotifyClientOptions, type NotifyState } from './clie
 export { notifyErrors } from './errors.js';
 export { ObjectTable } from './object-table.js';
 export { IDENTITY_MODES, type IdentityRule } from './permit.js';
-export { NotifyServer, type NotifyServerOptions } from './server.js';
+export { NotifyServer } from './server.js';
+export type { NotifyServerOptions } from './server-options.js';
 export { Speakers } from './speakers.js';
 export type { NotifyCall, NotifyCaller, NotifyDialer } from './transport.js';
 export {

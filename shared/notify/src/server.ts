@@ -12,7 +12,7 @@ import {
   systemClock,
   Tally,
 } from '@edgeplane/base';
-import { bidiStream, NOTIFY_SERVER_KEEPALIVE, RpcServer, type TlsMaterial } from '@edgeplane/rpc';
+import { bidiStream, NOTIFY_SERVER_KEEPALIVE, RpcServer } from '@edgeplane/rpc';
 import { Admission } from './admission.js';
 import { SourceEncoder } from './encoder.js';
 import { notifyErrors } from './errors.js';
@@ -21,21 +21,18 @@ import { holdBack } from './hold-back.js';
 import { Inbound } from './inbound.js';
 import { NoticeReader } from './notice-reader.js';
 import { inSendOrder, serverWants } from './order.js';
-import { type IdentityRule, type Permit, permitFor } from './permit.js';
+import { type Permit, permitFor } from './permit.js';
+import type { NotifyServerOptions } from './server-options.js';
 import { Session } from './session.js';
 import type { NotifyCaller } from './transport.js';
 import {
   DEFAULT_LIMITS,
-  type MessageReceiver,
-  type NodeTime,
   type NotifyCounters,
   type NotifyLimits,
   newCounters,
   type PeerInfo,
-  type Receiver,
-  type SendSource,
 } from './types.js';
-import { NOTHING_WANTED, type Upstream } from './upstream.js';
+import { NOTHING_WANTED } from './upstream.js';
 import { type FrameConnection, FrameServer } from './v2/frame-server.js';
 import type { FrameSession } from './v2/frame-session.js';
 import { wasCut } from './was-cut.js';
@@ -47,28 +44,6 @@ import {
   RawNotifyService,
   versionNotice,
 } from './wire.js';
-
-export interface NotifyServerOptions {
-  /** What peers may get. Sent in the order of controller spec section 17.3, others after that in the order given. */
-  readonly sources: readonly SendSource[];
-  /** What peers may send; with `messageReceivers` this is the want list. */
-  readonly receivers: readonly Receiver[];
-  readonly messageReceivers: readonly MessageReceiver[];
-  readonly tls?: TlsMaterial | undefined;
-  readonly logger: Logger;
-  readonly clock?: Clock;
-  /** Where the revisions of the sources come from; default a lineage of this server's own. */
-  readonly time?: NodeTime;
-  /** The highest protocol version to speak; default 1. */
-  readonly maxVersion?: number;
-  readonly limits?: Partial<NotifyLimits>;
-  /** How to go by the certificates of peers; default not at all. */
-  readonly identity?: IdentityRule | undefined;
-  /** Our name; default one of this server's own. */
-  readonly node?: string;
-  /** Of a relay: the client of the same node. */
-  readonly upstream?: Upstream;
-}
 
 /** What sessions of all versions have. */
 type AnySession = Pick<Session, 'waiting' | 'sendMessage' | 'close'>;

@@ -6,7 +6,8 @@ import { bidiStream, connect, RpcServer } from '@edgeplane/rpc';
 import { Client, type ClientDuplexStream } from '@grpc/grpc-js';
 import { NotifyClient, type NotifyClientOptions } from './client.js';
 import { ObjectTable } from './object-table.js';
-import { NotifyServer, type NotifyServerOptions } from './server.js';
+import { NotifyServer } from './server.js';
+import type { NotifyServerOptions } from './server-options.js';
 import { encodeNotice } from './v2/notices.js';
 import { RawNotifyService } from './wire.js';
 

@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { NotifyClient, type NotifyClientOptions } from '../client.js';
-import { NotifyServer, type NotifyServerOptions } from '../server.js';
+import { NotifyServer } from '../server.js';
+import type { NotifyServerOptions } from '../server-options.js';
 import { controllerTables, make, table, until } from '../testing.js';
 import { TestLink } from '../testing-link.js';
 
