@@ -12,6 +12,9 @@ export interface DmeConfig {
   /** Highest version of the notify protocol to speak. */
   readonly notifyVersion: number;
   readonly apiAddr: string;
+  /** Of the REST API; empty: none. */
+  readonly httpAddr: string;
+  readonly httpEnums: 'proto' | 'camel';
   /** Certificate file; undefined for plaintext. */
   readonly tls: string | undefined;
   readonly cloudletKey: CloudletKey;
@@ -36,10 +39,13 @@ export function parseConfig(argv: readonly string[]): DmeConfig {
     .filter((address) => address !== '');
   if (notifyAddrs.length === 0) throw fail(dmeErrors.NOTIFY_ADDRS_MISSING);
   for (const address of [...notifyAddrs, values.apiAddr]) parseAddress(address);
+  if (values.httpAddr !== '') parseAddress(values.httpAddr);
   return {
     notifyAddrs,
     notifyVersion: Number(values.notifyVersion),
     apiAddr: values.apiAddr,
+    httpAddr: values.httpAddr,
+    httpEnums: values.httpEnums === 'camel' ? 'camel' : 'proto',
     tls: values.tls === '' ? undefined : values.tls,
     cloudletKey: parseCloudletKey(values.cloudletKey),
     scaleId: values.scaleID || hostname() || 'nohostname',

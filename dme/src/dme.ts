@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   type Clock,
   debugLogger,
@@ -8,6 +9,7 @@ import {
   systemClock,
   systemRandom,
 } from '@edgeplane/base';
+import type { Gateway } from '@edgeplane/gateway';
 import type { NotifyClient, NotifyState } from '@edgeplane/notify';
 import { MatchEngineApiService } from '@edgeplane/proto/dme/app-client.js';
 import { loadTls, RpcServer } from '@edgeplane/rpc';
@@ -15,6 +17,7 @@ import { matchEngineApi } from './api/match-engine-api.js';
 import type { DmeConfig } from './config.js';
 import { loadCookieKeys } from './cookie-keys.js';
 import { followControllers } from './follow.js';
+import { serveRest } from './rest.js';
 import { Sessions } from './sessions.js';
 import { AppTable } from './tables.js';
 
@@ -25,7 +28,7 @@ export interface DmeOverrides {
   readonly logger?: Logger;
 }
 
-/** A match engine. `addresses` has `api` once it is started. */
+/** A match engine. `addresses` has `api` and `http` once it is started. */
 export interface Dme extends Service {
   readonly addresses: Readonly<Record<string, string>>;
   readonly logger: Logger;
@@ -42,6 +45,7 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
   const logger = overrides.logger ?? debugLogger('dme', config.debug).logger;
   const addresses: Record<string, string> = {};
   let server: RpcServer | undefined;
+  let rest: Gateway | undefined;
   let notify: NotifyClient | undefined;
   let stopped = false;
 
@@ -63,7 +67,8 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
         clock,
         random: overrides.random ?? systemRandom,
       });
-      server = new RpcServer({ logger: inArea(logger, 'dmereq'), name: 'dme', tls, clock });
+      const gatewayToken = randomUUID();
+      server = new RpcServer({ logger: inArea(logger, 'dmereq'), name: 'dme', tls, clock, gatewayToken });
       const engine = {
         table,
         sessions: new Sessions(keys, clock, config.cookieExpirationMs),
@@ -73,15 +78,20 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
       };
       // Devices call often and change nothing, so their calls are not audited.
       server.addService(MatchEngineApiService, matchEngineApi(engine), { audit: false });
-      addresses['api'] = await server.listen(config.apiAddr);
-      // A stop may have come while the listener was being opened.
-      if (stopped) await server.stop();
+      const api = await server.listen(config.apiAddr);
+      addresses['api'] = api;
+      if (config.httpAddr !== '') {
+        rest = await serveRest(config, { server, api, gatewayToken, tls, logger, clock });
+        addresses['http'] = rest.address;
+      }
+      // A stop may have come while the listeners were being opened.
+      if (stopped) await Promise.all([server.stop(), rest?.stop()]);
       else notify.start();
     },
 
     async stop() {
       stopped = true;
-      await Promise.all([server?.stop(), notify?.stop()]);
+      await Promise.all([rest?.stop(), server?.stop(), notify?.stop()]);
     },
   };
 }

@@ -21,8 +21,13 @@ export const DME_FLAGS = {
   httpAddr: {
     type: 'string',
     default: '127.0.0.1:38001',
-    about: 'address of the REST API; accepted for compatibility',
-    ignored: true,
+    about: 'address of the REST API; port 0 is any free one, empty is none',
+  },
+  httpEnums: {
+    type: 'string',
+    default: 'proto',
+    choices: ['proto', 'camel'],
+    about: 'how enum values are written over REST when a request does not say ?enums=',
   },
   standalone: { type: 'boolean', default: 'false', about: 'work without a controller', ignored: true },
   d: {

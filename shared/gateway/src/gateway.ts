@@ -36,6 +36,8 @@ export interface GatewayOptions {
   /** For the OpenAPI document. */
   readonly title: string;
   readonly version: string;
+  /** Bounds of what callers may use; those of {@link DEFAULT_LIMITS} that are not given hold. */
+  readonly limits?: Partial<GatewayLimits>;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -47,10 +49,32 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
-/** Longest request body, bytes: the receive limit of gRPC. */
-const MAX_BODY = 4 * 1024 * 1024;
-/** A client has this long to send a whole request, milliseconds. */
-const REQUEST_MS = 30_000;
+/** How to call an API that listens on every interface. */
+const LOOPBACK: Readonly<Record<string, string>> = { '': '127.0.0.1', '0.0.0.0': '127.0.0.1', '::': '::1' };
+
+/** Bounds of what callers may use. */
+export interface GatewayLimits {
+  /** Longest request body. */
+  readonly bodyBytes: number;
+  /** A client has this long to send a whole request, milliseconds. */
+  readonly requestMs: number;
+  /** Connections at a time; more are closed as they come. 0: any number. */
+  readonly connections: number;
+  /**
+   * A connection on which nothing moves for this long while it has a request is closed, milliseconds: its client does not
+   * read. Answers that stream are let be. 0: never.
+   */
+  readonly stalledMs: number;
+}
+
+/** The body as in gRPC, and slow clients in any number: for callers that are known. */
+export const DEFAULT_LIMITS: GatewayLimits = {
+  bodyBytes: 4 * 1024 * 1024,
+  requestMs: 30_000,
+  connections: 0,
+  stalledMs: 0,
+};
+
 const HEADERS_MS = 10_000;
 const KEEP_ALIVE_MS = 75_000;
 /** Requests that do not end by themselves are broken off this long after a stop, milliseconds. */
@@ -64,24 +88,31 @@ const GRACE_MS = 3000;
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { tls, logger, clock } = options;
   const api = parseAddress(options.api);
-  const host = api.host === '' || api.host === '0.0.0.0' ? '127.0.0.1' : api.host;
+  const host = LOOPBACK[api.host] ?? api.host;
   const client = connect(Client, formatAddress({ ...api, host }), tls);
-  const limits = { bodyLimit: MAX_BODY, requestTimeout: REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS };
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const serverOptions = {
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: limits.requestMs,
+    connectionTimeout: limits.stalledMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+  };
   const app = (
     tls
       ? fastify({
-          ...limits,
+          ...serverOptions,
           http2: true,
           https: { allowHTTP1: true, key: tls.key, cert: tls.cert, minVersion: 'TLSv1.2' },
         })
-      : fastify(limits)
+      : fastify(serverOptions)
   ) as FastifyInstance;
   if ('headersTimeout' in app.server) app.server.headersTimeout = HEADERS_MS;
+  if (limits.connections > 0) app.server.maxConnections = limits.connections;
   const routes = routesOf(options.services);
   addRoutes(app, routes, options, client);
   const document = openApiDocument(routes, options);
   app.get('/openapi.json', async () => document);
-  addRefusals(app, routes);
+  addRefusals(app, routes, limits.bodyBytes);
 
   const { port, host: listenHost } = parseAddress(options.address);
   const bindTo = listenHost === '' ? '0.0.0.0' : listenHost;
@@ -125,6 +156,7 @@ function addRoutes(
     const parameters = parametersOf(route, options.parameters);
     app.post(route.path, async (request, reply) => {
       const response = takeOver(reply);
+      if (route.method.responseStream) request.socket.setTimeout(0);
       const abort = new AbortController();
       response.once('close', () => abort.abort(new Error('the client is gone')));
       const metadata = new Metadata();
@@ -144,7 +176,7 @@ function addRoutes(
 }
 
 /** Everything else is refused in the words of the reference. */
-function addRefusals(app: FastifyInstance, routes: readonly Route[]): void {
+function addRefusals(app: FastifyInstance, routes: readonly Route[], bodyBytes: number): void {
   const paths = new Set(routes.map(({ path }) => path));
   app.setNotFoundHandler((request, reply) => {
     const known = paths.has(request.url.split('?')[0] ?? '');
@@ -153,7 +185,7 @@ function addRefusals(app: FastifyInstance, routes: readonly Route[]): void {
   app.setErrorHandler((error: { code?: string; statusCode?: number }, _request, reply) => {
     const tooLarge = error.code === 'FST_ERR_CTP_BODY_TOO_LARGE';
     const known = tooLarge
-      ? failure(gatewayErrors.BODY_TOO_LARGE, { limit: MAX_BODY })
+      ? failure(gatewayErrors.BODY_TOO_LARGE, { limit: bodyBytes })
       : failure(gatewayErrors.BAD_REQUEST, { reason: messageOf(error) });
     const ours = tooLarge || (error.statusCode ?? 500) < 500;
     fail(takeOver(reply), failureOf(ours ? known : error));

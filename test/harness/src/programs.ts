@@ -98,6 +98,8 @@ export function startDme(dir: string, notify: string, args: readonly string[] = 
       key,
       '--apiAddr',
       '127.0.0.1:0',
+      '--httpAddr',
+      '127.0.0.1:0',
       '--cookie-key-file',
       keys,
       ...args,
