@@ -15,8 +15,9 @@ import { MatchEngineApiService } from '@edgeplane/proto/dme/app-client.js';
 import { loadTls, RpcServer } from '@edgeplane/rpc';
 import { matchEngineApi } from './api/match-engine-api.js';
 import type { DmeConfig } from './config.js';
-import { loadCookieKeys } from './cookie-keys.js';
 import { followControllers } from './follow.js';
+import { keyFileSource } from './keys/key-file.js';
+import { KeyRing } from './keys/key-ring.js';
 import { serveRest } from './rest.js';
 import { Sessions } from './sessions.js';
 import { AppTable } from './tables.js';
@@ -45,6 +46,7 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
   const logger = overrides.logger ?? debugLogger('dme', config.debug).logger;
   const addresses: Record<string, string> = {};
   let server: RpcServer | undefined;
+  let ring: KeyRing | undefined;
   let rest: Gateway | undefined;
   let notify: NotifyClient | undefined;
   let stopped = false;
@@ -59,7 +61,8 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
     async start() {
       if (stopped) return;
       const tls = config.tls === undefined ? undefined : loadTls(config.tls);
-      const keys = loadCookieKeys(config.cookieKeyFile, logger);
+      ring = new KeyRing(keyFileSource(config.cookieKeyFile, logger, clock));
+      await ring.start();
       const table = new AppTable();
       notify = followControllers(config, table, {
         tls,
@@ -71,7 +74,7 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
       server = new RpcServer({ logger: inArea(logger, 'dmereq'), name: 'dme', tls, clock, gatewayToken });
       const engine = {
         table,
-        sessions: new Sessions(keys, clock, config.cookieExpirationMs),
+        sessions: new Sessions(ring, clock, config.cookieExpirationMs),
         clock,
         tokenServerUrl: config.tokenServerUrl,
         carrier: config.carrier,
@@ -85,13 +88,13 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
         addresses['http'] = rest.address;
       }
       // A stop may have come while the listeners were being opened.
-      if (stopped) await Promise.all([server.stop(), rest?.stop()]);
+      if (stopped) await Promise.all([server.stop(), rest?.stop(), ring.stop()]);
       else notify.start();
     },
 
     async stop() {
       stopped = true;
-      await Promise.all([rest?.stop(), server?.stop(), notify?.stop()]);
+      await Promise.all([rest?.stop(), server?.stop(), notify?.stop(), ring?.stop()]);
     },
   };
 }

@@ -6,8 +6,10 @@ import { EdgeplaneError, ManualClock, silentLogger } from '@edgeplane/base';
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { cookieKeys, loadCookieKeys } from './cookie-keys.js';
 import { goDuration } from './go-duration.js';
+import { type CookieSecret, cookieKeys } from './keys/cookie-keys.js';
+import { keyFileSource, readKeyFile } from './keys/key-file.js';
+import { KeyRing } from './keys/key-ring.js';
 import { peerIp } from './peer-ip.js';
 import { Sessions } from './sessions.js';
 
@@ -16,7 +18,8 @@ const DAY_MS = 24 * 3600 * 1000;
 const APP = { developerKey: { name: 'dev' }, name: 'app', version: '1.0' };
 
 function sessions(clock = new ManualClock(START), kids: readonly number[] = [1]): Sessions {
-  return new Sessions(cookieKeys(kids.map((kid) => ({ kid, secret: `secret ${kid}` }))), clock, DAY_MS);
+  const keys = cookieKeys(kids.map((kid) => ({ kid, secret: `secret ${kid}` })));
+  return new Sessions(new KeyRing(undefined, keys), clock, DAY_MS);
 }
 
 /** A token signed by hand, so that the library is not checked against itself. */
@@ -40,7 +43,7 @@ const HEADER = { alg: 'HS512', typ: 'JWT' };
 const NOW_S = Math.floor(START / 1000);
 
 test('a cookie has the form that match engines share', async () => {
-  const cookie = await sessions(undefined, [1, 2]).issue({ app: APP, peerIp: '10.0.0.1' });
+  const cookie = sessions(undefined, [1, 2]).issue({ app: APP, peerIp: '10.0.0.1' });
   const [header, payload] = cookie.split('.').map((part) => Buffer.from(part, 'base64url').toString());
   assert.is(header, '{"alg":"HS512","typ":"JWT"}');
   assert.is(
@@ -57,7 +60,7 @@ test('any names come back as they went in', async () => {
     fc.asyncProperty(name, name, name, async (dev, appName, version) => {
       const app = { developerKey: { name: dev }, name: appName, version };
       const issuer = sessions();
-      const session = await issuer.verify(await issuer.issue({ app, peerIp: '::1' }));
+      const session = await issuer.verify(issuer.issue({ app, peerIp: '::1' }));
       assert.equal(session, { app, peerIp: '::1' });
     }),
     { numRuns: 50 },
@@ -66,12 +69,11 @@ test('any names come back as they went in', async () => {
 
 test('a changed character anywhere makes a cookie worthless', async () => {
   const issuer = sessions();
-  const cookie = await issuer.issue({ app: APP, peerIp: '10.0.0.1' });
+  const cookie = issuer.issue({ app: APP, peerIp: '10.0.0.1' });
   await fc.assert(
     fc.asyncProperty(fc.nat(cookie.length - 1), fc.constantFrom('A', 'x', '0', '.', '_'), async (at, c) => {
       const changed = cookie.slice(0, at) + c + cookie.slice(at + 1);
-      // The last character of a base64url text may carry bits that mean nothing.
-      fc.pre(changed !== cookie && at !== cookie.length - 1);
+      fc.pre(changed !== cookie);
       assert.is.not(await refusal(issuer.verify(changed)), 'accepted');
     }),
   );
@@ -106,7 +108,7 @@ test('every refusal says why', async () => {
 test('a cookie lives through the second it expires in', async () => {
   const clock = new ManualClock(NOW_S * 1000);
   const issuer = sessions(clock);
-  const cookie = await issuer.issue({ app: APP, peerIp: '' });
+  const cookie = issuer.issue({ app: APP, peerIp: '' });
   clock.advance(DAY_MS + 999);
   await issuer.verify(cookie);
   clock.advance(1);
@@ -114,19 +116,69 @@ test('a cookie lives through the second it expires in', async () => {
 });
 
 test('a cookie of an older key is good after a new one was added', async () => {
-  const cookie = await sessions(undefined, [1, 2]).issue({ app: APP, peerIp: '' });
+  const cookie = sessions(undefined, [1, 2]).issue({ app: APP, peerIp: '' });
   const rotated = sessions(undefined, [2, 3]);
   assert.equal((await rotated.verify(cookie)).app, APP);
-  const next = await rotated.issue({ app: APP, peerIp: '' });
+  const next = rotated.issue({ app: APP, peerIp: '' });
   assert.is(
     await refusal(sessions(undefined, [1, 2]).verify(next)),
     'VerifyCookie failed: no secret for kid 3',
   );
 });
 
-test('without a key nothing is signed', async () => {
+test('a cookie of a newer key makes its verifier look for it, once', async () => {
+  let looks = 0;
+  let take: (secrets: readonly CookieSecret[]) => void = () => undefined;
+  const secret = (kid: number) => ({ kid, secret: `secret ${kid}` });
+  const ring = new KeyRing({
+    start(taker) {
+      take = taker;
+      take([secret(1), secret(2)]);
+    },
+    async refresh() {
+      looks += 1;
+      take([secret(2), secret(3)]);
+    },
+    stop: async () => undefined,
+  });
+  await ring.start();
+  const replica = new Sessions(ring, new ManualClock(START), DAY_MS);
+  const cookie = sessions(undefined, [3]).issue({ app: APP, peerIp: '' });
+  assert.equal((await replica.verify(cookie)).app, APP);
+  assert.equal((await replica.verify(cookie)).app, APP);
+  const old = sessions(undefined, [1]).issue({ app: APP, peerIp: '' });
+  assert.is(await refusal(replica.verify(old)), 'VerifyCookie failed: no secret for kid 1');
+  assert.is(looks, 1);
+});
+
+test('a changed key file is taken up; a broken one is not', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'dme-keys-'));
+  const clock = new ManualClock(START);
+  const path = join(dir, 'keys.json');
+  const ring = new KeyRing(keyFileSource(path, silentLogger, clock));
   try {
-    await sessions(undefined, []).issue({ app: APP, peerIp: '' });
+    await ring.start();
+    const write = (kids: readonly number[]) =>
+      writeFileSync(path, JSON.stringify({ keys: kids.map((kid) => ({ kid, secret: `secret ${kid}` })) }));
+    write([4, 5]);
+    clock.advance(5000);
+    assert.is(ring.keys.newest, 5);
+    writeFileSync(path, '{');
+    clock.advance(5000);
+    assert.is(ring.keys.newest, 5);
+    write([5, 6, 7]);
+    clock.advance(1000);
+    assert.is((await ring.keysFor(6)).newest, 7);
+  } finally {
+    await ring.stop();
+    rmSync(dir, { recursive: true });
+  }
+  assert.is(clock.pending, 0);
+});
+
+test('without a key nothing is signed', () => {
+  try {
+    sessions(undefined, []).issue({ app: APP, peerIp: '' });
     assert.unreachable();
   } catch (error) {
     assert.is((error as EdgeplaneError).message, 'no signing key');
@@ -138,12 +190,11 @@ test('the key file is made once, private, and read again', () => {
   const dir = mkdtempSync(join(tmpdir(), 'dme-keys-'));
   try {
     const path = join(dir, 'sub', 'keys.json');
-    const made = loadCookieKeys(path, silentLogger);
-    assert.is(made.signing?.kid, 1);
+    const [made] = readKeyFile(path, silentLogger);
+    assert.is(made?.kid, 1);
     assert.is(statSync(path).mode & 0o777, 0o600);
     const text = readFileSync(path, 'utf8');
-    const again = loadCookieKeys(path, silentLogger).signing;
-    assert.equal(again?.key.export(), made.signing?.key.export());
+    assert.equal(readKeyFile(path, silentLogger), [made]);
     assert.is(readFileSync(path, 'utf8'), text);
     const faults: readonly (readonly [string, RegExp])[] = [
       ['{"keys":[{"kid":1,"secret":"hush"}', /is not JSON$/],
@@ -156,7 +207,7 @@ test('the key file is made once, private, and read again', () => {
     for (const [content, pattern] of faults) {
       writeFileSync(path, content);
       assert.throws(
-        () => loadCookieKeys(path, silentLogger),
+        () => readKeyFile(path, silentLogger),
         (error: Error) => {
           assert.match(error.message, pattern);
           assert.match(error.message, path);

@@ -7,6 +7,7 @@ import {
 import { checkAuthToken } from '../app-auth.js';
 import { dmeErrors } from '../errors.js';
 import { peerIp } from '../peer-ip.js';
+import { unixSeconds } from '../sessions.js';
 import type { Engine } from './engine.js';
 
 /** Starts a session for one App (match engine spec section 4.1). `peer` is the caller's transport address. */
@@ -21,11 +22,11 @@ export async function registerClient(
   const app = { developerKey: { name: request.devName }, name: request.appName, version: request.appVers };
   const entry = engine.table.app(app);
   if (!entry) throw fail(dmeErrors.APP_NOT_FOUND);
-  await checkAuthToken(app, entry.authPublicKey, request.authToken, Math.floor(engine.clock.now() / 1000));
+  await checkAuthToken(app, entry.authPublicKey, request.authToken, unixSeconds(engine.clock));
   return {
     ver: 0,
     status: ReplyStatus.RS_SUCCESS,
-    sessionCookie: await engine.sessions.issue({ app, peerIp: peerIp(peer) }),
+    sessionCookie: engine.sessions.issue({ app, peerIp: peerIp(peer) }),
     tokenServerUri: engine.tokenServerUrl,
   };
 }

@@ -1,45 +1,31 @@
-import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { EdgeplaneError, fail, type Logger, messageOf } from '@edgeplane/base';
-import { dmeErrors } from './errors.js';
-
-/** Secrets that cookies are signed with, by key id. The highest id signs; all verify. */
-export interface CookieKeys {
-  readonly signing: { readonly kid: number; readonly key: KeyObject } | undefined;
-  find(kid: number): KeyObject | undefined;
-}
-
-export interface CookieSecret {
-  /** Key id, from 1 up. */
-  readonly kid: number;
-  /** The secret is this text's UTF-8. */
-  readonly secret: string;
-}
+import { type Clock, EdgeplaneError, fail, type Logger, messageOf } from '@edgeplane/base';
+import { dmeErrors } from '../errors.js';
+import type { CookieSecret } from './cookie-keys.js';
+import type { KeySource } from './key-ring.js';
 
 /** HMAC-SHA512 gains nothing from more. */
 const SECRET_BYTES = 64;
 const READABLE_BY_OTHERS = 0o077;
-
-export function cookieKeys(secrets: readonly CookieSecret[]): CookieKeys {
-  const byId = new Map(secrets.map(({ kid, secret }) => [kid, createSecretKey(secret, 'utf8')]));
-  const kid = Math.max(...byId.keys());
-  const key = byId.get(kid);
-  return { signing: key && { kid, key }, find: (id) => byId.get(id) };
-}
+/** How often the file is looked at, milliseconds. */
+const LOOK_MS = 5000;
+/** A look for a newer key comes no sooner than this after the last one. */
+const THROTTLE_MS = 1000;
 
 /**
  * Reads `{"keys":[{"kid":1,"secret":"..."}]}`. When the file is not there, makes it with one random secret and mode
  * 0600; of several processes that do so at once, all end up with the same file. Match engines that share the file
- * accept each other's cookies; to replace a secret, add one with a higher kid and restart.
+ * accept each other's cookies; to replace a secret, add one with a higher kid.
  * @throws EdgeplaneError KEY_FILE_UNREADABLE naming the file and the fault.
  */
-export function loadCookieKeys(path: string, logger: Logger): CookieKeys {
+export function readKeyFile(path: string, logger: Logger): readonly CookieSecret[] {
   try {
     const text = readIfThere(path) ?? makeFile(path, logger);
     if ((statSync(path).mode & READABLE_BY_OTHERS) !== 0)
       logger.warn({ path }, 'Others can read the cookie key file; its mode should be 0600');
-    return cookieKeys(parseSecrets(path, text));
+    return parseSecrets(path, text);
   } catch (error) {
     if (error instanceof EdgeplaneError) throw error;
     throw fail(dmeErrors.KEY_FILE_UNREADABLE, { path, reason: messageOf(error) }, { cause: error });
@@ -94,4 +80,50 @@ function parseSecrets(path: string, text: string): readonly CookieSecret[] {
     seen.add(kid ?? 0);
   }
   return keys as CookieSecret[];
+}
+
+/** The keys of a file, read again whenever it changes; while it cannot be read, the last good keys stay. */
+export function keyFileSource(path: string, logger: Logger, clock: Clock): KeySource {
+  let version = '';
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  let cancel = () => {};
+  let take: (secrets: readonly CookieSecret[]) => void = () => {};
+
+  const look = () => {
+    lookedAt = clock.monotonic();
+    try {
+      const now = versionOf(path);
+      if (now === version) return;
+      take(readKeyFile(path, logger));
+      logger.info({ path }, 'Cookie keys changed');
+      version = now;
+    } catch (error) {
+      logger.warn({ reason: messageOf(error) }, 'Cookie keys stay as they were');
+    }
+  };
+  const watch = () => {
+    cancel = clock.after(LOOK_MS, () => {
+      look();
+      watch();
+    });
+  };
+  return {
+    start(taker) {
+      take = taker;
+      take(readKeyFile(path, logger));
+      version = versionOf(path);
+      watch();
+    },
+    async refresh() {
+      if (clock.monotonic() - lookedAt >= THROTTLE_MS) look();
+    },
+    async stop() {
+      cancel();
+    },
+  };
+}
+
+function versionOf(path: string): string {
+  const { ino, mtimeMs, size } = statSync(path);
+  return `${ino} ${mtimeMs} ${size}`;
 }
