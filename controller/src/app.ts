@@ -15,10 +15,19 @@ import {
 } from '@edgeplane/base';
 import type { EventBus } from '@edgeplane/bus';
 import { startGateway } from '@edgeplane/gateway';
-import type { NotifyServer } from '@edgeplane/notify';
+import { type NotifyServer, observeNotify, observeObjects } from '@edgeplane/notify';
 import { currentVersionHash, SHOW_OPTIONS, takesShowOptions } from '@edgeplane/objects';
+import { Metrics } from '@edgeplane/observe';
 import { DebugApiService } from '@edgeplane/proto/log/debug.js';
-import { AuditLog, debugApi, loadTls, RpcServer, type TlsMaterial } from '@edgeplane/rpc';
+import {
+  AuditLog,
+  debugApi,
+  loadTls,
+  observeConnections,
+  RpcServer,
+  serveMetrics,
+  type TlsMaterial,
+} from '@edgeplane/rpc';
 import { CacheSync, openStore, type Store } from '@edgeplane/store';
 import { accessGuard, accessResources } from './access/guard.js';
 import { loadPolicy } from './access/policy-file.js';
@@ -68,7 +77,7 @@ export interface Door {
   open(api: RpcServer, notify: NotifyServer): void;
 }
 
-/** A controller as a library. `addresses`, once started: `api` and `notify`. */
+/** A controller as a library. `addresses`, once started: `api` and `notify`; `http` and `metrics` unless off. */
 export interface Controller extends Service {
   readonly addresses: Readonly<Record<string, string>>;
 }
@@ -76,13 +85,15 @@ export interface Controller extends Service {
 /** What a started controller is made of, in the order of its start. */
 interface Running {
   readonly stopping: AbortController;
+  /** Everything is open. */
+  ready: boolean;
   readonly parts: { stop(): Promise<void> }[];
 }
 
 /** Builds a controller; nothing is opened before `start`. */
 export function createController(config: ControllerConfig, overrides: ControllerOverrides = {}): Controller {
   const addresses: Record<string, string> = {};
-  const running: Running = { stopping: new AbortController(), parts: [] };
+  const running: Running = { stopping: new AbortController(), ready: false, parts: [] };
   // Every operation in progress listens.
   setMaxListeners(0, running.stopping.signal);
   let started: Promise<void> | undefined;
@@ -99,6 +110,7 @@ export function createController(config: ControllerConfig, overrides: Controller
       started ??= start(config, overrides, running, addresses);
       try {
         await started;
+        running.ready = true;
       } catch (error) {
         stopped ??= stop();
         await stopped;
@@ -126,6 +138,13 @@ async function start(
   const grants = config.accessPolicy === '' ? undefined : loadPolicy(config.accessPolicy, accessResources());
   logger.info({ region, store: overrides.store?.kind ?? config.store }, 'Start up');
 
+  const metrics = new Metrics();
+  if (config.metricsAddr !== '') {
+    const health = () => (signal.aborted ? 'stopping' : running.ready ? undefined : 'starting');
+    const listener = await serveMetrics({ address: config.metricsAddr, metrics, health, tls, logger });
+    running.parts.push(listener);
+    addresses['metrics'] = listener.address;
+  }
   const store = overrides.store ?? (await openStore(config.store, { logger: inArea(logger, 'etcd') }));
   running.parts.push({ stop: async () => (overrides.store ? undefined : store.close()) });
   if (!config.skipVersionCheck) {
@@ -209,6 +228,9 @@ async function start(
   const protocol = { lineage, identity, maxVersion: config.notifyVersion };
   const notify: ControllerNotify = createNotify(context, clock, tls, influx, protocol);
   running.parts.push(notify.server);
+  observeNotify(metrics, notify);
+  observeConnections(metrics, notify.server);
+  observeObjects(metrics, () => Object.values(caches).map(({ type, size }) => [type.name, size]));
   const authorize = grants && accessGuard(grants, tls);
   const audit = new AuditLog({ clock, sink: auditEvents(context, region) });
   const gatewayToken = randomUUID();

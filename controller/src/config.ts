@@ -31,6 +31,8 @@ export interface ControllerConfig {
   readonly notifyVersion: number;
   /** Peers must say in their certificates for whom they speak. */
   readonly notifyIdentityRequired: boolean;
+  /** Of `/metrics` and `/healthz`; empty: none. */
+  readonly metricsAddr: string;
   /** Certificate file; empty means plain text. */
   readonly tls: string;
   /** File; empty means that whoever can connect may do everything. */
@@ -79,6 +81,7 @@ export function parseConfig(
   if (values.influxAddr !== '' && parseAddress(values.influxAddr).host === '') {
     throw invalid('--influx-addr', 'must be host:port', values.influxAddr);
   }
+  if (values.metricsAddr !== '') parseAddress(values.metricsAddr);
   if (values.leaseTtl < 1000) throw invalid('--lease-ttl', 'must be at least 1s', `${values.leaseTtl}ms`);
   if (values.accessPolicy !== '' && values.tls === '') throw fail(controllerErrors.ACCESS_POLICY_NEEDS_TLS);
   if (values.notifyIdentity === 'required' && values.tls === '')
@@ -93,6 +96,7 @@ export function parseConfig(
     notifyAddr: values.notifyAddr,
     notifyVersion: Number(values.notifyVersion),
     notifyIdentityRequired: values.notifyIdentity === 'required',
+    metricsAddr: values.metricsAddr,
     tls: values.tls,
     accessPolicy: values.accessPolicy,
     nats: { urls: natsUrls(values.natsUrls), creds: values.natsCreds, tls: values.natsTls },

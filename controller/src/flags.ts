@@ -50,6 +50,12 @@ export const CONTROLLER_FLAGS = {
     about: 'how enum values are written over REST when a request does not say ?enums=: proto or camel',
   },
   notifyAddr: { type: 'string', default: '127.0.0.1:50001', about: 'address for agents and match engines' },
+  metricsAddr: {
+    type: 'string',
+    default: '',
+    about:
+      'address of /metrics (for Prometheus) and /healthz, port 0 any free one (docs/metrics.md); empty: none',
+  },
   tls: {
     type: 'string',
     default: '',

@@ -98,6 +98,7 @@ function config(address: string, name: string, fake: Partial<FakeSettings> = {})
     cloudletKey: testCloudletKey,
     platform: 'fakecloudlet',
     apiAddr: '127.0.0.1:0',
+    metricsAddr: '',
     notifyAddrs: [address],
     notifyVersion: 1,
     tls: '',

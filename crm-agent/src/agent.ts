@@ -12,8 +12,9 @@ import {
 } from '@edgeplane/base';
 import type { NotifyDialer } from '@edgeplane/notify';
 import { OBJECTS } from '@edgeplane/objects';
+import { Metrics } from '@edgeplane/observe';
 import { DebugApiService } from '@edgeplane/proto/log/debug.js';
-import { debugApi, loadTls, RpcServer } from '@edgeplane/rpc';
+import { debugApi, loadTls, RpcServer, serveMetrics, type TlsMaterial } from '@edgeplane/rpc';
 import { gatherCloudletInfo } from './cloudlet-info.js';
 import type { AgentConfig } from './config.js';
 import { startControlLoop } from './control-loop.js';
@@ -42,7 +43,7 @@ export interface AgentOverrides {
 }
 
 export interface Agent extends Service {
-  /** `api`: where health and reflection are served, once started. */
+  /** Once started, `api`: where health and reflection are served; `metrics` unless off. */
   readonly addresses: Readonly<Record<string, string>>;
 }
 
@@ -68,6 +69,7 @@ class CloudletAgent implements Agent {
   readonly #abort = new AbortController();
   /** What to undo, in reverse order. */
   readonly #cleanups: (() => Promise<void> | void)[] = [];
+  #ready = false;
   #started: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -97,6 +99,7 @@ class CloudletAgent implements Agent {
     const tls = this.#config.tls === '' ? undefined : loadTls(this.#config.tls);
     const lock = await this.#disk.lock(this.#config.stateDir);
     this.#cleanups.push(() => lock.release());
+    const metrics = await this.#observe(tls);
     if (this.#config.apiAddr !== 'off') {
       const api = new RpcServer({
         logger: inArea(this.#logger, 'api'),
@@ -139,6 +142,7 @@ class CloudletAgent implements Agent {
       tables,
       ...{ mirror, held },
       shells,
+      metrics,
       logger: this.#logger,
       clock: this.#clock,
       random: this.#random,
@@ -146,6 +150,18 @@ class CloudletAgent implements Agent {
     this.#cleanups.push(() => loop.stop());
     // Before the loop and the driver, as shells hold what these would end.
     this.#cleanups.push(() => shells.stop());
+    this.#ready = true;
+  }
+
+  async #observe(tls: TlsMaterial | undefined): Promise<Metrics> {
+    const metrics = new Metrics();
+    const { metricsAddr: address } = this.#config;
+    if (address === '') return metrics;
+    const health = () => (this.#abort.signal.aborted ? 'stopping' : this.#ready ? undefined : 'starting');
+    const listener = await serveMetrics({ address, metrics, health, tls, logger: this.#logger });
+    this.#cleanups.push(() => listener.stop());
+    this.addresses['metrics'] = listener.address;
+    return metrics;
   }
 
   #mirror(): TableMirror {

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { fail, type ParsedAreas, parseDebugAreas, parseFlags } from '@edgeplane/base';
 import type { CloudletKey } from '@edgeplane/proto/edgeproto/cloudlet.js';
 import { type IceServer, parseIceServers } from '@edgeplane/remote-shell';
-
+import { parseAddress } from '@edgeplane/rpc';
 import { parseCloudletKey } from './cloudlet-key.js';
 import type { FakeSettings } from './drivers/fake/index.js';
 import { parseFakeRules } from './drivers/fake/index.js';
@@ -26,6 +26,8 @@ export interface AgentConfig {
   readonly notifyAddrs: readonly string[];
   /** Highest version of the notify protocol to speak. */
   readonly notifyVersion: number;
+  /** Of `/metrics` and `/healthz`; empty: none. */
+  readonly metricsAddr: string;
   /** Certificate file by the rules of spec section 16.1; empty means plain text. */
   readonly tls: string;
   /** Name of the Node that is reported. */
@@ -95,12 +97,14 @@ export function parseConfig(argv: readonly string[], environment: Environment): 
       ...{ flag: '--exec-idle-limit', rule, value: String(values.execIdleLimit) },
     });
   }
+  if (values.metricsAddr !== '') parseAddress(values.metricsAddr);
   const config: AgentConfig = {
     cloudletKey,
     platform: choosePlatform(values.platform, environment.variables['PLATFORM'], cloudletKey),
     apiAddr: values.apiAddr,
     notifyAddrs,
     notifyVersion: Number(values.notifyVersion),
+    metricsAddr: values.metricsAddr,
     tls: values.tls,
     hostname: values.hostname || osHostname(),
     stateDir: resolve(environment.cwd, values.stateDir || defaultStateDir(cloudletKey)),

@@ -4,9 +4,12 @@ import {
   NotifyClient,
   type NotifyDialer,
   ObjectTable,
+  observeNotify,
+  observeObjects,
   type SendSource,
 } from '@edgeplane/notify';
 import { OBJECTS } from '@edgeplane/objects';
+import type { Metrics } from '@edgeplane/observe';
 import type { CloudletInfo } from '@edgeplane/proto/edgeproto/cloudlet.js';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 import { NodeType } from '@edgeplane/proto/edgeproto/node.js';
@@ -40,6 +43,7 @@ export interface ControlLoopOptions {
   /** Makes durable what is in the tables. */
   readonly mirror: TableMirror;
   readonly shells: ShellSessions;
+  readonly metrics: Metrics;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: Random;
@@ -148,6 +152,8 @@ export function startControlLoop(options: ControlLoopOptions): { stop(): Promise
     persist,
     random,
   });
+  observeNotify(options.metrics, { client });
+  observeObjects(options.metrics, () => tableList(tables).map(({ type, size }) => [type.name, size]));
   mirror.follow(tableList(tables), client);
   client.start();
   clusters.restore();

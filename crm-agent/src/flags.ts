@@ -34,6 +34,12 @@ export const AGENT_FLAGS = {
     default: '',
     about: `areas whose debug lines are written, comma-separated: ${DEBUG_AREAS.join(' ')}`,
   },
+  metricsAddr: {
+    type: 'string',
+    default: '',
+    about:
+      'address of /metrics (for Prometheus) and /healthz, port 0 any free one (docs/metrics.md); empty: none',
+  },
   tls: { type: 'string', default: '', about: 'certificate file; the key and mex-ca.crt are found beside it' },
   hostname: { type: 'string', default: '', about: 'name of this node; the host name when empty' },
   platform: {

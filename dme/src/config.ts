@@ -15,6 +15,8 @@ export interface DmeConfig {
   /** Of the REST API; empty: none. */
   readonly httpAddr: string;
   readonly httpEnums: 'proto' | 'camel';
+  /** Of `/metrics` and `/healthz`; empty: none. */
+  readonly metricsAddr: string;
   /** Certificate file; undefined for plaintext. */
   readonly tls: string | undefined;
   readonly cloudletKey: CloudletKey;
@@ -40,12 +42,14 @@ export function parseConfig(argv: readonly string[]): DmeConfig {
   if (notifyAddrs.length === 0) throw fail(dmeErrors.NOTIFY_ADDRS_MISSING);
   for (const address of [...notifyAddrs, values.apiAddr]) parseAddress(address);
   if (values.httpAddr !== '') parseAddress(values.httpAddr);
+  if (values.metricsAddr !== '') parseAddress(values.metricsAddr);
   return {
     notifyAddrs,
     notifyVersion: Number(values.notifyVersion),
     apiAddr: values.apiAddr,
     httpAddr: values.httpAddr,
     httpEnums: values.httpEnums === 'camel' ? 'camel' : 'proto',
+    metricsAddr: values.metricsAddr,
     tls: values.tls === '' ? undefined : values.tls,
     cloudletKey: parseCloudletKey(values.cloudletKey),
     scaleId: values.scaleID || hostname() || 'nohostname',

@@ -10,9 +10,10 @@ import {
   systemRandom,
 } from '@edgeplane/base';
 import type { Gateway } from '@edgeplane/gateway';
-import type { NotifyClient, NotifyState } from '@edgeplane/notify';
+import { type NotifyClient, type NotifyState, observeNotify, observeObjects } from '@edgeplane/notify';
+import { Metrics } from '@edgeplane/observe';
 import { MatchEngineApiService } from '@edgeplane/proto/dme/app-client.js';
-import { loadTls, RpcServer } from '@edgeplane/rpc';
+import { loadTls, type MetricsListener, RpcServer, serveMetrics } from '@edgeplane/rpc';
 import { matchEngineApi } from './api/match-engine-api.js';
 import type { DmeConfig } from './config.js';
 import { followControllers } from './follow.js';
@@ -29,7 +30,7 @@ export interface DmeOverrides {
   readonly logger?: Logger;
 }
 
-/** A match engine. `addresses` has `api` and `http` once it is started. */
+/** A match engine. Once it is started, `addresses` has `api`, and `http` and `metrics` unless off. */
 export interface Dme extends Service {
   readonly addresses: Readonly<Record<string, string>>;
   readonly logger: Logger;
@@ -49,6 +50,7 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
   let ring: KeyRing | undefined;
   let rest: Gateway | undefined;
   let notify: NotifyClient | undefined;
+  let listener: MetricsListener | undefined;
   let stopped = false;
 
   return {
@@ -70,6 +72,17 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
         clock,
         random: overrides.random ?? systemRandom,
       });
+      const metrics = new Metrics();
+      observeNotify(metrics, { client: notify });
+      observeObjects(metrics, () => [
+        ['App', table.appCount],
+        ['AppInst', table.instanceCount],
+      ]);
+      if (config.metricsAddr !== '') {
+        const health = () => (stopped ? 'stopping' : addresses['api'] ? undefined : 'starting');
+        listener = await serveMetrics({ address: config.metricsAddr, metrics, health, tls, logger });
+        addresses['metrics'] = listener.address;
+      }
       const gatewayToken = randomUUID();
       server = new RpcServer({ logger: inArea(logger, 'dmereq'), name: 'dme', tls, clock, gatewayToken });
       const engine = {
@@ -88,13 +101,14 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
         addresses['http'] = rest.address;
       }
       // A stop may have come while the listeners were being opened.
-      if (stopped) await Promise.all([server.stop(), rest?.stop(), ring.stop()]);
+      if (stopped) await Promise.all([server.stop(), rest?.stop(), ring.stop(), listener?.stop()]);
       else notify.start();
     },
 
     async stop() {
       stopped = true;
       await Promise.all([rest?.stop(), server?.stop(), notify?.stop(), ring?.stop()]);
+      await listener?.stop();
     },
   };
 }

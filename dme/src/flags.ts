@@ -46,6 +46,12 @@ export const DME_FLAGS = {
     default: '',
     about: 'token server that clients are told of when they register',
   },
+  metricsAddr: {
+    type: 'string',
+    default: '',
+    about:
+      'address of /metrics (for Prometheus) and /healthz, port 0 any free one (docs/metrics.md); empty: none',
+  },
   tls: { type: 'string', default: '', about: 'certificate file; the key and mex-ca.crt are found beside it' },
   cloudletKey: {
     type: 'string',

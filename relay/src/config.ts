@@ -10,6 +10,8 @@ export interface RelayConfig {
   readonly notifyAddrs: readonly string[];
   readonly notifyListen: string;
   readonly name: string;
+  /** Of `/metrics` and `/healthz`; empty: none. */
+  readonly metricsAddr: string;
   /** Certificate file; undefined for plaintext. */
   readonly tls: string | undefined;
   /** How to go by the certificates of peers below. */
@@ -26,12 +28,14 @@ export function parseConfig(argv: readonly string[]): RelayConfig {
     .filter((address) => address !== '');
   if (notifyAddrs.length === 0) throw fail(relayErrors.NOTIFY_ADDRS_MISSING);
   for (const address of [...notifyAddrs, values.notifyListen]) parseAddress(address);
+  if (values.metricsAddr !== '') parseAddress(values.metricsAddr);
   if (values.notifyIdentity === 'required' && values.tls === '')
     throw fail(relayErrors.NOTIFY_IDENTITY_NEEDS_TLS);
   return {
     notifyAddrs,
     notifyListen: values.notifyListen,
     name: values.name || hostname() || 'nohostname',
+    metricsAddr: values.metricsAddr,
     tls: values.tls === '' ? undefined : values.tls,
     identity: { region: values.region, required: values.notifyIdentity === 'required' },
     debug: parseDebugAreas(values.d),

@@ -18,6 +18,12 @@ export const RELAY_FLAGS = {
     default: '',
     about: 'name under which ShowNode shows it; the host name when empty',
   },
+  metricsAddr: {
+    type: 'string',
+    default: '',
+    about:
+      'address of /metrics (for Prometheus) and /healthz, port 0 any free one (docs/metrics.md); empty: none',
+  },
   tls: { type: 'string', default: '', about: 'certificate file; the key and mex-ca.crt are found beside it' },
   notifyIdentity: {
     type: 'string',

@@ -24,6 +24,10 @@ export class PassedTable<T, K> implements SendSource<T, K>, Receiver<T, K> {
     this.type = type;
   }
 
+  get size(): number {
+    return this.#objects.size;
+  }
+
   keys(): IterableIterator<string> {
     return this.#objects.keys();
   }

@@ -15,12 +15,15 @@ import {
   type NotifyLimits,
   NotifyServer,
   type NotifyState,
+  observeNotify,
+  observeObjects,
   type Receiver,
   type SendSource,
 } from '@edgeplane/notify';
 import { OBJECTS } from '@edgeplane/objects';
+import { Metrics } from '@edgeplane/observe';
 import { NodeType } from '@edgeplane/proto/edgeproto/node.js';
-import { loadTls } from '@edgeplane/rpc';
+import { loadTls, type MetricsListener, observeConnections, serveMetrics } from '@edgeplane/rpc';
 import type { RelayConfig } from './config.js';
 import { Demand } from './demand.js';
 import { Family } from './family.js';
@@ -41,7 +44,7 @@ export interface RelayOverrides {
   readonly limits?: Partial<NotifyLimits>;
 }
 
-/** A notify relay. `addresses` has `notify` once it is started. */
+/** A notify relay. `addresses` has `notify` once it is started, and `metrics` unless off. */
 export interface Relay extends Service {
   readonly addresses: Readonly<Record<string, string>>;
   readonly logger: Logger;
@@ -119,6 +122,11 @@ export function createRelay(config: RelayConfig, overrides: RelayOverrides = {})
     ...{ tls, clock, random, limits, dial },
   });
   let stopped = false;
+  const metrics = new Metrics();
+  observeNotify(metrics, { server, client });
+  observeConnections(metrics, server);
+  observeObjects(metrics, () => tables.map((table) => [table.type.name, table.size]));
+  let listener: MetricsListener | undefined;
 
   return {
     addresses,
@@ -130,10 +138,16 @@ export function createRelay(config: RelayConfig, overrides: RelayOverrides = {})
 
     async start() {
       if (stopped) return;
+      if (config.metricsAddr !== '') {
+        const health = () => (stopped ? 'stopping' : addresses['notify'] ? undefined : 'starting');
+        listener = await serveMetrics({ address: config.metricsAddr, metrics, health, tls, logger });
+        addresses['metrics'] = listener.address;
+      }
       if (overrides.door) overrides.door.open(server);
       else addresses['notify'] = await server.listen(config.notifyListen);
       // A stop may have come while the listener was being opened.
-      if (!stopped) client.start();
+      if (stopped) await listener?.stop();
+      else client.start();
     },
 
     async stop() {
@@ -141,6 +155,7 @@ export function createRelay(config: RelayConfig, overrides: RelayOverrides = {})
       // Without a word upward: what agents reported stays there while they go elsewhere.
       await client.abandon();
       await server.stop();
+      await listener?.stop();
     },
   };
 }

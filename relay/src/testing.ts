@@ -100,6 +100,7 @@ export async function testRelay(net: TestNet, name: string, above: readonly stri
       notifyAddrs: above,
       notifyListen: '127.0.0.1:0',
       name,
+      metricsAddr: '',
       tls: undefined,
       identity: { region: '1', required: false },
       debug: { areas: [], unknown: [] } as never,

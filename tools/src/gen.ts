@@ -99,11 +99,28 @@ function differences(fresh: string): string[] {
   return result;
 }
 
+/** Brings the parts of documents that are made from the code up to date, or names those that are not. */
+async function documents(check: boolean): Promise<string[]> {
+  // Only now: it imports what has just been generated.
+  const { docSections, withSection } = await import('./doc-sections.js');
+  const stale: string[] = [];
+  for (const section of docSections()) {
+    const path = join(root, section.file);
+    const have = readFileSync(path, 'utf8');
+    const want = withSection(have, section);
+    if (have === want) continue;
+    stale.push(`${section.file}: ${section.name} differs`);
+    if (!check) writeFileSync(path, want);
+  }
+  return stale;
+}
+
 const work = mkdtempSync(join(tmpdir(), 'edgeplane-gen-'));
 try {
   generate(work);
   if (process.argv.includes('--check')) {
     const found = differences(work);
+    if (found.length === 0) found.push(...(await documents(true)));
     for (const line of found) process.stderr.write(`${line}\n`);
     process.stdout.write(found.length === 0 ? 'generated files are up to date\n' : 'run: pnpm gen\n');
     process.exitCode = found.length === 0 ? 0 : 1;
@@ -116,6 +133,7 @@ try {
         `${relative(root, join(root, folder))}: ${filesBelow(join(root, folder)).length} files\n`,
       );
     }
+    await documents(false);
   }
 } finally {
   rmSync(work, { recursive: true, force: true });

@@ -9,6 +9,7 @@ export const LAYERS: Readonly<Record<string, number>> = {
   '@edgeplane/base': 0,
   '@edgeplane/proto': 0,
   '@edgeplane/objects': 1,
+  '@edgeplane/observe': 1,
   '@edgeplane/lifecycle': 1,
   '@edgeplane/store': 2,
   '@edgeplane/remote-shell': 2,

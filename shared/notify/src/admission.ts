@@ -13,6 +13,10 @@ export class Admission {
     this.#maxPerAddress = maxPerAddress;
   }
 
+  get count(): number {
+    return this.#count;
+  }
+
   /**
    * Counts one of `peer`, `ip:port`; the result is called once, at its end.
    * @throws EdgeplaneError TOO_MANY_SESSIONS

@@ -22,6 +22,7 @@ import { NoticeReader } from './notice-reader.js';
 import { inSendOrder, receivedTypes } from './order.js';
 import type { Feed } from './sender.js';
 import { Session } from './session.js';
+import { SessionEnds } from './session-ends.js';
 import type { NotifyDialer } from './transport.js';
 import {
   CLIENT_LIMITS,
@@ -90,6 +91,8 @@ interface Connection {
 export class NotifyClient {
   /** Totals since construction. */
   readonly counters: NotifyCounters = newCounters();
+  /** Sessions that ended or did not come about, since construction. */
+  readonly ends = new SessionEnds();
   readonly #options: NotifyClientOptions;
   readonly #limits: NotifyLimits;
   readonly #logger: Logger;
@@ -225,8 +228,11 @@ export class NotifyClient {
       let reason = 'the server ended the session';
       try {
         await this.#connect(address);
-      } catch (error) {
-        reason = messageOf(fromServiceError(error));
+        this.ends.add();
+      } catch (failure) {
+        const error = fromServiceError(failure);
+        this.ends.add(error);
+        reason = messageOf(error);
       }
       if (signal.aborted) return;
       const delay = Math.max(this.#backoff.next(), this.#retryAfterMs);

@@ -64,6 +64,7 @@ export class Inbound {
   async handle(bytes: Uint8Array): Promise<void> {
     const notice = decodeNotice(bytes);
     this.#options.counters.noticesReceived += 1;
+    this.#options.counters.bytesReceived += bytes.length;
     const url = notice.any?.typeUrl ?? '';
     const name = typeOfUrl(url);
     const message = name === undefined ? undefined : this.#messages.get(name);

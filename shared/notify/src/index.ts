@@ -1,5 +1,6 @@
 export { NotifyClient, type NotifyClientOptions, type NotifyState } from './client.js';
 export { notifyErrors } from './errors.js';
+export { NOTIFY_METRICS, OBJECT_METRICS, observeNotify, observeObjects } from './metrics.js';
 export { ObjectTable } from './object-table.js';
 export { IDENTITY_MODES, type IdentityRule } from './permit.js';
 export { NotifyServer } from './server.js';

@@ -25,6 +25,7 @@ export class Sender {
   readonly #signal: AbortSignal;
   /** Keys left to the next round, per type, because they changed again before their turn. */
   #putOff: Set<string>[];
+  #synced = false;
 
   constructor(options: {
     stream: Duplex;
@@ -42,11 +43,17 @@ export class Sender {
     this.#putOff = this.#noKeys();
   }
 
+  /** Whether all that there was at the start has been sent. */
+  get synced(): boolean {
+    return this.#synced;
+  }
+
   async run(): Promise<void> {
     await this.#sendAll();
     // What changed meanwhile goes before the end marker too, or the peer would prune what was put off.
     await this.#round(true);
     await this.#write(SENDALL_END_NOTICE);
+    this.#synced = true;
     while (!this.#signal.aborted) {
       await this.#outbox.wait(this.#signal);
       await this.#round(false);
@@ -86,7 +93,9 @@ export class Sender {
   }
 
   async #write(frame: Buffer): Promise<void> {
-    if (await this.#writer.write(frame)) this.#counters.noticesSent += 1;
+    if (!(await this.#writer.write(frame))) return;
+    this.#counters.noticesSent += 1;
+    this.#counters.bytesSent += frame.length;
   }
 
   #noKeys(): Set<string>[] {

@@ -12,8 +12,10 @@ import {
   systemClock,
   Tally,
 } from '@edgeplane/base';
-import { bidiStream, NOTIFY_SERVER_KEEPALIVE, RpcServer } from '@edgeplane/rpc';
+import { bidiStream, type ConnectionCounters, NOTIFY_SERVER_KEEPALIVE, RpcServer } from '@edgeplane/rpc';
 import { Admission } from './admission.js';
+import { connectionLimits } from './connection-limits.js';
+import { type Connection, Connections, type SessionCount } from './connections.js';
 import { SourceEncoder } from './encoder.js';
 import { notifyErrors } from './errors.js';
 import { FanOut, type Subscriber } from './fan-out.js';
@@ -24,6 +26,7 @@ import { inSendOrder, serverWants } from './order.js';
 import { type Permit, permitFor } from './permit.js';
 import type { NotifyServerOptions } from './server-options.js';
 import { Session } from './session.js';
+import { SessionEnds } from './session-ends.js';
 import type { NotifyCaller } from './transport.js';
 import {
   DEFAULT_LIMITS,
@@ -45,22 +48,9 @@ import {
   versionNotice,
 } from './wire.js';
 
-/** What sessions of all versions have. */
-type AnySession = Pick<Session, 'waiting' | 'sendMessage' | 'close'>;
-
-interface Connection {
-  readonly peer: PeerInfo;
-  readonly session: AnySession | FrameSession;
-  readonly wants: ReadonlySet<string>;
-}
-
 /** How long a stopping server waits for peers to leave, milliseconds. */
 const LAME_DUCK_MS = 3000;
 
-/** Connections beyond the sessions that there may be. */
-const SPARE_CONNECTIONS = 16;
-/** Streams of one connection: a session, and a few for health checks and reflection. */
-const MAX_STREAMS = 16;
 /** Lines about sessions that were refused come no more often than this, milliseconds. */
 const CROWDED_EVERY_MS = 10_000;
 
@@ -68,6 +58,8 @@ const CROWDED_EVERY_MS = 10_000;
 export class NotifyServer {
   /** Totals since construction. */
   readonly counters: NotifyCounters = newCounters();
+  /** Sessions that ended or were refused, since construction. */
+  readonly ends = new SessionEnds();
   readonly #options: NotifyServerOptions;
   readonly #limits: NotifyLimits;
   readonly #logger: Logger;
@@ -77,7 +69,7 @@ export class NotifyServer {
   readonly #wants: readonly string[];
   readonly #frames: FrameServer;
   readonly #maxVersion: number;
-  readonly #connections = new Set<Connection>();
+  readonly #connections = new Connections();
   /** Sessions of version 2 that can be told to leave. */
   readonly #drainable = new Set<FrameSession>();
   readonly #stopping = new AbortController();
@@ -111,7 +103,7 @@ export class NotifyServer {
       nextSession: () => this.#takeSession(),
       upstream,
     });
-    const { maxSessions, maxSessionsPerAddress, handshakeTimeoutMs, lingerMs } = this.#limits;
+    const { maxSessions, maxSessionsPerAddress } = this.#limits;
     this.#admission = new Admission(maxSessions, maxSessionsPerAddress);
     this.#crowded = new Tally(this.#clock, CROWDED_EVERY_MS, (times) =>
       this.#logger.warn(
@@ -126,14 +118,7 @@ export class NotifyServer {
       clock: this.#clock,
       keepalive: NOTIFY_SERVER_KEEPALIVE,
       maxReceiveBytes: this.#limits.maxNoticeBytes,
-      connections: {
-        // A little more than sessions, so that who is one too many hears why.
-        max: maxSessions + SPARE_CONNECTIONS,
-        maxPerAddress: maxSessionsPerAddress + SPARE_CONNECTIONS,
-        firstCallMs: handshakeTimeoutMs,
-        lingerMs,
-        maxStreams: MAX_STREAMS,
-      },
+      connections: connectionLimits(this.#limits),
     });
     this.#rpc.addService(RawNotifyService, {
       streamNotice: bidiStream((call, context) =>
@@ -149,9 +134,7 @@ export class NotifyServer {
 
   /** Every connected peer, in order of connection. */
   peers(): PeerInfo[] {
-    return [...this.#connections].map(({ peer, session }) =>
-      'refusals' in session ? { ...peer, refusals: session.refusals } : peer,
-    );
+    return this.#connections.peers();
   }
 
   /** Ids of peers whose connection is lost and whose reports are kept, and since when (milliseconds since 1970). */
@@ -159,9 +142,29 @@ export class NotifyServer {
     return this.#frames.stale;
   }
 
+  /** Sessions by protocol version and by how far they are. */
+  sessionCounts(): SessionCount[] {
+    return this.#connections.counts(this.#frames.stale.size);
+  }
+
+  /** Sessions that are not accepted yet. */
+  get handshakes(): number {
+    return Math.max(0, this.#admission.count - this.#connections.size);
+  }
+
+  /** Changed keys waiting, of all sessions. */
+  get waitingKeys(): number {
+    return [...this.waiting().values()].reduce((sum, keys) => sum + keys, 0);
+  }
+
+  /** Connections at the listener. */
+  get connectionCounters(): ConnectionCounters {
+    return this.#rpc.connectionCounters;
+  }
+
   /** Changed keys waiting per peer id. */
   waiting(): ReadonlyMap<bigint, number> {
-    return new Map([...this.#connections].map(({ peer, session }) => [peer.id, session.waiting]));
+    return this.#connections.waiting();
   }
 
   /**
@@ -221,6 +224,7 @@ export class NotifyServer {
       return this.#admission.enter(peer);
     } catch (error) {
       this.counters.sessionsRefused += 1;
+      this.ends.add(error);
       this.#crowded.add();
       throw error;
     }
@@ -247,7 +251,9 @@ export class NotifyServer {
       if (second && Math.min(hello.version, this.#maxVersion) >= 2) {
         const register = (connection: FrameConnection) => this.#register(connection);
         const first = { ...hello, hello: second, permit };
-        return await this.#frames.serve(stream, reader, context, first, register);
+        await this.#frames.serve(stream, reader, context, first, register);
+        this.ends.add();
+        return;
       }
       permit?.begin(hello.filterCloudletKey, NOTHING_WANTED, []);
       const { upstream } = this.#options;
@@ -268,8 +274,10 @@ export class NotifyServer {
       if (upstream) await holdBack(upstream, peer, this.#clock, ends);
       stream.write(versionNotice(version, this.#wants, false));
       await this.#session(stream, reader, peer, cloudlets, permit);
+      this.ends.add();
     } catch (error) {
       const gone = context.signal.aborted;
+      this.ends.add(error);
       const facts = { peer: context.peer, reason: gone ? 'the peer is gone' : messageOf(error) };
       // Who comes and goes without a word can do so a thousand times a second.
       const wordless = !shaken && (gone || isKind(error, notifyErrors.SESSION_CLOSED));

@@ -25,16 +25,27 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #outbox: Outbox;
   readonly #abort = new AbortController();
+  readonly #sender: Sender;
   #failure: unknown;
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#outbox = new Outbox(options.feed.types, options.limits);
+    const { stream, feed, counters, limits } = options;
+    this.#sender = new Sender({
+      ...{ stream, feed, counters, outbox: this.#outbox, signal: this.#abort.signal },
+      maxBufferedBytes: limits.maxBufferedBytes,
+    });
   }
 
   /** Changed keys waiting for the peer. */
   get waiting(): number {
     return this.#outbox.size;
+  }
+
+  /** Whether all that there was at the start has been sent. */
+  get synced(): boolean {
+    return this.#sender.synced;
   }
 
   /** Notes that a key of a type (by place in send order) changed. Too many waiting ends the session. */
@@ -62,16 +73,12 @@ export class Session {
    * when it was not a clean end. Handlers of the notice in progress are awaited.
    */
   async run(): Promise<void> {
-    const { stream, feed, counters, logger } = this.#options;
-    const { signal } = this.#abort;
-    const { maxBufferedBytes } = this.#options.limits;
-    const sender = new Sender({ stream, outbox: this.#outbox, feed, counters, signal, maxBufferedBytes });
-    const sending = sender.run().catch((error: unknown) => this.close(error));
+    const sending = this.#sender.run().catch((error: unknown) => this.close(error));
     await this.#receive();
     this.close();
     await sending;
     if (this.#failure !== undefined) throw this.#failure;
-    logger.debug('Session ended');
+    this.#options.logger.debug('Session ended');
   }
 
   async #receive(): Promise<void> {

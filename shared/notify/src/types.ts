@@ -174,6 +174,9 @@ export const CLIENT_LIMITS: NotifyLimits = { ...DEFAULT_LIMITS, maxHeldBytes: 10
 /** Totals since the start of the server or client. */
 export interface NotifyCounters {
   noticesSent: number;
+  /** Bytes of notices. */
+  bytesSent: number;
+  bytesReceived: number;
   /** Objects and tombstones in frames of version 2. */
   changesSent: number;
   changesReceived: number;
@@ -199,6 +202,8 @@ export interface NotifyCounters {
 export function newCounters(): NotifyCounters {
   return {
     noticesSent: 0,
+    bytesSent: 0,
+    bytesReceived: 0,
     changesSent: 0,
     changesReceived: 0,
     lateChanges: 0,

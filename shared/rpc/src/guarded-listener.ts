@@ -15,12 +15,14 @@ export interface ConnectionLimits {
   readonly maxStreams: number;
 }
 
-/** Totals since the start. */
+/** Totals since the start, and how it stands. */
 export interface ConnectionCounters {
+  /** Connections there are. */
+  readonly open: number;
   /** Connections closed because there were too many. */
-  refused: number;
+  readonly refused: number;
   /** Connections closed because no call came, or an answer was not read. */
-  brokenOff: number;
+  readonly brokenOff: number;
 }
 
 interface Guarded {
@@ -38,7 +40,7 @@ const SAY_EVERY_MS = 10_000;
  * connection is known by its peer, `ip:port` as gRPC calls say it.
  */
 export class GuardedListener {
-  readonly counters: ConnectionCounters = { refused: 0, brokenOff: 0 };
+  readonly #counters = { refused: 0, brokenOff: 0 };
   readonly #limits: ConnectionLimits;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -59,6 +61,10 @@ export class GuardedListener {
     this.#server = createServer({ noDelay: true }, (socket) => {
       if (this.#admit(socket)) take(socket);
     });
+  }
+
+  get counters(): ConnectionCounters {
+    return { ...this.#counters, open: this.#open.size };
   }
 
   /** Binds, and resolves with the actual port; rejects with the system's error. */
@@ -106,7 +112,7 @@ export class GuardedListener {
     if (this.#open.size >= max || here >= maxPerAddress) {
       const [what, limit] = here >= maxPerAddress ? ['of one address', maxPerAddress] : ['in all', max];
       this.#lastRefusal = { address, what, limit };
-      this.counters.refused += 1;
+      this.#counters.refused += 1;
       this.#tally.add();
       socket.destroy();
       return false;
@@ -130,7 +136,7 @@ export class GuardedListener {
   #breakOff(peer: string, reason: string): void {
     const guarded = this.#open.get(peer);
     if (!guarded) return;
-    this.counters.brokenOff += 1;
+    this.#counters.brokenOff += 1;
     this.#logger.info({ peer, reason }, 'Connection broken off');
     guarded.socket.destroy();
   }

@@ -13,6 +13,7 @@ export {
   type StreamName,
   type UnaryName,
 } from './client.js';
+export { CONNECTION_METRICS, observeConnections } from './connection-metrics.js';
 export {
   FORWARDED_FOR,
   GATEWAY_TOKEN,
@@ -34,6 +35,7 @@ export {
   type UnaryFunction,
   unary,
 } from './handler.js';
+export { type MetricsListener, type MetricsListenerOptions, serveMetrics } from './metrics-listener.js';
 export {
   DEFAULT_MAX_RECEIVE_BYTES,
   type Keepalive,

@@ -138,10 +138,11 @@ export class RpcServer {
     }
   }
 
-  /** Connections that were not let in or broken off. */
+  /** Connections there are, and those that were not let in or broken off; of a server that bounds them. */
   get connectionCounters(): ConnectionCounters {
     const all = this.#listeners.map(({ counters }) => counters);
     return {
+      open: all.reduce((sum, { open }) => sum + open, 0),
       refused: all.reduce((sum, { refused }) => sum + refused, 0),
       brokenOff: all.reduce((sum, { brokenOff }) => sum + brokenOff, 0),
     };

@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { get as httpsGet } from 'node:https';
 import { connect as tcpConnect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EdgeplaneError, silentLogger } from '@edgeplane/base';
+import { Metrics } from '@edgeplane/observe';
 import { FlavorApiClient, FlavorApiService } from '@edgeplane/proto/edgeproto/flavor.js';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -12,6 +14,7 @@ import { callUnary, connect } from './client.js';
 import type { PeerIdentity } from './context.js';
 import type { ConnectionLimits } from './guarded-listener.js';
 import { serverStream, unary } from './handler.js';
+import { serveMetrics } from './metrics-listener.js';
 import { RpcServer } from './server.js';
 import { loadTls, type TlsMaterial } from './tls.js';
 
@@ -201,6 +204,35 @@ test('files are found by the rules of the reference, and missing ones are named'
   renameSync(join(crts, 'mex-ca.crt'), join(crts, 'ca.crt'));
   renameSync(join(crts, 'agent.pem'), join(crts, 'agent.key'));
   assert.throws(() => loadTls(join(crts, 'agent.crt')), /cannot read TLS CA certificate .*mex-ca\.crt/);
+});
+
+/** Status and text of a GET, with or without a certificate. */
+function get(url: string, own?: TlsMaterial): Promise<string> {
+  const certificate = own && { cert: own.cert, key: own.key };
+  return new Promise((resolve, reject) => {
+    const request = httpsGet(url, { ca: load('server').ca, agent: false, ...certificate }, (response) => {
+      let text = '';
+      response.on('data', (part: Buffer) => {
+        text += part.toString();
+      });
+      response.on('end', () => resolve(`${response.statusCode} ${text.split('\n')[0]}`));
+    });
+    request.on('error', reject);
+  });
+}
+
+test('metrics are for certificates of the CA, health is for everybody', async () => {
+  const metrics = new Metrics();
+  const { address, stop } = await serveMetrics({
+    ...{ address: '127.0.0.1:0', metrics, health: () => undefined },
+    ...{ tls: load('server'), logger: silentLogger },
+  });
+  assert.match(await get(`https://${address}/metrics`, load('agent')), /^200 # HELP/);
+  const refused = '403 a client certificate of the CA is needed';
+  assert.is(await get(`https://${address}/metrics`), refused);
+  assert.is(await get(`https://${address}/metrics`, load('stranger')), refused);
+  assert.is(await get(`https://${address}/healthz`), '200 ok');
+  await stop();
 });
 
 test.run();

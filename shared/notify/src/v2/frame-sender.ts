@@ -14,6 +14,7 @@ import { PacedWriter } from '../paced-writer.js';
 import type { NotifyCounters } from '../types.js';
 import type { Bell } from './bell.js';
 import { bucketOf, bucketSums, differingBuckets, isBucketCount } from './buckets.js';
+import type { Control } from './control.js';
 import { keyNumber } from './digest.js';
 import type { FrameKeys } from './frame-keys.js';
 import { emptyNotice } from './notices.js';
@@ -62,15 +63,6 @@ export interface FrameSenderOptions {
   readonly holdBack: boolean;
 }
 
-/** Everything that goes out besides changes and their marks; sent whatever the window. */
-interface Control {
-  ack: number;
-  nacks: Nack[];
-  /** By place; of a type only the last is wanted. */
-  buckets: Map<number, readonly number[]>;
-  parts: Buffer[];
-}
-
 /** The writing half of a session of version 2 (docs/notify-protocol.md). */
 export class FrameSender {
   readonly #options: FrameSenderOptions;
@@ -87,6 +79,7 @@ export class FrameSender {
   /** Number of the receiver's scope that the view is of. */
   #scope: number;
   #held: boolean;
+  #synced = false;
   /** The digests that were sent last, by place; undefined when all are to be sent again. */
   #marked: Map<number, WireDigest> | undefined;
 
@@ -95,6 +88,11 @@ export class FrameSender {
     this.#writer = new PacedWriter(options.stream, options.maxBufferedBytes, options.signal);
     this.#scope = options.scopeNumber;
     this.#held = options.holdBack;
+  }
+
+  /** Whether all that there was at the start has been sent. */
+  get synced(): boolean {
+    return this.#synced;
   }
 
   /** Lets the objects go that were held back. */
@@ -239,6 +237,7 @@ export class FrameSender {
       sync,
       action: end ? NoticeAction.SENDALL_END : NoticeAction.NONE,
     });
+    if (end) this.#synced = true;
   }
 
   /** The digests of types that have others than were said last; of all when they are to be said again. */
@@ -393,6 +392,8 @@ export class FrameSender {
   }
 
   async #send(frame: Buffer): Promise<void> {
-    if (await this.#writer.write(frame)) this.#options.counters.noticesSent += 1;
+    if (!(await this.#writer.write(frame))) return;
+    this.#options.counters.noticesSent += 1;
+    this.#options.counters.bytesSent += frame.length;
   }
 }

@@ -120,6 +120,11 @@ export class FrameSession {
     return this.#outbox.size;
   }
 
+  /** Whether all that there was at the start has been sent. */
+  get synced(): boolean {
+    return this.#sender.synced;
+  }
+
   /** Whether the peer has ended the session by itself, cleanly: it will not come back. */
   get farewell(): boolean {
     return this.#farewell;
@@ -234,7 +239,7 @@ export class FrameSession {
   }
 
   async #receive(): Promise<void> {
-    const { reader } = this.#options;
+    const { reader, counters } = this.#options;
     let last = 0;
     let frames = 0;
     let nacks: Nack[] = [];
@@ -245,9 +250,10 @@ export class FrameSession {
           this.#farewell = !this.#abort.signal.aborted;
           return;
         }
+        counters.bytesReceived += bytes.length;
         const ack = onlyAck(bytes);
         if (ack !== undefined) {
-          this.#options.counters.noticesReceived += 1;
+          counters.noticesReceived += 1;
           this.#acked(ack);
           continue;
         }

@@ -1,0 +1,9 @@
+export {
+  defineMetrics,
+  type MetricDefinition,
+  type MetricDefinitions,
+  type MetricKind,
+  type ReadMetrics,
+  type Sample,
+} from './definition.js';
+export { type CounterOf, type HistogramOf, Metrics } from './metrics.js';

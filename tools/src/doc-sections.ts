@@ -1,0 +1,37 @@
+import { NOTIFY_METRICS, OBJECT_METRICS } from '@edgeplane/notify';
+import type { MetricDefinition } from '@edgeplane/observe';
+import { CONNECTION_METRICS } from '@edgeplane/rpc';
+
+/** A part of a document that is made from the code. */
+export interface DocSection {
+  /** From the root of the repository. */
+  readonly file: string;
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Every part of a document that is made from the code. */
+export function docSections(): readonly DocSection[] {
+  const metrics = [NOTIFY_METRICS, CONNECTION_METRICS, OBJECT_METRICS].flatMap(
+    (definitions): MetricDefinition[] => Object.values(definitions),
+  );
+  return [{ file: 'docs/metrics.md', name: 'metrics', text: metricsTable(metrics) }];
+}
+
+/** The document with the section in its place. @throws Error when it has no such place */
+export function withSection(document: string, { file, name, text }: DocSection): string {
+  const begin = `<!-- ${name}: made by pnpm gen -->\n`;
+  const end = `<!-- end of ${name} -->\n`;
+  const from = document.indexOf(begin);
+  const to = document.indexOf(end, from);
+  if (from < 0 || to < 0) throw new Error(`${file} has no place for ${name}`);
+  return `${document.slice(0, from + begin.length)}\n${text}\n${document.slice(to)}`;
+}
+
+function metricsTable(definitions: readonly MetricDefinition[]): string {
+  const rows = definitions.map(
+    ({ name, kind, labels = [], help }) =>
+      `| \`${name}\` | ${kind} | ${labels.map((label) => `\`${label}\``).join(', ')} | ${help} |\n`,
+  );
+  return `| metric | kind | labels | meaning |\n|---|---|---|---|\n${rows.join('')}`;
+}
