@@ -20,7 +20,7 @@ import * as assert from 'uvu/assert';
 import { parseConfig } from './config.js';
 import { createDme, type Dme } from './dme.js';
 import { APPS, app, appInst, appKey, CLOUDLETS } from './fixtures.js';
-import { EMPTY_LOC } from './tables.js';
+import { EMPTY_LOC } from './place.js';
 
 const PLATFORM = appKey('platos', 'PlatosEnablingLayer', '9');
 const OPEN = appKey('dev', 'open', '1');

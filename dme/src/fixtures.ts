@@ -3,7 +3,8 @@ import { OBJECTS } from '@edgeplane/objects';
 import { LProto } from '@edgeplane/proto/dme/appcommon.js';
 import type { App, AppKey } from '@edgeplane/proto/edgeproto/app.js';
 import type { AppInst } from '@edgeplane/proto/edgeproto/app_inst.js';
-import { AppTable, EMPTY_LOC } from './tables.js';
+import { EMPTY_LOC } from './place.js';
+import { AppTable } from './tables.js';
 
 export const APPS = {
   untomt: appKey('Untomt', 'Untomt', '1.1'),

@@ -4,6 +4,7 @@ import { OBJECTS } from '@edgeplane/objects';
 import { NodeType } from '@edgeplane/proto/edgeproto/node.js';
 import type { TlsMaterial } from '@edgeplane/rpc';
 import { appInstReceiver, appReceiver } from './app-receivers.js';
+import { type Breathe, breather } from './breather.js';
 import type { DmeConfig } from './config.js';
 import type { AppTable } from './tables.js';
 
@@ -11,6 +12,8 @@ export interface FollowOptions {
   readonly tls: TlsMaterial | undefined;
   /** How controllers are reached; default gRPC, with `tls`. */
   readonly dial?: NotifyDialer;
+  /** How changes give way to calls; default by the clock. */
+  readonly breathe?: Breathe;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: Random;
@@ -23,7 +26,7 @@ export function followControllers(
   options: FollowOptions,
 ): NotifyClient {
   const { notifyAddrs, scaleId, cloudletKey } = config;
-  const { logger, ...rest } = options;
+  const { logger, breathe = breather(options.clock), ...rest } = options;
   const tableLogger = inArea(logger, 'dmedb');
   const node = new ObjectTable(OBJECTS.Node);
   node.put(OBJECTS.Node.withKey({ name: scaleId, nodeType: NodeType.NODE_DME, cloudletKey }));
@@ -32,7 +35,7 @@ export function followControllers(
     maxVersion: config.notifyVersion,
     filterCloudletKey: false,
     sources: [node],
-    receivers: [appReceiver(table, tableLogger), appInstReceiver(table, tableLogger)],
+    receivers: [appReceiver(table, breathe, tableLogger), appInstReceiver(table, breathe, tableLogger)],
     messageReceivers: [],
     logger: inArea(logger, 'notify'),
     ...rest,

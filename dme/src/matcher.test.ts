@@ -5,7 +5,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { APPS, appInst, CLOUDLETS, fixtureTable } from './fixtures.js';
 import { distanceKm, type Place, unitVector } from './geo.js';
-import { type Candidate, type Carriers, findInstance, type Match, nearest } from './matcher.js';
+import { type Carriers, findInstance } from './matcher.js';
+import { type Located, type Match, Nearby } from './nearby.js';
 
 /** Match engine spec section 17.2. */
 const FIND: readonly (readonly [AppKey, string, number, number, string])[] = [
@@ -29,13 +30,19 @@ for (const [key, carrier, latitude, longitude, fqdn] of FIND) {
   });
 }
 
-function candidate(name: string, latitude: number, longitude: number): Candidate {
-  const location = { latitude, longitude };
-  return { name, location, at: unitVector(location) };
+function candidate(name: string, latitude: number, longitude: number): Located {
+  return { name, site: { latitude, longitude, at: unitVector({ latitude, longitude }) } };
 }
 
-function carriers(of: Readonly<Record<string, readonly Candidate[]>>): Carriers<Candidate> {
-  return { candidates: (carrier) => of[carrier] ?? [] };
+function carriers(of: Readonly<Record<string, readonly Located[]>>): Carriers<Located> {
+  const byCarrier = new Map(Object.entries(of).map(([carrier, list]) => [carrier, nearby(list)]));
+  return { nearest: (carrier, place) => byCarrier.get(carrier)?.nearest(place) };
+}
+
+function nearby(list: readonly Located[]): Nearby<Located> {
+  const all = new Nearby<Located>();
+  for (const located of list) all.add(located);
+  return all;
 }
 
 const HERE = { latitude: 50, longitude: 10 };
@@ -43,7 +50,7 @@ const HERE = { latitude: 50, longitude: 10 };
 test('a public cloud must be more than 100 km nearer; gcp beats azure by being nearer at all', () => {
   const far = candidate('own', 53, 10); // 333 km
   const own = { GDDT: [far] };
-  const named = (of: Record<string, readonly Candidate[]>) =>
+  const named = (of: Record<string, readonly Located[]>) =>
     findInstance(carriers(of), 'GDDT', HERE)?.instance.name;
   assert.is(named({ ...own, azure: [candidate('azure', 52.2, 10)] }), 'own');
   assert.is(named({ ...own, azure: [candidate('azure', 52, 10)] }), 'azure');
@@ -63,29 +70,22 @@ test('the default instance is only for those who get no other, and nobody may be
   assert.is(findInstance(carriers({}), 'GDDT', HERE), undefined);
 });
 
-test('a tie goes to the first name, in whatever order they come', () => {
-  const tied = ['b', 'a', 'c'].map((name) => candidate(name, 51, 10));
-  assert.is(nearest(tied, HERE)?.instance.name, 'a');
-  assert.is(nearest([...tied].reverse(), HERE)?.instance.name, 'a');
-});
-
-test('a location that is not a number is never chosen', () => {
-  assert.is(nearest([candidate('a', Number.NaN, 0)], HERE), undefined);
-  assert.is(nearest([candidate('a', Number.NaN, 0), candidate('b', 1, 1)], HERE)?.instance.name, 'b');
-});
-
 /** The same by the words of the specification: look at every instance, keep the nearest below the limit. */
-function scan(all: readonly Candidate[], place: Place, limitKm: number): Match<Candidate> | undefined {
-  let best: Match<Candidate> | undefined;
+function scan(all: readonly Located[], place: Place, limitKm: number): Match<Located> | undefined {
+  let best: Match<Located> | undefined;
   for (const instance of [...all].sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const distance = distanceKm(place, instance.location);
+    const distance = distanceKm(place, instance.site);
     if (distance < (best?.distance ?? limitKm)) best = { instance, distance };
   }
   return best;
 }
 
-function scanAll(of: Carriers<Candidate>, carrier: string, place: Place): Match<Candidate> | undefined {
-  const list = (name: string) => [...of.candidates(name)];
+function scanAll(
+  of: Readonly<Record<string, readonly Located[]>>,
+  carrier: string,
+  place: Place,
+): Match<Located> | undefined {
+  const list = (name: string) => of[name] ?? [];
   let found = scan(list(carrier), place, 100_000);
   const best = found?.distance ?? 100_000;
   if (best > 100) {
@@ -117,16 +117,14 @@ test('the matcher finds what a scan of everything finds', () => {
       fc.record({ own: places, azure: places, gcp: places, developer: places }, { requiredKeys: [] }),
       place,
       (by, at) => {
-        const of = carriers(
-          Object.fromEntries(
-            Object.entries(by).map(([carrier, list]) => [
-              carrier,
-              list.map((p, i) => candidate(`${carrier}${i}`, p.latitude, p.longitude)),
-            ]),
-          ),
+        const of = Object.fromEntries(
+          Object.entries(by).map(([carrier, list]) => [
+            carrier,
+            list.map((p, i) => candidate(`${carrier}${i}`, p.latitude, p.longitude)),
+          ]),
         );
         for (const carrier of ['own', 'azure', 'nobody'])
-          assert.equal(findInstance(of, carrier, at), scanAll(of, carrier, at));
+          assert.equal(findInstance(carriers(of), carrier, at), scanAll(of, carrier, at));
       },
     ),
     { numRuns: 300 },

@@ -2,7 +2,7 @@ import { OBJECTS } from '@edgeplane/objects';
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { APPS, app, appInst, appKey, CLOUDLETS, fixtureTable } from './fixtures.js';
+import { APPS, app, appInst, CLOUDLETS, fixtureTable } from './fixtures.js';
 import { AppTable } from './tables.js';
 
 const [BUCKHORN, SUNNYDALE] = CLOUDLETS as readonly [(typeof CLOUDLETS)[number], (typeof CLOUDLETS)[number]];
@@ -67,21 +67,6 @@ test('an instance that comes before its App waits for it', () => {
   assert.is(table.app(APPS.ever), undefined);
   table.putApp(app(APPS.ever));
   assert.equal(urisOf(table, APPS.ever, 'GDDT'), [BUCKHORN.uri]);
-});
-
-test('pruning drops what was not kept, also what waits', () => {
-  const table = fixtureTable();
-  const lonely = appInst(appKey('no', 'such', 'app'), BUCKHORN);
-  table.putInst(lonely);
-  const kept = appInst(APPS.untomt, BUCKHORN);
-  table.pruneApps(new Set([OBJECTS.App.keyJson(APPS.untomt), OBJECTS.App.keyJson(APPS.ever)]));
-  assert.is(table.appCount, 2);
-  table.pruneInsts(new Set([OBJECTS.AppInst.keyJsonOf(kept)]));
-  assert.is(table.instanceCount, 1);
-  assert.equal(urisOf(table, APPS.untomt, 'GDDT'), [BUCKHORN.uri]);
-  assert.equal(table.app(APPS.ever)?.carriers(), []);
-  table.putApp(app(appKey('no', 'such', 'app')));
-  assert.equal(urisOf(table, appKey('no', 'such', 'app'), 'GDDT'), []);
 });
 
 test('any order of changes ends in the table that the surviving objects make', () => {

@@ -1,22 +1,12 @@
 import { OBJECTS } from '@edgeplane/objects';
-import type { AppPort } from '@edgeplane/proto/dme/appcommon.js';
-import type { Loc } from '@edgeplane/proto/dme/loc.js';
 import type { App, AppKey } from '@edgeplane/proto/edgeproto/app.js';
 import type { AppInst } from '@edgeplane/proto/edgeproto/app_inst.js';
-import type { CloudletKey } from '@edgeplane/proto/edgeproto/cloudlet.js';
-import { type UnitVector, unitVector } from './geo.js';
-import type { Candidate, Carriers } from './matcher.js';
-
-/** An instance as clients are told of it. */
-export interface Instance extends Candidate {
-  /** Key JSON of the AppInst. */
-  readonly name: string;
-  readonly cloudletKey: CloudletKey;
-  readonly uri: string;
-  readonly location: Loc;
-  readonly ports: readonly AppPort[];
-  readonly at: UnitVector;
-}
+import type { Place } from './geo.js';
+import { type Instance, StoredInstance } from './instance.js';
+import type { Carriers } from './matcher.js';
+import type { Match } from './nearby.js';
+import { Offer } from './offer.js';
+import { Sites } from './sites.js';
 
 /** An App with its instances. */
 export interface AppEntry extends Carriers<Instance> {
@@ -28,12 +18,15 @@ export interface AppEntry extends Carriers<Instance> {
   /** Operator names, sorted. */
   carriers(): readonly string[];
   hasCarrier(carrier: string): boolean;
+  /** The instances on cloudlets of a carrier, in no order. */
+  candidates(carrier: string): Iterable<Instance>;
 }
 
-type InstanceMap = Map<string, Instance>;
-
+/** What is offered of one App. The App itself may not have come yet. */
 class Entry implements AppEntry {
-  readonly byCarrier = new Map<string, InstanceMap>();
+  readonly offers = new Map<string, Offer>();
+  /** The App is there; before that, instances wait for it. */
+  known = false;
   key: AppKey;
   authPublicKey = '';
   androidPackageName = '';
@@ -43,16 +36,34 @@ class Entry implements AppEntry {
     this.key = key;
   }
 
+  nearest(carrier: string, place: Place): Match<Instance> | undefined {
+    return this.offers.get(carrier)?.nearest(place);
+  }
+
   candidates(carrier: string): Iterable<Instance> {
-    return this.byCarrier.get(carrier)?.values() ?? [];
+    return this.offers.get(carrier) ?? [];
   }
 
   carriers(): readonly string[] {
-    return [...this.byCarrier.keys()].sort();
+    return [...this.offers.keys()].sort();
   }
 
   hasCarrier(carrier: string): boolean {
-    return this.byCarrier.has(carrier);
+    return this.offers.has(carrier);
+  }
+
+  add(instance: StoredInstance): void {
+    const carrier = carrierOf(instance);
+    const offer = this.offers.get(carrier) ?? new Offer();
+    offer.add(instance);
+    this.offers.set(carrier, offer);
+  }
+
+  remove(instance: StoredInstance): void {
+    const carrier = carrierOf(instance);
+    const offer = this.offers.get(carrier);
+    offer?.remove(instance);
+    if (offer?.size === 0) this.offers.delete(carrier);
   }
 }
 
@@ -62,41 +73,38 @@ class Entry implements AppEntry {
  */
 export class AppTable {
   readonly #apps = new Map<string, Entry>();
-  /** AppInsts without an App: App key JSON to AppInst key JSON. */
-  readonly #waiting = new Map<string, InstanceMap>();
-  /** Where every AppInst is, by its key JSON. */
-  readonly #whereIs = new Map<string, { readonly app: string; readonly carrier: string }>();
+  readonly #instances = new Map<string, StoredInstance>();
+  readonly #sites = new Sites();
+  #known = 0;
 
   /** Number of Apps. */
   get appCount(): number {
-    return this.#apps.size;
+    return this.#known;
   }
 
   /** Number of AppInsts, with those that wait. */
   get instanceCount(): number {
-    return this.#whereIs.size;
+    return this.#instances.size;
   }
 
   app(key: AppKey): AppEntry | undefined {
-    return this.#apps.get(OBJECTS.App.keyJson(key));
+    const entry = this.#apps.get(OBJECTS.App.keyJson(key));
+    return entry?.known ? entry : undefined;
   }
 
   /** All Apps, sorted by key JSON. */
   apps(): readonly AppEntry[] {
-    return [...this.#apps.entries()].sort(([a], [b]) => compare(a, b)).map(([, entry]) => entry);
+    return [...this.#apps]
+      .filter(([, { known }]) => known)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, entry]) => entry);
   }
 
-  /** Adds an App, or changes its attributes and keeps its instances. */
-  putApp(app: App): void {
-    const key = OBJECTS.App.key(app);
-    const keyJson = OBJECTS.App.keyJson(key);
-    let entry = this.#apps.get(keyJson);
-    if (!entry) {
-      entry = new Entry(key);
-      this.#apps.set(keyJson, entry);
-      for (const instance of this.#waiting.get(keyJson)?.values() ?? []) place(entry, instance);
-      this.#waiting.delete(keyJson);
-    }
+  /** Adds an App, or changes its attributes and keeps its instances. `keyJson` is its key's, for who has it. */
+  putApp(app: App, keyJson: string = OBJECTS.App.keyJsonOf(app)): void {
+    const entry = this.#entry(keyJson, OBJECTS.App.key(app));
+    if (!entry.known) this.#known += 1;
+    entry.known = true;
     entry.authPublicKey = app.authPublicKey;
     entry.androidPackageName = app.androidPackageName;
     entry.permitsPlatformApps = app.permitsPlatformApps;
@@ -105,90 +113,62 @@ export class AppTable {
   /** Drops an App and its instances. */
   deleteApp(keyJson: string): void {
     const entry = this.#apps.get(keyJson);
-    const maps = [...(entry?.byCarrier.values() ?? []), this.#waiting.get(keyJson) ?? new Map()];
-    for (const map of maps) for (const name of map.keys()) this.#whereIs.delete(name);
+    if (!entry) return;
+    for (const offer of entry.offers.values())
+      for (const instance of offer) {
+        this.#instances.delete(instance.name);
+        this.#sites.release(instance.site);
+      }
+    if (entry.known) this.#known -= 1;
     this.#apps.delete(keyJson);
-    this.#waiting.delete(keyJson);
   }
 
-  /** Adds an instance or replaces it. */
-  putInst(inst: AppInst): void {
-    const name = OBJECTS.AppInst.keyJsonOf(inst);
-    const instance = instanceOf(name, inst);
-    const app = OBJECTS.App.keyJson(OBJECTS.AppInst.key(inst).appKey ?? OBJECTS.App.key(OBJECTS.App.empty()));
-    this.#whereIs.set(name, { app, carrier: carrierOf(instance) });
-    const entry = this.#apps.get(app);
-    if (entry) {
-      place(entry, instance);
-      return;
-    }
-    const waiting = this.#waiting.get(app) ?? new Map<string, Instance>();
-    this.#waiting.set(app, waiting.set(name, instance));
+  /** Adds an instance or replaces it. `name` is its key JSON, and `wire` its encoded form, for who has them. */
+  putInst(
+    inst: AppInst,
+    name: string = OBJECTS.AppInst.keyJsonOf(inst),
+    wire: Uint8Array = OBJECTS.AppInst.toWire(inst),
+  ): void {
+    this.deleteInst(name);
+    const appKey = OBJECTS.AppInst.key(inst).appKey ?? OBJECTS.App.key(OBJECTS.App.empty());
+    const app = OBJECTS.App.keyJson(appKey);
+    const entry = this.#entry(app, appKey);
+    const instance = new StoredInstance(name, this.#sites.take(inst), inst.state, app, wire);
+    this.#instances.set(name, instance);
+    entry.add(instance);
   }
 
   /** Drops an instance, by its key JSON. */
   deleteInst(name: string): void {
-    const where = this.#whereIs.get(name);
-    if (!where) return;
-    this.#whereIs.delete(name);
-    const { app, carrier } = where;
-    const entry = this.#apps.get(app);
-    if (entry) drop(entry.byCarrier, carrier, name);
-    else drop(this.#waiting, app, name);
+    const instance = this.#instances.get(name);
+    if (!instance) return;
+    this.#instances.delete(name);
+    this.#sites.release(instance.site);
+    const entry = this.#apps.get(instance.app);
+    entry?.remove(instance);
+    if (entry?.offers.size === 0 && !entry.known) this.#apps.delete(instance.app);
   }
 
-  /** Drops every App that is not in `keep` (key JSON), with its instances. */
-  pruneApps(keep: ReadonlySet<string>): void {
-    for (const keyJson of [...this.#apps.keys()]) if (!keep.has(keyJson)) this.deleteApp(keyJson);
+  /** Key JSON of every App. */
+  *appKeys(): IterableIterator<string> {
+    for (const [keyJson, { known }] of this.#apps) if (known) yield keyJson;
   }
 
-  /** Drops every instance that is not in `keep` (key JSON). */
-  pruneInsts(keep: ReadonlySet<string>): void {
-    for (const name of [...this.#whereIs.keys()]) if (!keep.has(name)) this.deleteInst(name);
+  /** Key JSON of every AppInst. */
+  instanceKeys(): IterableIterator<string> {
+    return this.#instances.keys();
+  }
+
+  #entry(keyJson: string, key: AppKey): Entry {
+    let entry = this.#apps.get(keyJson);
+    if (!entry) {
+      entry = new Entry(key);
+      this.#apps.set(keyJson, entry);
+    }
+    return entry;
   }
 }
 
-function place(entry: Entry, instance: Instance): void {
-  const carrier = carrierOf(instance);
-  const map = entry.byCarrier.get(carrier) ?? new Map<string, Instance>();
-  entry.byCarrier.set(carrier, map.set(instance.name, instance));
-}
-
-/** Drops one instance, and its map with the last. */
-function drop(maps: Map<string, InstanceMap>, at: string, name: string): void {
-  const map = maps.get(at);
-  map?.delete(name);
-  if (map?.size === 0) maps.delete(at);
-}
-
-function carrierOf(instance: Instance): string {
-  return instance.cloudletKey.operatorKey?.name ?? '';
-}
-
-function instanceOf(name: string, inst: AppInst): Instance {
-  const location = { ...EMPTY_LOC, ...inst.cloudletLoc };
-  return {
-    name,
-    cloudletKey: inst.key?.clusterInstKey?.cloudletKey ?? { operatorKey: { name: '' }, name: '' },
-    uri: inst.uri,
-    location,
-    ports: inst.mappedPorts.map((port) => ({ ...port })),
-    at: unitVector(location),
-  };
-}
-
-/** A position with nothing set. */
-export const EMPTY_LOC: Loc = {
-  latitude: 0,
-  longitude: 0,
-  horizontalAccuracy: 0,
-  verticalAccuracy: 0,
-  altitude: 0,
-  course: 0,
-  speed: 0,
-  timestamp: undefined,
-};
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+function carrierOf({ site }: StoredInstance): string {
+  return site.cloudletKey.operatorKey?.name ?? '';
 }

@@ -7,8 +7,9 @@ import {
 import type { AppKey } from '@edgeplane/proto/edgeproto/app.js';
 import { dmeErrors } from '../errors.js';
 import { findInstance } from '../matcher.js';
+import { EMPTY_LOC } from '../place.js';
 import { isPlatformApp } from '../reserved.js';
-import { type AppTable, EMPTY_LOC } from '../tables.js';
+import type { AppTable } from '../tables.js';
 import { clientPlace } from './gps.js';
 
 /** Names the instance a client is sent to (match engine spec section 4.2). `own` is the App of its session. */

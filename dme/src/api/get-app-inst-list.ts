@@ -9,8 +9,9 @@ import {
 import type { AppKey } from '@edgeplane/proto/edgeproto/app.js';
 import { dmeErrors } from '../errors.js';
 import { distanceKm } from '../geo.js';
+import type { Instance } from '../instance.js';
 import { isDefaultCloudlet, isSharedCarrier } from '../reserved.js';
-import type { AppTable, Instance } from '../tables.js';
+import type { AppTable } from '../tables.js';
 
 /**
  * Lists the instances of the session's App by cloudlet, with distances (match engine spec section 4.5). Apps of the

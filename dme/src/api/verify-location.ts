@@ -7,7 +7,6 @@ import {
 } from '@edgeplane/proto/dme/app-client.js';
 import type { AppKey } from '@edgeplane/proto/edgeproto/app.js';
 import { dmeErrors } from '../errors.js';
-import { nearest } from '../matcher.js';
 import { appText, type Engine } from './engine.js';
 import { clientPlace } from './gps.js';
 
@@ -33,7 +32,7 @@ export function verifyLocation(
   }
   if (!entry.hasCarrier(request.carrierName))
     throw fail(dmeErrors.CARRIER_NOT_FOUND, { carrier: request.carrierName });
-  const distance = nearest(entry.candidates(request.carrierName), place)?.distance;
+  const distance = entry.nearest(request.carrierName, place)?.distance;
   const within = VERIFIED_WITHIN_KM.find((km) => distance !== undefined && distance < km);
   return {
     ver: 0,

@@ -15,14 +15,14 @@ class WatchedTable extends AppTable {
     this.#monitor = monitor;
   }
 
-  override putApp(app: App): void {
+  override putApp(app: App, keyJson?: string): void {
     this.#monitor.saw(OBJECTS.App, app);
-    super.putApp(app);
+    super.putApp(app, keyJson);
   }
 
-  override putInst(inst: AppInst): void {
+  override putInst(inst: AppInst, keyJson?: string, wire?: Uint8Array): void {
     this.#monitor.saw(OBJECTS.AppInst, inst);
-    super.putInst(inst);
+    super.putInst(inst, keyJson, wire);
   }
 }
 
@@ -54,6 +54,8 @@ export class DmeHost {
     const cloudletKey = { operatorKey: { name: 'op' }, name: 'here' };
     followControllers({ notifyAddrs, notifyVersion, scaleId: this.name, cloudletKey }, this.table, {
       tls: undefined,
+      // Turns of the real event loop are the scheduler's.
+      breathe: () => undefined,
       dial: network.dialer(node, () => monitor.newSession()),
       logger: this.#world.loggerOf(this.name),
       clock: node.clock,
