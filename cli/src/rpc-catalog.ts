@@ -27,7 +27,10 @@ export interface Rpc {
 }
 
 const VERBS = /^(Create|Delete|Update|Show|Inject|Evict)([A-Z]\w*)$/;
-const MATCH_ENGINE = 'distributed_match_engine.MatchEngineApi';
+const MATCH_ENGINE = [
+  'distributed_match_engine.MatchEngineApi',
+  'distributed_match_engine.DynamicLocGroupApi',
+];
 /** Services of the controller outside of its main package. */
 const OTHERS: readonly string[] = ['log.DebugApi', 'edgeplane.bus.EventApi'];
 
@@ -35,7 +38,7 @@ const OTHERS: readonly string[] = ['log.DebugApi', 'edgeplane.bus.EventApi'];
 export function rpcsOf(target: Target): readonly Rpc[] {
   return Object.values(SERVICES)
     .filter(({ name }) =>
-      target === 'dme' ? name === MATCH_ENGINE : name.startsWith('edgeproto.') || OTHERS.includes(name),
+      target === 'dme' ? MATCH_ENGINE.includes(name) : name.startsWith('edgeproto.') || OTHERS.includes(name),
     )
     .flatMap((service) =>
       service.methods.filter((m) => !m.requestStream).map((method) => describe(service.name, method)),

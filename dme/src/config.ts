@@ -17,6 +17,10 @@ export interface DmeConfig {
   readonly httpEnums: 'proto' | 'camel';
   /** Of `/metrics` and `/healthz`; empty: none. */
   readonly metricsAddr: string;
+  /** Another address of the gRPC API; empty: none. */
+  readonly dlgAddr: string;
+  /** Over which groups are shared; no URLs: not at all. */
+  readonly nats: { readonly urls: readonly string[]; readonly creds: string; readonly tls: string };
   /** Certificate file; undefined for plaintext. */
   readonly tls: string | undefined;
   readonly cloudletKey: CloudletKey;
@@ -41,13 +45,15 @@ export function parseConfig(argv: readonly string[]): DmeConfig {
     .filter((address) => address !== '');
   if (notifyAddrs.length === 0) throw fail(dmeErrors.NOTIFY_ADDRS_MISSING);
   for (const address of [...notifyAddrs, values.apiAddr]) parseAddress(address);
-  if (values.httpAddr !== '') parseAddress(values.httpAddr);
-  if (values.metricsAddr !== '') parseAddress(values.metricsAddr);
+  for (const address of [values.httpAddr, values.dlgAddr, values.metricsAddr])
+    if (address !== '') parseAddress(address);
   return {
     notifyAddrs,
     notifyVersion: Number(values.notifyVersion),
     apiAddr: values.apiAddr,
     httpAddr: values.httpAddr,
+    dlgAddr: values.dlgAddr,
+    nats: { urls: natsUrls(values.natsUrls), creds: values.natsCreds, tls: values.natsTls },
     httpEnums: values.httpEnums === 'camel' ? 'camel' : 'proto',
     metricsAddr: values.metricsAddr,
     tls: values.tls === '' ? undefined : values.tls,
@@ -59,4 +65,15 @@ export function parseConfig(argv: readonly string[]): DmeConfig {
     carrier: values.carrier,
     debug: parseDebugAreas(values.d),
   };
+}
+
+function natsUrls(text: string): string[] {
+  if (text === '') return [];
+  const urls = text.split(',').map((url) => url.trim());
+  for (const url of urls) {
+    // What stands before an @ could be a password.
+    if (!/^(nats|tls):\/\/[^\s,/@]+:\d{1,5}$/.test(url))
+      throw fail(dmeErrors.NATS_URL_INVALID, { url: url.replace(/\/\/.*@/, '//***@') });
+  }
+  return urls;
 }

@@ -253,12 +253,13 @@ world('the list of instances has every cloudlet but the default one, nearest fir
   assert.is(Math.round(first?.distance ?? 0), 82);
 });
 
-world('calls that are not offered say so, after the cookie', async (w) => {
+world('the position of a client is not known: found, and empty', async (w) => {
   const { sessionCookie } = await register(w, APPS.ever);
-  const call = (cookie: string) =>
-    refusal(callUnary(w.client, 'getLocation', { ver: 0, sessionCookie: cookie, carrierName: 'x' }));
-  assert.is(await call(sessionCookie), 'UNIMPLEMENTED GetLocation is not offered by this match engine');
-  assert.match(await call(''), /^UNAUTHENTICATED/);
+  const locate = (cookie: string) =>
+    callUnary(w.client, 'getLocation', { ver: 0, sessionCookie: cookie, carrierName: 'x' });
+  const expected = { ver: 0, status: 1, carrierName: 'x', tower: 0n, networkLocation: EMPTY_LOC };
+  assert.equal(await locate(sessionCookie), expected);
+  assert.match(await refusal(locate('')), /^UNAUTHENTICATED/);
 });
 
 world('changes reach it, also those made while it was disconnected', async (w) => {

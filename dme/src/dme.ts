@@ -9,14 +9,17 @@ import {
   systemClock,
   systemRandom,
 } from '@edgeplane/base';
-import type { Gateway } from '@edgeplane/gateway';
 import { type NotifyClient, type NotifyState, observeNotify, observeObjects } from '@edgeplane/notify';
 import { Metrics } from '@edgeplane/observe';
 import { MatchEngineApiService } from '@edgeplane/proto/dme/app-client.js';
-import { loadTls, type MetricsListener, RpcServer, serveMetrics } from '@edgeplane/rpc';
+import { DynamicLocGroupApiService } from '@edgeplane/proto/dme/dynamic-loc-group.js';
+import { loadTls, RpcServer, serveMetrics } from '@edgeplane/rpc';
+import { dynamicLocGroupApi } from './api/groups-api.js';
 import { matchEngineApi } from './api/match-engine-api.js';
 import type { DmeConfig } from './config.js';
 import { followControllers } from './follow.js';
+import { Groups } from './groups/groups.js';
+import { openGroupLink } from './groups/open-group-link.js';
 import { keyFileSource } from './keys/key-file.js';
 import { KeyRing } from './keys/key-ring.js';
 import { serveRest } from './rest.js';
@@ -45,13 +48,16 @@ export interface Dme extends Service {
 export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme {
   const clock = overrides.clock ?? systemClock;
   const logger = overrides.logger ?? debugLogger('dme', config.debug).logger;
+  const random = overrides.random ?? systemRandom;
   const addresses: Record<string, string> = {};
-  let server: RpcServer | undefined;
-  let ring: KeyRing | undefined;
-  let rest: Gateway | undefined;
+  /** What was started, in the order in which it was. */
+  const running: { stop(): Promise<void> }[] = [];
   let notify: NotifyClient | undefined;
-  let listener: MetricsListener | undefined;
   let stopped = false;
+
+  const stopAll = async () => {
+    for (const part of running.splice(0).reverse()) await part.stop();
+  };
 
   return {
     addresses,
@@ -63,15 +69,12 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
     async start() {
       if (stopped) return;
       const tls = config.tls === undefined ? undefined : loadTls(config.tls);
-      ring = new KeyRing(keyFileSource(config.cookieKeyFile, logger, clock));
+      const ring = new KeyRing(keyFileSource(config.cookieKeyFile, logger, clock));
+      running.push(ring);
       await ring.start();
       const table = new AppTable();
-      notify = followControllers(config, table, {
-        tls,
-        logger,
-        clock,
-        random: overrides.random ?? systemRandom,
-      });
+      notify = followControllers(config, table, { tls, logger, clock, random });
+      running.push(notify);
       const metrics = new Metrics();
       observeNotify(metrics, { client: notify });
       observeObjects(metrics, () => [
@@ -80,35 +83,50 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
       ]);
       if (config.metricsAddr !== '') {
         const health = () => (stopped ? 'stopping' : addresses['api'] ? undefined : 'starting');
-        listener = await serveMetrics({ address: config.metricsAddr, metrics, health, tls, logger });
+        const listener = await serveMetrics({ address: config.metricsAddr, metrics, health, tls, logger });
+        running.push(listener);
         addresses['metrics'] = listener.address;
       }
       const gatewayToken = randomUUID();
-      server = new RpcServer({ logger: inArea(logger, 'dmereq'), name: 'dme', tls, clock, gatewayToken });
-      const engine = {
-        table,
-        sessions: new Sessions(ring, clock, config.cookieExpirationMs),
+      const server = new RpcServer({
+        logger: inArea(logger, 'dmereq'),
+        name: 'dme',
+        tls,
         clock,
+        gatewayToken,
+      });
+      running.push({ stop: () => server.stop() });
+      const groups = new Groups(openGroupLink(config, { clock, random, logger }), clock, random);
+      groups.start();
+      const engine = {
+        ...{ table, ring, groups, clock },
+        sessions: new Sessions(ring, clock, config.cookieExpirationMs),
+        cookieExpirationMs: config.cookieExpirationMs,
+        secure: tls !== undefined,
         tokenServerUrl: config.tokenServerUrl,
         carrier: config.carrier,
       };
       // Devices call often and change nothing, so their calls are not audited.
       server.addService(MatchEngineApiService, matchEngineApi(engine), { audit: false });
+      server.addService(DynamicLocGroupApiService, dynamicLocGroupApi(engine), { audit: false });
       const api = await server.listen(config.apiAddr);
       addresses['api'] = api;
+      if (config.dlgAddr !== '') addresses['dlg'] = await server.listen(config.dlgAddr);
       if (config.httpAddr !== '') {
-        rest = await serveRest(config, { server, api, gatewayToken, tls, logger, clock });
+        const rest = await serveRest(config, { server, api, gatewayToken, tls, logger, clock });
+        running.push(rest);
         addresses['http'] = rest.address;
       }
+      // Stopped first: those who receive wait for others, and would have to be broken off.
+      running.push(groups);
       // A stop may have come while the listeners were being opened.
-      if (stopped) await Promise.all([server.stop(), rest?.stop(), ring.stop(), listener?.stop()]);
+      if (stopped) await stopAll();
       else notify.start();
     },
 
     async stop() {
       stopped = true;
-      await Promise.all([rest?.stop(), server?.stop(), notify?.stop(), ring?.stop()]);
-      await listener?.stop();
+      await stopAll();
     },
   };
 }

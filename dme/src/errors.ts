@@ -16,6 +16,11 @@ export const dmeErrors = defineErrors({
     'flag --cookie-expiration: must be at least 1s, but got {ms}ms',
   ],
   NOTIFY_ADDRS_MISSING: ['INVALID_ARGUMENT', 'flag --notify-addrs: must name at least one controller'],
+  NATS_URL_INVALID: [
+    'INVALID_ARGUMENT',
+    'flag --nats-urls: each must be nats://host:port or tls://host:port, but got "{url}"',
+  ],
+  NATS_CREDS_UNREADABLE: ['INVALID_ARGUMENT', 'flag --nats-creds: {path}: {reason}'],
   KEY_FILE_UNREADABLE: ['FAILED_PRECONDITION', 'cookie key file {path}: {reason}'],
 
   NO_DEV_NAME: ['INVALID_ARGUMENT', 'DevName cannot be empty'],
@@ -41,7 +46,21 @@ export const dmeErrors = defineErrors({
   NOT_A_PLATFORM_APP: ['PERMISSION_DENIED', 'API Not allowed for developer: {dev} app: {app}'],
   NO_VERIFY_TOKEN: ['INVALID_ARGUMENT', 'verifyloc token required'],
   CARRIER_NOT_FOUND: ['NOT_FOUND', 'carrier not found for app: {carrier}'],
-  METHOD_NOT_OFFERED: ['UNIMPLEMENTED', '{method} is not offered by this match engine'],
+  NOT_OF_THE_GROUP: ['PERMISSION_DENIED', 'group_cookie: is not of group {group}'],
+  USER_DATA_TOO_LONG: [
+    'INVALID_ARGUMENT',
+    'user_data: must have at most {limit} characters, but has {length}',
+  ],
+  GROUP_TEXT_TOO_LONG: [
+    'INVALID_ARGUMENT',
+    'message: must have at most {limit} characters, but has {length}',
+  ],
+  GROUP_FULL: [
+    'RESOURCE_EXHAUSTED',
+    'more than {limit} clients would receive group messages here',
+    'retryable',
+  ],
+  STOPPING: ['UNAVAILABLE', 'the match engine is stopping', 'retryable'],
   LOCATION_API_NOT_OFFERED: [
     'UNIMPLEMENTED',
     'VerifyLocation by the location API of carrier {carrier} is not offered by this match engine',

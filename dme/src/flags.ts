@@ -23,6 +23,23 @@ export const DME_FLAGS = {
     default: '127.0.0.1:38001',
     about: 'address of the REST API; port 0 is any free one, empty is none',
   },
+  dlgAddr: {
+    type: 'string',
+    default: '',
+    about: 'another address of the gRPC API, for clients that look for groups there (50058); empty is none',
+  },
+  natsUrls: {
+    type: 'string',
+    default: '',
+    about:
+      'NATS servers, nats://host:port or tls://host:port, separated by commas, over which match engines share groups; empty: each has its own',
+  },
+  natsCreds: { type: 'string', default: '', about: 'credentials file for NATS' },
+  natsTls: {
+    type: 'string',
+    default: '',
+    about: 'certificate file for NATS, with key and mex-ca.crt beside it as for --tls',
+  },
   httpEnums: {
     type: 'string',
     default: 'proto',

@@ -26,7 +26,7 @@ rest.before(async (context) => {
 rest.after((context) => context.world.stop());
 
 const ROUTES = routesOf([MatchEngineApiService]).filter(({ method }) => !method.responseStream);
-const STATUS: Readonly<Record<number, number>> = { 3: 400, 5: 404, 7: 403, 12: 501, 13: 500, 16: 401 };
+const STATUS: Readonly<Record<number, number>> = { 3: 400, 5: 404, 7: 403, 13: 500, 16: 401 };
 
 rest('the paths are those of the spec', () => {
   const paths = ROUTES.map(({ path }) => path);
@@ -160,7 +160,7 @@ rest('REST and gRPC agree: every method, any request', async ({ dme }) => {
         const answer = await dme.http(route.path, text);
         assert.equal({ status: answer.status, body: without(JSON.parse(answer.body)) }, expected, route.path);
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   }
 });

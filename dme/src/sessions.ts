@@ -1,8 +1,9 @@
-import type { Clock } from '@edgeplane/base';
+import { type Clock, fail } from '@edgeplane/base';
 import type { AppKey } from '@edgeplane/proto/edgeproto/app.js';
+import { dmeErrors } from './errors.js';
 import type { CookieKeys } from './keys/cookie-keys.js';
-import type { KeyRing } from './keys/key-ring.js';
-import { kidIn, readToken, signToken } from './keys/signed-token.js';
+import { type KeyRing, withKeysFor } from './keys/key-ring.js';
+import { readToken, signToken } from './keys/signed-token.js';
 
 /** What a cookie says of its client. */
 export interface Session {
@@ -51,14 +52,8 @@ export class Sessions {
    * @throws EdgeplaneError BAD_COOKIE naming the first fault.
    */
   async verify(cookie: string): Promise<Session> {
-    const { keys } = this.#ring;
-    try {
-      return checkCookie(cookie, keys, unixSeconds(this.#clock)).session;
-    } catch (error) {
-      const kid = kidIn(cookie);
-      if (kid <= keys.newest) throw error;
-      return checkCookie(cookie, await this.#ring.keysFor(kid), unixSeconds(this.#clock)).session;
-    }
+    const check = (keys: CookieKeys) => checkCookie(cookie, keys, unixSeconds(this.#clock)).session;
+    return withKeysFor(this.#ring, cookie, check);
   }
 }
 
@@ -67,7 +62,9 @@ export class Sessions {
  * @throws EdgeplaneError BAD_COOKIE naming the first fault.
  */
 export function checkCookie(cookie: string, keys: CookieKeys, now: number): CheckedCookie {
-  const { key, kid, exp } = readToken(cookie, keys, now);
+  const { claims, key, kid, exp } = readToken(cookie, keys, now);
+  // Signed with the same keys, for something else.
+  if (claims['group'] !== undefined) throw fail(dmeErrors.BAD_COOKIE, { reason: 'No session in cookie' });
   const app = {
     developerKey: { name: text(key['devname']) },
     name: text(key['appname']),

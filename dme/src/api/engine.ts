@@ -1,5 +1,7 @@
 import type { Clock } from '@edgeplane/base';
 import type { AppKey } from '@edgeplane/proto/edgeproto/app.js';
+import type { Groups } from '../groups/groups.js';
+import type { KeyRing } from '../keys/key-ring.js';
 import type { Sessions } from '../sessions.js';
 import type { AppTable } from '../tables.js';
 
@@ -7,6 +9,11 @@ import type { AppTable } from '../tables.js';
 export interface Engine {
   readonly table: AppTable;
   readonly sessions: Sessions;
+  readonly ring: KeyRing;
+  readonly cookieExpirationMs: number;
+  readonly groups: Groups;
+  /** Connections are encrypted. */
+  readonly secure: boolean;
   readonly clock: Clock;
   /** Where clients get location tokens; told to them as it is. */
   readonly tokenServerUrl: string;

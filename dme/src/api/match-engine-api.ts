@@ -1,12 +1,12 @@
-import { fail } from '@edgeplane/base';
 import type { MatchEngineApiService } from '@edgeplane/proto/dme/app-client.js';
 import { type ServiceHandlers, unary } from '@edgeplane/rpc';
-import { dmeErrors } from '../errors.js';
 import type { Session } from '../sessions.js';
 import type { Engine } from './engine.js';
 import { findCloudlet } from './find-cloudlet.js';
 import { getAppInstList } from './get-app-inst-list.js';
 import { getFqdnList } from './get-fqdn-list.js';
+import { getLocation } from './get-location.js';
+import { addUserToGroup } from './groups-api.js';
 import { registerClient } from './register-client.js';
 import { verifyLocation } from './verify-location.js';
 
@@ -17,9 +17,6 @@ export function matchEngineApi(engine: Engine): ServiceHandlers<typeof MatchEngi
     fn: (request: Req, session: Session) => Res,
   ) => unary<Req, Res>(async (request) => fn(request, await engine.sessions.verify(request.sessionCookie)));
 
-  const notOffered = (method: string) => (): never => {
-    throw fail(dmeErrors.METHOD_NOT_OFFERED, { method });
-  };
   const { table } = engine;
   return {
     registerClient: unary((request, { peer }) => registerClient(engine, request, peer)),
@@ -27,7 +24,7 @@ export function matchEngineApi(engine: Engine): ServiceHandlers<typeof MatchEngi
     verifyLocation: withSession((request, { app }) => verifyLocation(engine, request, app)),
     getAppInstList: withSession((request, { app }) => getAppInstList(table, request, app)),
     getFqdnList: withSession((_request, { app }) => getFqdnList(table, app)),
-    getLocation: withSession(notOffered('GetLocation')),
-    addUserToGroup: withSession(notOffered('AddUserToGroup')),
+    getLocation: withSession((request) => getLocation(request)),
+    addUserToGroup: withSession((request, session) => addUserToGroup(engine, request, session)),
   };
 }

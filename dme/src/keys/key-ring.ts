@@ -1,4 +1,5 @@
 import { type CookieKeys, type CookieSecret, cookieKeys } from './cookie-keys.js';
+import { kidIn } from './signed-token.js';
 
 /** Where cookie keys come from. */
 export interface KeySource {
@@ -38,5 +39,20 @@ export class KeyRing {
 
   async stop(): Promise<void> {
     await this.#source?.stop();
+  }
+}
+
+/**
+ * What `check` makes of the keys; when it throws and the token names a key newer than all of them, what it makes of them
+ * after a look for newer ones. A promise only then.
+ */
+export function withKeysFor<T>(ring: KeyRing, token: string, check: (keys: CookieKeys) => T): T | Promise<T> {
+  const { keys } = ring;
+  try {
+    return check(keys);
+  } catch (error) {
+    const kid = kidIn(token);
+    if (kid <= keys.newest) throw error;
+    return ring.keysFor(kid).then(check);
   }
 }

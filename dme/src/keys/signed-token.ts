@@ -24,7 +24,12 @@ const HEADER = base64({ alg: ALGORITHM, typ: 'JWT' });
  */
 export function signToken(
   keys: CookieKeys,
-  { exp, iat, key, ...rest }: { readonly exp: number; readonly iat: number; readonly key: object },
+  {
+    exp,
+    iat,
+    key,
+    ...rest
+  }: { readonly exp: number; readonly iat: number; readonly key: object; readonly group?: object },
 ): string {
   if (!keys.signing) throw fail(dmeErrors.NO_SIGNING_KEY);
   const payload = { exp, iat, key: { ...key, kid: keys.signing.kid }, ...rest };

@@ -191,6 +191,24 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 3, name: 'group_cookie', prop: 'groupCookie', kind: 'scalar', type: 'string', secret: true },
     ],
   },
+  'distributed_match_engine.DlgReceiveRequest': {
+    name: 'distributed_match_engine.DlgReceiveRequest',
+    fields: [
+      { no: 1, name: 'lg_id', prop: 'lgId', kind: 'scalar', type: 'uint64' },
+      { no: 2, name: 'group_cookie', prop: 'groupCookie', kind: 'scalar', type: 'string', secret: true },
+    ],
+  },
+  'distributed_match_engine.DlgDelivery': {
+    name: 'distributed_match_engine.DlgDelivery',
+    fields: [
+      { no: 1, name: 'joined', prop: 'joined', kind: 'scalar', type: 'bool' },
+      { no: 2, name: 'member', prop: 'member', kind: 'scalar', type: 'string' },
+      { no: 3, name: 'user_data', prop: 'userData', kind: 'scalar', type: 'string' },
+      { no: 4, name: 'message_id', prop: 'messageId', kind: 'scalar', type: 'uint64' },
+      { no: 5, name: 'message', prop: 'message', kind: 'scalar', type: 'string' },
+      { no: 6, name: 'lost', prop: 'lost', kind: 'scalar', type: 'uint64' },
+    ],
+  },
   'distributed_match_engine.Timestamp': {
     name: 'distributed_match_engine.Timestamp',
     fields: [
@@ -916,7 +934,8 @@ export const SERVICES: Readonly<Record<string, ServiceSchema>> = {
   'distributed_match_engine.DynamicLocGroupApi': {
     name: 'distributed_match_engine.DynamicLocGroupApi',
     methods: [
-      { name: 'SendToGroup', request: 'distributed_match_engine.DlgMessage', response: 'distributed_match_engine.DlgReply', requestStream: false, responseStream: false },
+      { name: 'SendToGroup', request: 'distributed_match_engine.DlgMessage', response: 'distributed_match_engine.DlgReply', requestStream: false, responseStream: false, http: [{ verb: 'post', path: '/v1/sendtogroup' }] },
+      { name: 'ReceiveFromGroup', request: 'distributed_match_engine.DlgReceiveRequest', response: 'distributed_match_engine.DlgDelivery', requestStream: false, responseStream: true, http: [{ verb: 'post', path: '/v1/receivefromgroup' }], incremental: true },
     ],
   },
   'edgeplane.bus.EventApi': {

@@ -11,7 +11,9 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -67,6 +69,30 @@ export interface DlgReply {
   ackId: bigint;
   /** The group's cookie. */
   groupCookie: string;
+}
+
+/** Asks for what the other members send. Ours: older clients can send only. */
+export interface DlgReceiveRequest {
+  /** The group. */
+  lgId: bigint;
+  /** Cookie from AddUserToGroup. */
+  groupCookie: string;
+}
+
+/** What a member gets. Ours. */
+export interface DlgDelivery {
+  /** The first one of a stream: what is sent from now on will come. `member` is the receiver itself. */
+  joined: boolean;
+  /** Who sent it; the same for as long as that member uses its cookie. */
+  member: string;
+  /** What the sender said of itself when it joined. */
+  userData: string;
+  /** The sender's number of the message. */
+  messageId: bigint;
+  /** The text. */
+  message: string;
+  /** Messages before this one that the receiver was too slow for, and will not get. */
+  lost: bigint;
 }
 
 function createBaseDlgMessage(): DlgMessage {
@@ -272,10 +298,201 @@ export const DlgReply: MessageFns<DlgReply> = {
   },
 };
 
+function createBaseDlgReceiveRequest(): DlgReceiveRequest {
+  return { lgId: 0n, groupCookie: "" };
+}
+
+export const DlgReceiveRequest: MessageFns<DlgReceiveRequest> = {
+  encode(message: DlgReceiveRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lgId !== 0n) {
+      if (BigInt.asUintN(64, message.lgId) !== message.lgId) {
+        throw new globalThis.Error("value provided for field message.lgId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.lgId);
+    }
+    if (message.groupCookie !== "") {
+      writer.uint32(18).string(message.groupCookie);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DlgReceiveRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDlgReceiveRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.lgId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.groupCookie = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<DlgReceiveRequest>, I>>(base?: I): DlgReceiveRequest {
+    return DlgReceiveRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DlgReceiveRequest>, I>>(object: I): DlgReceiveRequest {
+    const message = createBaseDlgReceiveRequest();
+    message.lgId = (object.lgId !== undefined && object.lgId !== null) ? BigInt(object.lgId) : 0n;
+    message.groupCookie = object.groupCookie ?? "";
+    return message;
+  },
+};
+
+function createBaseDlgDelivery(): DlgDelivery {
+  return { joined: false, member: "", userData: "", messageId: 0n, message: "", lost: 0n };
+}
+
+export const DlgDelivery: MessageFns<DlgDelivery> = {
+  encode(message: DlgDelivery, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.joined !== false) {
+      writer.uint32(8).bool(message.joined);
+    }
+    if (message.member !== "") {
+      writer.uint32(18).string(message.member);
+    }
+    if (message.userData !== "") {
+      writer.uint32(26).string(message.userData);
+    }
+    if (message.messageId !== 0n) {
+      if (BigInt.asUintN(64, message.messageId) !== message.messageId) {
+        throw new globalThis.Error("value provided for field message.messageId of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.messageId);
+    }
+    if (message.message !== "") {
+      writer.uint32(42).string(message.message);
+    }
+    if (message.lost !== 0n) {
+      if (BigInt.asUintN(64, message.lost) !== message.lost) {
+        throw new globalThis.Error("value provided for field message.lost of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.lost);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DlgDelivery {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDlgDelivery();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.joined = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.member = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.userData = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.messageId = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.lost = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<DlgDelivery>, I>>(base?: I): DlgDelivery {
+    return DlgDelivery.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DlgDelivery>, I>>(object: I): DlgDelivery {
+    const message = createBaseDlgDelivery();
+    message.joined = object.joined ?? false;
+    message.member = object.member ?? "";
+    message.userData = object.userData ?? "";
+    message.messageId = (object.messageId !== undefined && object.messageId !== null) ? BigInt(object.messageId) : 0n;
+    message.message = object.message ?? "";
+    message.lost = (object.lost !== undefined && object.lost !== null) ? BigInt(object.lost) : 0n;
+    return message;
+  },
+};
+
 /** Messages to members of a group. */
 export type DynamicLocGroupApiService = typeof DynamicLocGroupApiService;
 export const DynamicLocGroupApiService = {
-  /** Sends one message to every member. */
+  /** Sends one message to every other member. */
   sendToGroup: {
     path: "/distributed_match_engine.DynamicLocGroupApi/SendToGroup" as const,
     requestStream: false as const,
@@ -285,15 +502,27 @@ export const DynamicLocGroupApiService = {
     responseSerialize: (value: DlgReply): Buffer => Buffer.from(DlgReply.encode(value).finish()),
     responseDeserialize: (value: Buffer): DlgReply => DlgReply.decode(value),
   },
+  /** Streams what the other members send, in the order in which it was taken. */
+  receiveFromGroup: {
+    path: "/distributed_match_engine.DynamicLocGroupApi/ReceiveFromGroup" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: DlgReceiveRequest): Buffer => Buffer.from(DlgReceiveRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DlgReceiveRequest => DlgReceiveRequest.decode(value),
+    responseSerialize: (value: DlgDelivery): Buffer => Buffer.from(DlgDelivery.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DlgDelivery => DlgDelivery.decode(value),
+  },
 } as const;
 
 export interface DynamicLocGroupApiServer extends UntypedServiceImplementation {
-  /** Sends one message to every member. */
+  /** Sends one message to every other member. */
   sendToGroup: handleUnaryCall<DlgMessage, DlgReply>;
+  /** Streams what the other members send, in the order in which it was taken. */
+  receiveFromGroup: handleServerStreamingCall<DlgReceiveRequest, DlgDelivery>;
 }
 
 export interface DynamicLocGroupApiClient extends Client {
-  /** Sends one message to every member. */
+  /** Sends one message to every other member. */
   sendToGroup(request: DlgMessage, callback: (error: ServiceError | null, response: DlgReply) => void): ClientUnaryCall;
   sendToGroup(
     request: DlgMessage,
@@ -306,6 +535,13 @@ export interface DynamicLocGroupApiClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DlgReply) => void,
   ): ClientUnaryCall;
+  /** Streams what the other members send, in the order in which it was taken. */
+  receiveFromGroup(request: DlgReceiveRequest, options?: Partial<CallOptions>): ClientReadableStream<DlgDelivery>;
+  receiveFromGroup(
+    request: DlgReceiveRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<DlgDelivery>;
 }
 
 export const DynamicLocGroupApiClient = makeGenericClientConstructor(
