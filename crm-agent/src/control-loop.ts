@@ -101,9 +101,17 @@ export function startControlLoop(options: ControlLoopOptions): { stop(): Promise
   const { hostname, cloudletKey } = config;
   nodes.put(OBJECTS.Node.withKey({ name: hostname, nodeType: NodeType.NODE_CRM, cloudletKey }));
 
+  let reconciled = Promise.resolve();
   const onSynced = () => {
     clusters.synced();
     apps.synced();
+    const synced = disconnects;
+    reconciled = Promise.all([reconciled, clusters.idle(), apps.idle()]).then(() => {
+      // Another session may have begun meanwhile, which will tell itself.
+      if (synced !== disconnects || !connected()) return;
+      const { clusterInsts, appInsts } = tables;
+      logger.info({ clusterInsts: clusterInsts.size, appInsts: appInsts.size }, 'Reconciled');
+    });
   };
   const settling = new Settling({
     tables: [tables.apps, tables.appInsts, tables.cloudlets, tables.clusterInsts],
@@ -181,6 +189,7 @@ export function startControlLoop(options: ControlLoopOptions): { stop(): Promise
       await sampler?.stop();
       await Promise.all([clusters.stop(), apps.stop()]);
       await restored;
+      await reconciled;
       await client.stop();
       settling.ended();
       clusterReports.stop();

@@ -9,6 +9,8 @@ import { FlavorApiClient } from '@edgeplane/proto/edgeproto/flavor.js';
 import { callStream, callUnary, connect } from '@edgeplane/rpc';
 import { eventually } from '@edgeplane/test-harness';
 
+/** What deploy/images/container builds. */
+export const CONTAINER_IMAGE = 'localhost/edgeplane/hello:1.0';
 export const SITE = { operator: 'op', name: 'site' } as const;
 const CLOUDLET_KEY = { operatorKey: { name: SITE.operator }, name: SITE.name };
 
@@ -52,7 +54,8 @@ export async function createAll(api: string): Promise<void> {
     cloudlet.numDynamicIps = 5;
     for await (const _ of callStream(cloudlets, 'createCloudlet', cloudlet));
     const app = { accessPorts: 'tcp:8080', defaultFlavor: { name: 'small' } };
-    await callUnary(apps, 'createApp', { ...OBJECTS.App.withKey(appKey('web')), ...app, imageType: 1 });
+    const web = { ...OBJECTS.App.withKey(appKey('web')), ...app, imageType: 1 as const };
+    await callUnary(apps, 'createApp', { ...web, imagePath: CONTAINER_IMAGE });
     const vm = { ...OBJECTS.App.withKey(appKey('vm')), ...app, imageType: 2 as const };
     await callUnary(apps, 'createApp', { ...vm, imagePath: 'edgeplane-hello.qcow2' });
   } finally {

@@ -30,6 +30,9 @@ export interface Sizes {
   readonly idleMs: number;
   /** Sessions of which one is concerned by a change. */
   readonly curve: readonly number[];
+  /** Fake instances of an agent whose use is measured, and of one that starts anew. */
+  readonly instances: number;
+  readonly reconciled: number;
 }
 
 export const FULL: Sizes = {
@@ -49,6 +52,8 @@ export const FULL: Sizes = {
   idle: 10_000,
   idleMs: 35_000,
   curve: [10, 100, 1000, 10_000],
+  instances: 200,
+  reconciled: 500,
 };
 
 /** Only shows that the benches run. */
@@ -69,4 +74,6 @@ export const QUICK: Sizes = {
   idle: 4,
   idleMs: 200,
   curve: [2, 4],
+  instances: 5,
+  reconciled: 5,
 };
