@@ -31,7 +31,7 @@ export function planVm(request: AppInstRequest, image: string, settings: PlanSet
     memoryMib: need(flavor.ram, 'ram'),
     image,
     ...(flavor.disk > 0n ? { diskMib: Number(flavor.disk) * 1024 } : {}),
-    forwards: planPorts(appInst.mappedPorts, settings.publicAddr).published,
+    nics: [{ type: 'user', forwards: planPorts(appInst.mappedPorts, settings.publicAddr).published }],
     cloudInit: {
       instanceId: `ep-${shortHash(keyJson)}`,
       hostname: id,

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock, Logger } from '@edgeplane/base';
 import { readBootId } from '../process/index.js';
-import type { AcceleratorName } from './args.js';
 import { writeJson } from './files.js';
+import type { AcceleratorName } from './machine-args.js';
 import { runTool } from './tools.js';
 
 export interface Accelerator {

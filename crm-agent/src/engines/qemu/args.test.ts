@@ -2,10 +2,12 @@ import { isKind } from '@edgeplane/base';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { checkSocketPath, macOf, qemuArgs, type VmPaths } from './args.js';
+import { checkSocketPath, qemuArgs, type VmPaths } from './args.js';
 import { qemuErrors } from './errors.js';
 import { lastError, portConflict, shutdownCause } from './exit-reason.js';
-import { checkSpec, type HostForward, type VmSpec } from './spec.js';
+import { macOf, tapName } from './network-args.js';
+import type { HostForward, Nic } from './network-spec.js';
+import { checkSpec, type VmSpec } from './spec.js';
 import { VmDir } from './vm-dir.js';
 
 const test = suite('QEMU arguments');
@@ -15,9 +17,14 @@ const spec: VmSpec = {
   cpus: 2,
   memoryMib: 256,
   image: '/images/guest.qcow2',
-  forwards: [
-    { proto: 'tcp', hostAddr: '127.0.0.1', hostPort: 18080, guestPort: 8080 },
-    { proto: 'udp', hostAddr: '0.0.0.0', hostPort: 15000, guestPort: 5000 },
+  nics: [
+    {
+      type: 'user',
+      forwards: [
+        { proto: 'tcp', hostAddr: '127.0.0.1', hostPort: 18080, guestPort: 8080 },
+        { proto: 'udp', hostAddr: '0.0.0.0', hostPort: 15000, guestPort: 5000 },
+      ],
+    },
   ],
   cloudInit: { instanceId: 'i-1', hostname: 'vm-1' },
   extraDisks: [{ name: 'db', sizeMib: 10, readOnly: true }],
@@ -48,19 +55,35 @@ const GOLDEN = `-name guest=vm-1
 -blockdev {"driver":"raw","node-name":"seed","read-only":true,"file":{"driver":"file","filename":"/state/vms/vm-1/seed.img","read-only":true}}
 -device virtio-blk-pci,drive=seed,serial=cidata
 -netdev user,id=net0,hostfwd=tcp:127.0.0.1:18080-:8080,hostfwd=udp:0.0.0.0:15000-:5000
--device virtio-net-pci,netdev=net0,mac=${macOf('vm-1')}`;
+-device virtio-net-pci,netdev=net0,id=nic0,mac=${macOf('vm-1', 0, 'user')}`;
 
 test('golden: a machine with two forwards, a data disk and a seed', () => {
-  const text = qemuArgs(spec, paths(spec), 'tcg').join(' ').replaceAll(' -', '\n-');
+  const text = qemuArgs(spec, paths(spec), { accelerator: 'tcg' }).join(' ').replaceAll(' -', '\n-');
   assert.fixture(text, GOLDEN);
 });
 
+test('a microVM has no PCI device, and is told the clock rate where it cannot measure it', () => {
+  const nics: Nic[] = [
+    { type: 'bridge', bridge: 'br0' },
+    { type: 'tap', tap: 'tap7', mac: '52:00:00:00:00:01' },
+  ];
+  const micro: VmSpec = { ...spec, machine: 'microvm', kernel: { path: '/k', cmdline: 'quiet' }, nics };
+  const args = qemuArgs(micro, paths(micro), { accelerator: 'tcg', processorKhz: 2_500_000 });
+  assert.not.ok(args.some((arg) => arg.includes('-pci')));
+  assert.ok(args.includes('virtio-blk-device,drive=disk-boot,serial=boot,bootindex=0'));
+  assert.is(args[args.indexOf('-append') + 1], 'quiet tsc_early_khz=2500000');
+  const own = tapName('/state/vms', 'vm-1', 0);
+  assert.match(own, /^eq[0-9a-f]{13}$/);
+  assert.ok(args.includes(`tap,id=net0,ifname=${own},script=no,downscript=no`));
+  assert.ok(args.includes('tap,id=net1,ifname=tap7,script=no,downscript=no'));
+  const kvm = qemuArgs(micro, paths(micro), { accelerator: 'kvm', processorKhz: 2_500_000 });
+  assert.is(kvm[kvm.indexOf('-append') + 1], 'quiet');
+});
+
 test('KVM takes the host processor; a kernel is passed on', () => {
-  const args = qemuArgs(
-    { ...spec, kernel: { path: '/k', initrd: '/i', cmdline: 'a=b, c' } },
-    paths(spec),
-    'kvm',
-  );
+  const args = qemuArgs({ ...spec, kernel: { path: '/k', initrd: '/i', cmdline: 'a=b, c' } }, paths(spec), {
+    accelerator: 'kvm',
+  });
   assert.is(args[args.indexOf('-cpu') + 1], 'host');
   assert.is(args[args.indexOf('-append') + 1], 'a=b, c');
 });
@@ -78,7 +101,7 @@ test('property: every forward appears once, paths keep their text, same input gi
       fc.array(forward, { maxLength: 20 }),
       fc.string({ minLength: 1, maxLength: 60 }).filter((text) => !text.includes('\0')),
       (forwards, odd) => {
-        const own = { ...spec, forwards };
+        const own: VmSpec = { ...spec, nics: [{ type: 'user', forwards }] };
         const disk = {
           nodeName: 'd',
           path: `/x/${odd}`,
@@ -87,8 +110,8 @@ test('property: every forward appears once, paths keep their text, same input gi
           serial: 's',
         } as const;
         const with_: VmPaths = { ...paths(own), consoleLog: `/x/${odd}`, disks: [disk] };
-        const args = qemuArgs(own, with_, 'tcg');
-        assert.equal(args, qemuArgs(own, with_, 'tcg'));
+        const args = qemuArgs(own, with_, { accelerator: 'tcg' });
+        assert.equal(args, qemuArgs(own, with_, { accelerator: 'tcg' }));
         const netdev = args[args.indexOf('-netdev') + 1] ?? '';
         assert.is(netdev.split(',hostfwd=').length - 1, forwards.length);
         const node = JSON.parse(args[args.indexOf('-blockdev') + 1] ?? '') as { file: { filename: string } };
@@ -104,8 +127,9 @@ test('property: every forward appears once, paths keep their text, same input gi
 test('property: a machine address is stable, local and unicast', () => {
   fc.assert(
     fc.property(fc.string(), (id) => {
-      assert.is(macOf(id), macOf(id));
-      assert.match(macOf(id), /^52:54:00(:[0-9a-f]{2}){3}$/);
+      assert.match(macOf(id, 0, 'user'), /^52:54:00(:[0-9a-f]{2}){3}$/);
+      assert.match(macOf(id, 0, 'bridge'), /^52(:[0-9a-f]{2}){5}$/);
+      assert.is.not(macOf(id, 0, 'bridge'), macOf(id, 1, 'bridge'));
     }),
   );
 });
@@ -122,18 +146,25 @@ test('a socket path has at most 107 bytes', () => {
 });
 
 test('a wrong spec is refused by the name of its field', () => {
-  const [first] = spec.forwards;
-  if (!first) throw new Error('the sample has forwards');
+  const first: HostForward = { proto: 'tcp', hostAddr: '127.0.0.1', hostPort: 18080, guestPort: 8080 };
+  const nic = (change: Partial<HostForward>): Nic => ({ type: 'user', forwards: [{ ...first, ...change }] });
+  const kernel = { path: '/k' };
   const wrong: readonly (readonly [Partial<VmSpec>, string])[] = [
     [{ id: '../up' }, 'id'],
     [{ id: '.hidden' }, 'id'],
     [{ cpus: 0 }, 'cpus'],
     [{ memoryMib: 1.5 }, 'memoryMib'],
     [{ diskMib: 0 }, 'diskMib'],
-    [{ mac: '01:00:00:00:00:00' }, 'mac'],
-    [{ forwards: [{ ...first, hostPort: 0 }] }, 'forwards[0].hostPort'],
-    [{ forwards: [first, first] }, 'forwards[1].hostPort'],
-    [{ forwards: [{ ...first, hostAddr: '127.0.0.1,x' }] }, 'forwards[0].hostAddr'],
+    [{ nics: [{ type: 'user', mac: '01:00:00:00:00:00' }] }, 'nics[0].mac'],
+    [{ nics: [nic({}), nic({ guestPort: 9 })] }, 'nics[1].forwards[0].hostPort'],
+    [{ nics: [nic({ hostPort: 0 })] }, 'nics[0].forwards[0].hostPort'],
+    [{ nics: [nic({ hostAddr: '127.0.0.1,x' })] }, 'nics[0].forwards[0].hostAddr'],
+    [{ nics: [{ type: 'tap', tap: 'a,b' }] }, 'nics[0].tap'],
+    [{ nics: [{ type: 'tap', tap: '0123456789abcdef' }] }, 'nics[0].tap'],
+    [{ nics: [{ type: 'bridge', bridge: '' }] }, 'nics[0].bridge'],
+    [{ nics: [{ type: 'vlan' } as unknown as Nic] }, 'nics[0].type'],
+    [{ machine: 'microvm' }, 'kernel'],
+    [{ machine: 'microvm', kernel, nics: Array<Nic>(22).fill({ type: 'user' }) }, 'extraDisks'],
     [{ extraDisks: [{ name: 'a,b', sizeMib: 1 }] }, 'extraDisks[0].name'],
     [{ extraDisks: [{ name: 'a' }] }, 'extraDisks[0].sizeMib'],
     [{ kernel: { path: 'relative' } }, 'kernel.path'],

@@ -1,7 +1,9 @@
-import { createHash } from 'node:crypto';
+import { dirname } from 'node:path';
 import { fail } from '@edgeplane/base';
 import { qemuErrors } from './errors.js';
-import type { HostForward, VmSpec } from './spec.js';
+import { deviceName, type HostTraits, kernelArgs, machineArgs, machineOf } from './machine-args.js';
+import { nicArgs } from './network-args.js';
+import type { VmSpec } from './spec.js';
 
 /** One disk as QEMU gets it. */
 export interface DiskArg {
@@ -24,8 +26,6 @@ export interface VmPaths {
   readonly disks: readonly DiskArg[];
 }
 
-export type AcceleratorName = 'kvm' | 'tcg';
-
 /** sun_path of Linux holds 108 bytes with the closing zero. */
 export const SOCKET_PATH_MAX = 107;
 
@@ -38,21 +38,14 @@ export function checkSocketPath(path: string): string {
   return path;
 }
 
-/** A stable, locally administered unicast address for a machine that was given none. */
-export function macOf(id: string): string {
-  const hash = createHash('sha256').update(id).digest();
-  return ['52', '54', '00', ...[0, 1, 2].map((i) => (hash[i] ?? 0).toString(16).padStart(2, '0'))].join(':');
-}
-
 /** The command line of QEMU for one machine. Same input, same output. */
-export function qemuArgs(spec: VmSpec, paths: VmPaths, accelerator: AcceleratorName): string[] {
-  const args = [
+export function qemuArgs(spec: VmSpec, paths: VmPaths, host: HostTraits): string[] {
+  const machine = machineOf(spec);
+  return [
     ...['-name', `guest=${spec.id}`],
     ...['-nodefaults', '-no-user-config', '-display', 'none'],
     ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
-    ...['-machine', 'q35,usb=off,vmport=off'],
-    ...accelerate(accelerator),
-    ...['-smp', String(spec.cpus), '-m', `${spec.memoryMib}M`],
+    ...machineArgs(spec, host),
     ...['-pidfile', paths.pidFile],
     ...paths.qmpSockets.flatMap((path) => [
       '-qmp',
@@ -61,25 +54,16 @@ export function qemuArgs(spec: VmSpec, paths: VmPaths, accelerator: AcceleratorN
     ...['-chardev', consoleChardev(paths), '-serial', 'chardev:console'],
     // The reason of each shutdown goes to the log, where it is found even if nobody was connected at the time.
     ...['-trace', 'enable=qemu_system_shutdown_request'],
-    ...['-device', 'virtio-rng-pci'],
+    ...['-device', deviceName(machine, 'rng')],
+    ...kernelArgs(spec, host),
+    ...paths.disks.flatMap((disk, index) => diskArgs(disk, index, spec)),
+    ...nicArgs(spec.id, spec.nics, rootOf(paths), deviceName(machine, 'net')),
   ];
-  if (spec.kernel) {
-    args.push('-kernel', spec.kernel.path);
-    if (spec.kernel.initrd !== undefined) args.push('-initrd', spec.kernel.initrd);
-    if (spec.kernel.cmdline !== undefined) args.push('-append', spec.kernel.cmdline);
-  }
-  args.push(...paths.disks.flatMap(diskArgs));
-  args.push(
-    ...['-netdev', ['user,id=net0', ...spec.forwards.map(forwardArg)].join(',')],
-    ...['-device', `virtio-net-pci,netdev=net0,mac=${spec.mac ?? macOf(spec.id)}`],
-  );
-  return args;
 }
 
-function accelerate(accelerator: AcceleratorName): string[] {
-  return accelerator === 'kvm'
-    ? ['-accel', 'kvm', '-cpu', 'host']
-    : ['-accel', 'tcg,thread=multi,tb-size=256', '-cpu', 'max'];
+/** The directory of all machines: the pid file is in the machine's own. */
+function rootOf(paths: VmPaths): string {
+  return dirname(dirname(paths.pidFile));
 }
 
 function consoleChardev(paths: VmPaths): string {
@@ -88,16 +72,12 @@ function consoleChardev(paths: VmPaths): string {
 }
 
 /** JSON form, so that no character of a path has a meaning of its own. */
-function diskArgs(disk: DiskArg, index: number): string[] {
+function diskArgs(disk: DiskArg, index: number, spec: VmSpec): string[] {
   const file = { driver: 'file', filename: disk.path, 'read-only': disk.readOnly };
   const node = { driver: disk.format, 'node-name': disk.nodeName, 'read-only': disk.readOnly, file };
-  const device = ['virtio-blk-pci', `drive=${disk.nodeName}`, `serial=${disk.serial}`];
+  const device = [deviceName(machineOf(spec), 'blk'), `drive=${disk.nodeName}`, `serial=${disk.serial}`];
   if (index === 0) device.push('bootindex=0');
   return ['-blockdev', JSON.stringify(node), '-device', device.join(',')];
-}
-
-function forwardArg(forward: HostForward): string {
-  return `hostfwd=${forward.proto}:${forward.hostAddr}:${forward.hostPort}-:${forward.guestPort}`;
 }
 
 /** A comma ends an option's value unless doubled. */

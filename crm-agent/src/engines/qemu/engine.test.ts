@@ -1,89 +1,40 @@
 // test: timeout=240s serial
-import { execFile, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
+import { readdir, rm } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { isKind, silentLogger, systemClock } from '@edgeplane/base';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { identityOf, listCommandLines, terminate } from '../process/index.js';
 import { QemuEngine } from './engine.js';
 import { qemuErrors } from './errors.js';
 import { waitForHttp, waitForTcp } from './reachable.js';
-import type { HostForward, VmSpec } from './spec.js';
+import type { VmSpec } from './spec.js';
+import {
+  boot,
+  clearEngine,
+  type EngineContext,
+  engineAt,
+  failure,
+  freePort,
+  guestImage,
+  listen,
+  local,
+  openEngine,
+  processesOf,
+  specOf,
+  user,
+} from './testing.js';
 import type { VmStep } from './vm.js';
 
-interface Context {
-  image: string;
-  dir: string;
-  engine: QemuEngine;
-}
-const test = suite<Context>('QEMU engine');
-
+const test = suite<EngineContext>('QEMU engine');
 test.before(async (c) => {
-  const build = fileURLToPath(new URL('../../../../deploy/images/guest/build.sh', import.meta.url));
-  const { stdout } = await promisify(execFile)(build, []);
-  c.image = stdout.trim().split('\n').at(-1)?.split(' ')[0] ?? '';
+  c.image = await guestImage();
 });
-test.before.each(async (c) => {
-  c.dir = await mkdtemp(join(tmpdir(), 'qemu-engine-'));
-  c.engine = engineAt(c.dir);
-});
-test.after.each(async (c) => {
-  for (const pid of await processesOf(c.dir)) {
-    const identity = await identityOf(pid);
-    if (identity) await terminate(identity, { clock: systemClock, graceMs: 0 });
-  }
-  await rm(c.dir, { recursive: true, force: true });
-});
-
-function engineAt(dir: string): QemuEngine {
-  return new QemuEngine({ stateDir: dir, clock: systemClock, logger: silentLogger });
-}
-
-async function processesOf(dir: string): Promise<number[]> {
-  const all = await listCommandLines();
-  return all
-    .filter(({ pid, args }) => pid !== process.pid && args.some((a) => a.startsWith(`${dir}/vms/`)))
-    .map(({ pid }) => pid);
-}
-
-function listen(): Promise<Server> {
-  const server = createServer();
-  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
-}
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = await listen();
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-const local = (proto: 'tcp' | 'udp', hostPort: number, guestPort: number): HostForward => ({
-  proto,
-  hostAddr: '127.0.0.1',
-  hostPort,
-  guestPort,
-});
-
-function specOf(c: Context, change: Partial<VmSpec> = {}): VmSpec {
-  return { id: 'vm', cpus: 1, memoryMib: 192, image: c.image, forwards: [], ...change };
-}
-
-const boot = { clock: systemClock, deadlineMs: 120_000 };
-
-async function failure(work: Promise<unknown>): Promise<Error | undefined> {
-  return work.then(
-    () => undefined,
-    (error: unknown) => error as Error,
-  );
-}
+test.before.each(openEngine);
+test.after.each(clearEngine);
 
 function echo(port: number, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -118,7 +69,7 @@ runcmd:
   - [mv, /srv/www/ran.part, "/srv/www/ran.txt"]
 `;
   const spec = specOf(c, {
-    forwards: [local('tcp', web, 9000), local('udp', udp, 9000)],
+    nics: user(local('tcp', web, 9000), local('udp', udp, 9000)),
     cloudInit: { instanceId: 'i-42', hostname: 'edge-guest', userData },
     extraDisks: [{ name: 'db', sizeMib: 16 }],
     labels: { app: 'sample' },
@@ -183,7 +134,7 @@ test('user-data that begins with #! is run', async (c) => {
   const userData =
     '#!/bin/sh\necho "$0 by script" > /srv/www/script.txt.part\nmv /srv/www/script.txt.part /srv/www/script.txt\n';
   const cloudInit = { instanceId: 'i-1', hostname: 'h', userData };
-  await c.engine.create(specOf(c, { forwards: [local('tcp', web, 8080)], cloudInit }));
+  await c.engine.create(specOf(c, { nics: user(local('tcp', web, 8080)), cloudInit }));
   await c.engine.start('vm');
   let text = '';
   while (!text.includes('by script')) text = await waitForHttp('127.0.0.1', web, '/script.txt', boot);
@@ -192,7 +143,7 @@ test('user-data that begins with #! is run', async (c) => {
 test('a port in use is named; afterwards nothing runs and a second try can work', async (c) => {
   const server = await listen();
   const { port } = server.address() as AddressInfo;
-  await c.engine.create(specOf(c, { forwards: [local('tcp', port, 80)] }));
+  await c.engine.create(specOf(c, { nics: user(local('tcp', port, 80)) }));
   const error = await failure(c.engine.start('vm'));
   assert.ok(isKind(error, qemuErrors.portInUse), String(error));
   assert.match(error?.message ?? '', `host port ${port} (tcp) is in use`);
@@ -272,6 +223,7 @@ const STEPS: readonly VmStep[] = [
   'prepared',
   'spawned',
   'noted',
+  'answers',
   'started',
 ];
 
@@ -295,7 +247,7 @@ function crashAt(step: VmStep, dir: string, spec: VmSpec): void {
 for (const step of STEPS) {
   test(`killed at "${step}": trying again gives one machine, destroying leaves nothing`, async (c) => {
     const spec = specOf(c, {
-      forwards: [local('tcp', await freePort(), 8080)],
+      nics: user(local('tcp', await freePort(), 8080)),
       cloudInit: { instanceId: 'i-1', hostname: 'h' },
     });
     crashAt(step, c.dir, spec);

@@ -1,12 +1,10 @@
 import { stat } from 'node:fs/promises';
+import { cpus } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, fail, type Logger, messageOf } from '@edgeplane/base';
 import {
   identityOf,
-  listCommandLines,
-  type ProcessExit,
-  type ProcessIdentity,
   readProcStat,
   readResidentBytes,
   TICKS_PER_SECOND,
@@ -14,35 +12,19 @@ import {
   waitForExit,
 } from '../process/index.js';
 import { type Accelerator, probeAccelerator } from './accelerator.js';
-import type { AcceleratorName } from './args.js';
 import { type BlockUse, sumBlocks } from './block-use.js';
 import { qemuErrors } from './errors.js';
 import { readTail } from './files.js';
 import { type BaseImage, ImageStore } from './images.js';
+import type { AcceleratorName, HostTraits } from './machine-args.js';
 import { QmpClient } from './qmp.js';
-import { checkId, checkSpec, type VmSpec } from './spec.js';
+import { checkSpec, type VmSpec } from './spec.js';
 import { runTool } from './tools.js';
-import { Turns } from './turns.js';
-import {
-  isQemuOf,
-  outcomeOf,
-  prepareVm,
-  type StopMeans,
-  startVm,
-  stopVm,
-  type VmContext,
-  type VmState,
-  type VmStep,
-} from './vm.js';
-import {
-  CONSOLE_SOCKET,
-  listVmIds,
-  MONITOR_SOCKET,
-  type RunRecord,
-  sweep,
-  VmDir,
-  type VmRecord,
-} from './vm-dir.js';
+import { prepareVm, type StopMeans, startVm, stopVm, type VmContext, type VmStep } from './vm.js';
+import { CONSOLE_SOCKET, listVmIds, MONITOR_SOCKET, sweep } from './vm-dir.js';
+import { VmNetwork } from './vm-network.js';
+import type { VmRecord } from './vm-record.js';
+import { type RunningVm, type VmStatus, VmTable } from './vm-table.js';
 
 export interface QemuEngineOptions {
   /** Absolute; machines, downloads and the probe result live here. One engine per directory. */
@@ -56,19 +38,6 @@ export interface QemuEngineOptions {
   readonly maxDownloadBytes?: number;
   /** Called at each step of create and start; a test may end the process in it. */
   readonly onStep?: (id: string, step: VmStep) => void | Promise<void>;
-}
-
-export interface VmStatus {
-  readonly id: string;
-  readonly state: VmState;
-  /** Absent when the machine is missing, or its record cannot be read. */
-  readonly spec?: VmSpec;
-  readonly pid?: number;
-  /** Milliseconds since the epoch. */
-  readonly startedAt?: number;
-  readonly accelerator?: AcceleratorName;
-  /** Why it does not run. */
-  readonly reason?: string;
 }
 
 export interface VmStats {
@@ -96,10 +65,8 @@ export class QemuEngine {
   readonly #options: QemuEngineOptions;
   readonly #context: VmContext;
   readonly #images: ImageStore;
-  readonly #root: string;
-  readonly #turns = new Turns();
-  /** How our own children ended; an adopted process tells nobody. */
-  readonly #exits = new Map<string, { identity: ProcessIdentity; exit: ProcessExit }>();
+  readonly #table: VmTable;
+  readonly network: VmNetwork;
   #accelerator: Promise<Accelerator> | undefined;
 
   constructor(options: QemuEngineOptions) {
@@ -107,10 +74,12 @@ export class QemuEngine {
     if (!isAbsolute(stateDir)) throw new RangeError(`stateDir must be an absolute path, got ${stateDir}`);
     const command = options.command ?? 'qemu-system-x86_64';
     this.#options = options;
-    this.#root = join(resolve(stateDir), 'vms');
     this.#context = { clock, logger, command, onStep: options.onStep ?? (() => undefined) };
     const limit = options.maxDownloadBytes === undefined ? {} : { maxBytes: options.maxDownloadBytes };
     this.#images = new ImageStore({ cacheDir: join(resolve(stateDir), 'images'), logger, ...limit });
+    const accelerator = async () => (await this.accelerator()).name;
+    this.#table = new VmTable(join(resolve(stateDir), 'vms'), this.#context, accelerator);
+    this.network = new VmNetwork(this.#table);
   }
 
   /** Whether the programs are there; the reason names the Debian package that is missing. */
@@ -145,20 +114,32 @@ export class QemuEngine {
    * but not noted. Ends a QEMU whose directory is gone. Call it before anything else.
    */
   async recover(): Promise<readonly VmStatus[]> {
-    await sweep(this.#root);
-    const ids = new Set(await listVmIds(this.#root));
-    for (const { id, pid } of await this.#processes()) {
+    const { root } = this.#table;
+    await sweep(root);
+    const ids = new Set(await listVmIds(root));
+    for (const { id, pid } of await this.#table.processes()) {
       const identity = await identityOf(pid);
       if (!identity) continue;
-      if (ids.has(id)) await this.#turns.run(id, () => this.#adopt(this.#dir(id), identity));
+      if (ids.has(id)) await this.#table.turn(id, (dir) => this.#table.adopt(dir, identity));
       else await terminate(identity, { clock: this.#context.clock, graceMs: 0 });
     }
+    await Promise.all([...ids].map((id) => this.#settle(id)));
     return this.list();
+  }
+
+  /** Completes, on a machine that runs, what we may have ended in the middle of. */
+  async #settle(id: string): Promise<void> {
+    await this.#table.turn(id, async () => {
+      const vm = await this.#table.running(id).catch(() => undefined);
+      if (!vm) return;
+      await this.network.settle(vm);
+      if (vm.run.paused) await this.#setPaused(vm, true);
+    });
   }
 
   /** All machines, running or not, in order of id. */
   async list(): Promise<readonly VmStatus[]> {
-    return Promise.all((await listVmIds(this.#root)).map((id) => this.status(id)));
+    return Promise.all((await listVmIds(this.#table.root)).map((id) => this.status(id)));
   }
 
   /**
@@ -167,8 +148,7 @@ export class QemuEngine {
    */
   async create(spec: VmSpec): Promise<VmStatus> {
     checkSpec(spec);
-    return this.#turns.run(spec.id, async () => {
-      const dir = this.#dir(spec.id);
+    return this.#table.turn(spec.id, async (dir) => {
       let record = await dir.readRecord();
       if (record) this.#refuseOther(record.spec, spec);
       else {
@@ -183,33 +163,63 @@ export class QemuEngine {
     });
   }
 
-  /** Starts a machine that does not run; one that does is left alone. */
+  /** Starts a machine that does not run; one that is paused goes on, and one that runs is left alone. */
   async start(id: string): Promise<VmStatus> {
-    checkId(id);
-    return this.#turns.run(id, async () => {
-      const dir = this.#dir(id);
-      const record = await this.#existing(dir);
-      if ((await this.status(id)).state === 'running' || (await this.#adoptAny(dir))) return this.status(id);
+    return this.#table.turn(id, async (dir) => {
+      const record = await this.#table.record(dir);
+      if ((await this.status(id)).state === 'running' || (await this.#table.adoptAny(dir))) {
+        const vm = await this.#table.running(id);
+        await this.network.settle(vm);
+        await this.#setPaused(vm, false);
+        return this.status(id);
+      }
       // Only before the first start: a disk that disappears later is a loss to be reported, not an empty disk.
       if (!(await dir.readRun())) await prepareVm(this.#context, dir, record);
-      const { name } = await this.accelerator();
-      const { run, exited } = await startVm(this.#context, dir, record, name);
-      void exited.then((exit) => this.#exits.set(id, { identity: run.identity, exit }));
+      const host = await this.#hostTraits();
+      const { run, exited } = await startVm(this.#context, dir, record, host);
+      this.#table.watch(id, run.identity, exited);
       this.#context.logger.info(
-        { vm: id, from: 'stopped', to: 'running', pid: run.identity.pid, accelerator: name },
+        { vm: id, from: 'stopped', to: 'running', pid: run.identity.pid, accelerator: host.accelerator },
         'VM started',
       );
       return this.status(id);
     });
   }
 
+  async #hostTraits(): Promise<HostTraits> {
+    const { name } = await this.accelerator();
+    const mhz = cpus()[0]?.speed ?? 0;
+    return { accelerator: name, ...(mhz > 0 ? { processorKhz: mhz * 1000 } : {}) };
+  }
+
+  /** Makes the processors of a running machine stand still, or go on. In that state already: nothing. */
+  async pause(id: string): Promise<VmStatus> {
+    return this.#table.turn(id, async () => {
+      await this.#setPaused(await this.#table.running(id), true);
+      return this.status(id);
+    });
+  }
+
+  async resume(id: string): Promise<VmStatus> {
+    return this.#table.turn(id, async () => {
+      await this.#setPaused(await this.#table.running(id), false);
+      return this.status(id);
+    });
+  }
+
+  async #setPaused({ dir, run, pid }: RunningVm, paused: boolean): Promise<void> {
+    if (!paused && !run.paused) return;
+    const { paused: _, ...rest } = run;
+    await dir.writeRun({ ...rest, paused: true });
+    await this.#table.withQmp(dir, pid, (qmp) => qmp.execute(paused ? 'stop' : 'cont'));
+    if (!paused) await dir.writeRun(rest);
+  }
+
   /** Stops a machine: power button, `quit` after the grace period, then SIGKILL. Says what ended it. */
   async stop(id: string, options: { readonly graceMs: number }): Promise<StopMeans> {
-    checkId(id);
-    return this.#turns.run(id, async () => {
-      const dir = this.#dir(id);
-      await this.#existing(dir);
-      const run = (await this.#adoptAny(dir)) ?? (await dir.readRun());
+    return this.#table.turn(id, async (dir) => {
+      await this.#table.record(dir);
+      const run = (await this.#table.adoptAny(dir)) ?? (await dir.readRun());
       if (!run) return 'gone';
       await dir.writeRun({ ...run, stopRequested: true });
       const means = await stopVm(this.#context, dir, run.identity, options.graceMs);
@@ -220,42 +230,21 @@ export class QemuEngine {
 
   /** Ends the process and removes every file of the machine. Nothing there is success. */
   async destroy(id: string): Promise<void> {
-    checkId(id);
-    return this.#turns.run(id, async () => {
-      const dir = this.#dir(id);
-      for (const process of await this.#processes(id)) {
-        const identity = await identityOf(process.pid);
-        if (identity) await terminate(identity, { clock: this.#context.clock, graceMs: 0 });
-      }
+    return this.#table.turn(id, async (dir) => {
+      await this.#table.killAll(id);
       await dir.remove();
-      this.#exits.delete(id);
       this.#context.logger.info({ vm: id, to: 'missing' }, 'VM destroyed');
     });
   }
 
   /** What a machine is and does now. Never throws for one whose record is broken: it is `failed`, and can be destroyed. */
-  async status(id: string): Promise<VmStatus> {
-    const dir = this.#dir(id);
-    try {
-      const record = await dir.readRecord();
-      if (!record) return { id, state: 'missing' };
-      const run = await dir.readRun();
-      const known = this.#exits.get(id);
-      const exit = run && known && isDeepStrictEqual(known.identity, run.identity) ? known.exit : undefined;
-      const outcome = await outcomeOf(dir, run, exit);
-      const { spec } = record;
-      if (!run) return { id, spec, ...outcome };
-      const { startedAt, accelerator, identity } = run;
-      const pid = outcome.state === 'running' ? { pid: identity.pid } : {};
-      return { id, spec, ...outcome, ...pid, startedAt, accelerator };
-    } catch (error) {
-      return { id, state: 'failed', reason: messageOf(error) };
-    }
+  status(id: string): Promise<VmStatus> {
+    return this.#table.status(id);
   }
 
   /** Resolves when the machine does not run any more, with what became of it. */
   async waitForExit(id: string, signal?: AbortSignal): Promise<VmStatus> {
-    const dir = this.#dir(id);
+    const dir = this.#table.dir(id);
     const run = await dir.readRun();
     if (run) {
       while (!(await waitForExit(run.identity, this.#context.clock, 60_000, signal))) {
@@ -266,11 +255,11 @@ export class QemuEngine {
   }
 
   async stats(id: string): Promise<VmStats> {
-    const { pid, spec } = await this.#running(id);
+    const { pid, record } = await this.#table.running(id);
     const [proc, residentBytes, disk, blocks] = await Promise.all([
       readProcStat(pid),
       readResidentBytes(pid),
-      stat(this.#dir(id).disk('boot')),
+      stat(this.#table.dir(id).disk('boot')),
       this.#blocks(id).catch((error: unknown) => {
         this.#context.logger.debug({ vm: id, reason: messageOf(error) }, 'No figures of its disks');
         return undefined;
@@ -280,7 +269,7 @@ export class QemuEngine {
     return {
       cpuSeconds: (proc?.cpuTicks ?? 0) / TICKS_PER_SECOND,
       residentBytes,
-      memoryLimitBytes: (spec?.memoryMib ?? 0) * 1024 ** 2,
+      memoryLimitBytes: record.spec.memoryMib * 1024 ** 2,
       diskBytes: disk.blocks * 512,
       blocks,
     };
@@ -288,7 +277,7 @@ export class QemuEngine {
 
   /** In turn with whoever else uses the monitor for one machine, as it serves one client at a time. */
   #blocks(id: string): Promise<BlockUse> {
-    return this.#turns.run(id, async () => {
+    return this.#table.turn(id, async () => {
       const monitor = await this.monitor(id);
       try {
         return sumBlocks(await monitor.execute('query-blockstats'));
@@ -300,29 +289,27 @@ export class QemuEngine {
 
   /** The end of what the guest wrote to its serial console in this run. */
   async consoleTail(id: string, bytes = 64 * 1024): Promise<string> {
-    return readTail(this.#dir(id).consoleLog, bytes);
+    return readTail(this.#table.dir(id).consoleLog, bytes);
   }
 
   /** Socket of the guest's serial console, both ways; one client at a time. */
   async consoleSocket(id: string): Promise<string> {
-    const { pid } = await this.#running(id);
-    return this.#dir(id).socket(CONSOLE_SOCKET, pid);
+    const { pid } = await this.#table.running(id);
+    return this.#table.dir(id).socket(CONSOLE_SOCKET, pid);
   }
 
   /** A QMP connection apart from the engine's own, one at a time. The caller closes it. */
   async monitor(id: string): Promise<QmpClient> {
-    const { pid } = await this.#running(id);
-    return QmpClient.connect({ path: this.#dir(id).socket(MONITOR_SOCKET, pid), clock: this.#context.clock });
+    const { pid } = await this.#table.running(id);
+    return QmpClient.connect({
+      path: this.#table.dir(id).socket(MONITOR_SOCKET, pid),
+      clock: this.#context.clock,
+    });
   }
 
   /** Waits for calls under way. Machines run on. */
   close(): Promise<void> {
-    return this.#turns.idle();
-  }
-
-  #dir(id: string): VmDir {
-    checkId(id);
-    return new VmDir(join(this.#root, id));
+    return this.#table.idle();
   }
 
   async #record(spec: VmSpec): Promise<VmRecord> {
@@ -331,7 +318,7 @@ export class QemuEngine {
     for (const disk of spec.extraDisks ?? []) {
       if (disk.image !== undefined) extraBases[disk.name] = await this.#images.resolve(disk.image);
     }
-    return { version: 1, spec, base, extraBases };
+    return { version: 2, spec, base, extraBases };
   }
 
   #refuseOther(have: VmSpec, want: VmSpec): void {
@@ -341,53 +328,5 @@ export class QemuEngine {
       if (!isDeepStrictEqual(have[field], plain[field]))
         throw fail(qemuErrors.vmExists, { id: want.id, field });
     }
-  }
-
-  async #existing(dir: VmDir): Promise<VmRecord> {
-    const record = await dir.readRecord();
-    if (!record) throw fail(qemuErrors.vmNotFound, { id: dir.id });
-    return record;
-  }
-
-  async #running(id: string): Promise<{ pid: number; spec: VmSpec | undefined }> {
-    const { state, pid, spec } = await this.status(id);
-    if (state === 'missing') throw fail(qemuErrors.vmNotFound, { id });
-    if (pid === undefined) throw fail(qemuErrors.vmNotRunning, { id });
-    return { pid, spec };
-  }
-
-  /** QEMU processes of our machines, by the pid file on their command line. */
-  async #processes(only?: string): Promise<{ id: string; pid: number }[]> {
-    const found: { id: string; pid: number }[] = [];
-    for (const { pid, args } of await listCommandLines()) {
-      const file = args[args.indexOf('-pidfile') + 1] ?? '';
-      if (!file.startsWith(`${this.#root}/`)) continue;
-      const id = file.slice(this.#root.length + 1).split('/')[0] ?? '';
-      const wanted = only === undefined || id === only;
-      if (wanted && isQemuOf(args, join(this.#root, id, 'qemu.pid'))) found.push({ id, pid });
-    }
-    return found;
-  }
-
-  /** Finds a process of this machine that its record does not name: we ended between starting and noting it. */
-  async #adoptAny(dir: VmDir): Promise<RunRecord | undefined> {
-    const process = (await this.#processes(dir.id))[0];
-    const identity = process && (await identityOf(process.pid));
-    return identity && this.#adopt(dir, identity);
-  }
-
-  async #adopt(dir: VmDir, identity: ProcessIdentity): Promise<RunRecord> {
-    const known = await dir.readRun().catch(() => undefined);
-    if (known && isDeepStrictEqual(known.identity, identity)) return known;
-    const { name } = await this.accelerator();
-    const run: RunRecord = {
-      identity,
-      startedAt: this.#context.clock.now(),
-      accelerator: name,
-      stopRequested: false,
-    };
-    await dir.writeRun(run);
-    this.#context.logger.info({ vm: dir.id, pid: identity.pid }, 'VM process taken up');
-    return run;
   }
 }

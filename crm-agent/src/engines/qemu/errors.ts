@@ -8,6 +8,10 @@ export const qemuErrors = defineErrors({
   vmRecordBroken: ['DATA_LOSS', 'VM {id}: record {path} cannot be read: {reason}'],
   vmStartFailed: ['INTERNAL', 'VM {id} did not start: {reason}', 'retryable'],
   portInUse: ['FAILED_PRECONDITION', 'VM {id}: host port {port} ({proto}) is in use', 'retryable'],
+  networkMissing: ['FAILED_PRECONDITION', 'VM {id}: {kind} {name} does not exist on this host', 'retryable'],
+  networkFailed: ['INTERNAL', 'VM {id}: {tap} cannot be attached to bridge {bridge}: {reason}', 'retryable'],
+  forwardFailed: ['INTERNAL', 'VM {id}: host port forward {rule} cannot be changed: {reason}', 'retryable'],
+  nicNotFound: ['INVALID_ARGUMENT', 'VM {id}: NIC {index} is not a user-mode NIC of it'],
   socketPathTooLong: [
     'INVALID_ARGUMENT',
     'UNIX socket path {path} is {bytes} bytes long, at most {max} are allowed; choose a shorter state directory',

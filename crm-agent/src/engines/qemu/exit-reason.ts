@@ -24,7 +24,7 @@ export interface PortConflict {
 
 /** The forward that QEMU could not open, from its log. */
 export function portConflict(log: string): PortConflict | undefined {
-  const match = /Could not set up host forwarding rule '(tcp|udp):[^:']*:(\d+)-/.exec(log);
+  const match = /[Cc]ould not set up host forwarding rule '(tcp|udp):[^:']*:(\d+)-/.exec(log);
   return match ? { proto: match[1] ?? '', port: Number(match[2]) } : undefined;
 }
 

@@ -1,16 +1,7 @@
-import { isIPv4 } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { fail } from '@edgeplane/base';
 import { qemuErrors } from './errors.js';
-
-/** One port of the host that leads into the guest. */
-export interface HostForward {
-  readonly proto: 'tcp' | 'udp';
-  /** IPv4 address to listen on; `0.0.0.0` for all. */
-  readonly hostAddr: string;
-  readonly hostPort: number;
-  readonly guestPort: number;
-}
+import { checkNics, type Nic, type SpecRule } from './network-spec.js';
 
 /** Content of the NoCloud seed volume. Only the guest reads it. */
 export interface CloudInit {
@@ -51,22 +42,28 @@ export interface VmSpec {
   readonly image: string;
   /** Size of the boot disk; default: that of the image. */
   readonly diskMib?: number;
-  readonly forwards: readonly HostForward[];
+  readonly nics: readonly Nic[];
   readonly cloudInit?: CloudInit;
   readonly kernel?: KernelBoot;
   readonly extraDisks?: readonly ExtraDisk[];
-  readonly mac?: string;
+  /**
+   * Default `q35`, a PC. A `microvm` starts with less firmware and has no PCI bus: it boots a kernel directly, and
+   * nothing can be plugged into it while it runs.
+   */
+  readonly machine?: 'q35' | 'microvm';
   /** The caller's own notes, given back by status and list. */
   readonly labels?: Readonly<Record<string, string>>;
 }
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 const DISK_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,19}$/;
-const MAC = /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i;
+
+/** Slots for virtio devices of a microVM with a second interrupt controller. */
+const MICROVM_SLOTS = 24;
 
 /** @throws vmSpecInvalid naming the first wrong field. */
 export function checkSpec(spec: VmSpec): void {
-  const need = (ok: boolean, field: string, rule: string, value: unknown) => {
+  const need: SpecRule = (ok, field, rule, value) => {
     if (!ok)
       throw fail(qemuErrors.vmSpecInvalid, {
         id: spec.id,
@@ -88,20 +85,7 @@ export function checkSpec(spec: VmSpec): void {
   whole('memoryMib', spec.memoryMib, 16, 4 * 1024 * 1024);
   need(spec.image !== '', 'image', 'a path or URL', spec.image);
   if (spec.diskMib !== undefined) whole('diskMib', spec.diskMib, 1, 64 * 1024 * 1024);
-  if (spec.mac !== undefined)
-    need(MAC.test(spec.mac), 'mac', 'a unicast address such as 52:54:00:12:34:56', spec.mac);
-
-  const seen = new Set<string>();
-  spec.forwards.forEach((forward, i) => {
-    const field = `forwards[${i}]`;
-    need(forward.proto === 'tcp' || forward.proto === 'udp', `${field}.proto`, 'tcp or udp', forward.proto);
-    need(isIPv4(forward.hostAddr), `${field}.hostAddr`, 'an IPv4 address', forward.hostAddr);
-    whole(`${field}.hostPort`, forward.hostPort, 1, 65535);
-    whole(`${field}.guestPort`, forward.guestPort, 1, 65535);
-    const key = `${forward.proto}:${forward.hostAddr}:${forward.hostPort}`;
-    need(!seen.has(key), `${field}.hostPort`, 'given once', key);
-    seen.add(key);
-  });
+  checkNics(spec.nics, need);
 
   const names = new Set<string>();
   (spec.extraDisks ?? []).forEach((disk, i) => {
@@ -127,6 +111,9 @@ export function checkSpec(spec: VmSpec): void {
     const { initrd } = spec.kernel;
     if (initrd !== undefined) need(isAbsolute(initrd), 'kernel.initrd', 'an absolute path', initrd);
   }
+  if (spec.machine === 'microvm') checkMicrovm(spec, need);
+  else if (spec.machine !== undefined)
+    need(spec.machine === 'q35', 'machine', 'q35 or microvm', spec.machine);
   if (spec.cloudInit) {
     const { instanceId, hostname } = spec.cloudInit;
     need(
@@ -142,6 +129,15 @@ export function checkSpec(spec: VmSpec): void {
       hostname,
     );
   }
+}
+
+/** Its firmware reads no disk, and every device takes one of a fixed number of slots. */
+function checkMicrovm(spec: VmSpec, need: SpecRule): void {
+  need(spec.kernel !== undefined, 'kernel', 'given for a microvm, which boots no disk', spec.kernel);
+  const disks = 1 + (spec.extraDisks?.length ?? 0) + (spec.cloudInit ? 1 : 0);
+  const devices = disks + spec.nics.length + 1;
+  const rule = `few enough that disks, NICs and the random source fill at most ${MICROVM_SLOTS} slots`;
+  need(devices <= MICROVM_SLOTS, 'extraDisks', rule, devices);
 }
 
 /** The id names a directory, so it is checked wherever one comes in. */

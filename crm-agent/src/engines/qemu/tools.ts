@@ -6,6 +6,7 @@ import { qemuErrors } from './errors.js';
 const PACKAGES: Readonly<Record<string, string>> = {
   'qemu-system-x86_64': 'qemu-system-x86',
   'qemu-img': 'qemu-utils',
+  ip: 'iproute2',
 };
 
 export interface ToolOutput {

@@ -2,20 +2,12 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fail, messageOf } from '@edgeplane/base';
 import { type ProcessIdentity, toIdentity } from '../process/index.js';
-import { type AcceleratorName, type DiskArg, SOCKET_PATH_MAX, type VmPaths } from './args.js';
+import { type DiskArg, SOCKET_PATH_MAX, type VmPaths } from './args.js';
 import { qemuErrors } from './errors.js';
 import { readIfThere, syncDirectory, temporaryName, writeJson } from './files.js';
-import type { BaseImage } from './images.js';
+import type { AcceleratorName } from './machine-args.js';
 import type { VmSpec } from './spec.js';
-
-/** What a machine is: written before anything else of it, never changed. */
-export interface VmRecord {
-  readonly version: 1;
-  readonly spec: VmSpec;
-  readonly base: BaseImage;
-  /** By name of the extra disk. */
-  readonly extraBases: Readonly<Record<string, BaseImage>>;
-}
+import { type VmRecord, vmRecordOf } from './vm-record.js';
 
 /** The last start of a machine. */
 export interface RunRecord {
@@ -25,6 +17,8 @@ export interface RunRecord {
   readonly accelerator: AcceleratorName;
   /** Set before we stop it, so that its end is known to be wanted. */
   readonly stopRequested: boolean;
+  /** Set before we stop its processors, and cleared after they go on. */
+  readonly paused?: true;
 }
 
 /** Names that begin with a dot are machines half made or half removed; nobody but recovery looks at them. */
@@ -115,13 +109,13 @@ export class VmDir {
     const path = join(this.path, 'vm.json');
     const value = await readRecordFile(this.id, path);
     if (value === undefined) return undefined;
-    const record = value as VmRecord;
-    if (record.version === 1 && record.spec?.id === this.id && record.base?.path) return record;
-    throw fail(qemuErrors.vmRecordBroken, {
-      id: this.id,
-      path,
-      reason: 'it is not a VM record of version 1',
-    });
+    const record = vmRecordOf(value, this.id);
+    if (record) return record;
+    throw fail(qemuErrors.vmRecordBroken, { id: this.id, path, reason: 'it is not a VM record' });
+  }
+
+  writeRecord(record: VmRecord): Promise<void> {
+    return writeJson(join(this.path, 'vm.json'), record);
   }
 
   async readRun(): Promise<RunRecord | undefined> {

@@ -1,4 +1,5 @@
 import { access } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { type Clock, fail, type Logger, messageOf, sleep } from '@edgeplane/base';
 import {
   exitOf,
@@ -11,18 +12,31 @@ import {
   terminate,
   waitForExit,
 } from '../process/index.js';
-import { type AcceleratorName, qemuArgs } from './args.js';
+import { qemuArgs } from './args.js';
 import { seedImage } from './cloud-init.js';
 import { qemuErrors } from './errors.js';
 import { lastError, portConflict, shutdownCause } from './exit-reason.js';
 import { readTail, writeDurably } from './files.js';
+import { attachBridges, requireLinks } from './host-network.js';
 import { createDisk } from './images.js';
+import type { HostTraits } from './machine-args.js';
 import { QmpClient } from './qmp.js';
 import { toolMissing } from './tools.js';
-import { diskFile, QMP_SOCKET, type RunRecord, type VmDir, type VmRecord } from './vm-dir.js';
+import { diskFile, QMP_SOCKET, type RunRecord, type VmDir } from './vm-dir.js';
+import type { VmRecord } from './vm-record.js';
 
 /** Points at which a crash must do no harm; tests kill the process there. */
-export type VmStep = 'resolved' | 'recorded' | 'disk' | 'seed' | 'prepared' | 'spawned' | 'noted' | 'started';
+export type VmStep =
+  | 'resolved'
+  | 'recorded'
+  | 'disk'
+  | 'seed'
+  | 'prepared'
+  | 'spawned'
+  | 'noted'
+  | 'answers'
+  | 'started'
+  | 'forwards-recorded';
 
 export interface VmContext {
   readonly clock: Clock;
@@ -100,10 +114,12 @@ export async function startVm(
   context: VmContext,
   dir: VmDir,
   record: VmRecord,
-  accelerator: AcceleratorName,
+  host: HostTraits,
 ): Promise<StartedVm> {
-  const { id } = record.spec;
-  const args = qemuArgs(record.spec, dir.paths(record.spec), accelerator);
+  const { id, nics } = record.spec;
+  const { accelerator } = host;
+  const args = qemuArgs(record.spec, dir.paths(record.spec), host);
+  await requireLinks(id, nics);
   await dir.rotate();
   await context.onStep(id, 'prepared');
   const child = await spawnDetached({
@@ -123,6 +139,8 @@ export async function startVm(
     await dir.writeRun(run);
     await context.onStep(id, 'noted');
     await waitForQmp(context, dir, identity, child.exited);
+    await context.onStep(id, 'answers');
+    await attachBridges(dirname(dir.path), id, nics);
   } catch (error) {
     await terminate(identity, { clock: context.clock, graceMs: 0 });
     throw error;

@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+import { type HostForward, hostSide, type Nic } from './network-spec.js';
+
+/** The host's end of a NIC, and the name by which QEMU knows it. */
+export function netdevId(index: number): string {
+  return `net${index}`;
+}
+
+/**
+ * A stable, locally administered unicast address for a NIC that was given none. On a network of QEMU's own the short
+ * form will do; on a bridge, where many machines meet, five bytes tell them apart.
+ */
+export function macOf(id: string, index: number, type: Nic['type']): string {
+  const hash = createHash('sha256')
+    .update(index === 0 ? id : `${id}/${index}`)
+    .digest();
+  const bytes = (count: number) => [...hash.subarray(0, count)].map((b) => b.toString(16).padStart(2, '0'));
+  return (type === 'user' ? ['52', '54', '00', ...bytes(3)] : ['52', ...bytes(5)]).join(':');
+}
+
+/**
+ * Name of the tap device between a NIC and its bridge: the same for the same machine, and at most 15 bytes. The first
+ * part tells the machines of one state directory from those of others on the host.
+ */
+export function tapName(root: string, id: string, index: number): string {
+  return `${tapPrefix(root)}${digest(`${id}/${index}`, 7)}`;
+}
+
+export function tapPrefix(root: string): string {
+  return `eq${digest(root, 6)}`;
+}
+
+/** The arguments for all NICs of a machine. `root` is the directory of all machines. */
+export function nicArgs(id: string, nics: readonly Nic[], root: string, device: string): string[] {
+  return nics.flatMap((nic, index) => {
+    const mac = nic.mac ?? macOf(id, index, nic.type);
+    return [
+      ...['-netdev', netdev(nic, netdevId(index), tapName(root, id, index))],
+      ...['-device', `${device},netdev=${netdevId(index)},id=nic${index},mac=${mac}`],
+    ];
+  });
+}
+
+function netdev(nic: Nic, id: string, ownTap: string): string {
+  if (nic.type === 'user') {
+    return ['user', `id=${id}`, ...(nic.forwards ?? []).map((f) => `hostfwd=${forwardRule(f)}`)].join(',');
+  }
+  const ifname = nic.type === 'tap' ? nic.tap : ownTap;
+  return `tap,id=${id},ifname=${ifname},script=no,downscript=no`;
+}
+
+/** A forward as QEMU writes it, on its command line and in `hostfwd_add`. */
+export function forwardRule(forward: HostForward): string {
+  return `${hostSide(forward)}-:${forward.guestPort}`;
+}
+
+function digest(text: string, digits: number): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, digits);
+}

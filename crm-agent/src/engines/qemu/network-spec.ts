@@ -1,0 +1,106 @@
+import { isIPv4 } from 'node:net';
+
+/** One port of the host that leads into the guest. */
+export interface HostForward {
+  readonly proto: 'tcp' | 'udp';
+  /** IPv4 address to listen on; `0.0.0.0` for all. */
+  readonly hostAddr: string;
+  readonly hostPort: number;
+  readonly guestPort: number;
+}
+
+/** A network that QEMU itself makes: the guest gets 10.0.2.15 by DHCP and reaches what the host reaches. */
+export interface UserNic {
+  readonly type: 'user';
+  readonly mac?: string;
+  readonly forwards?: readonly HostForward[];
+}
+
+/** A tap device that somebody else makes and removes; it must be there when the machine starts. */
+export interface TapNic {
+  readonly type: 'tap';
+  readonly mac?: string;
+  readonly tap: string;
+}
+
+/** A port on a bridge of the host. The tap device between belongs to QEMU's process and goes with it. */
+export interface BridgeNic {
+  readonly type: 'bridge';
+  readonly mac?: string;
+  readonly bridge: string;
+}
+
+/** How the guest is connected; it sees its NICs in the order of the list. */
+export type Nic = UserNic | TapNic | BridgeNic;
+
+export type SpecRule = (ok: boolean, field: string, rule: string, value: unknown) => void;
+
+const MAC = /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i;
+/** IFNAMSIZ is 16 with the closing zero; `%` would be a pattern to the kernel. */
+const LINK = /^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/;
+
+/** Calls `need` for each rule, in order. Host ports are checked over all NICs, as they are the host's. */
+export function checkNics(nics: readonly Nic[], need: SpecRule): void {
+  const macs = new Set<string>();
+  const taps = new Set<string>();
+  const forwards = new Set<string>();
+  nics.forEach((nic, i) => {
+    const field = `nics[${i}]`;
+    if (nic.mac !== undefined) {
+      const rule = 'a unicast address such as 52:54:00:12:34:56, given once';
+      const mac = nic.mac.toLowerCase();
+      need(MAC.test(mac) && !macs.has(mac), `${field}.mac`, rule, nic.mac);
+      macs.add(mac);
+    }
+    switch (nic.type) {
+      case 'user':
+        checkForwards(nic.forwards ?? [], `${field}.forwards`, forwards, need);
+        return;
+      case 'tap':
+        need(LINK.test(nic.tap), `${field}.tap`, 'the name of a tap device', nic.tap);
+        need(!taps.has(nic.tap), `${field}.tap`, 'given once', nic.tap);
+        taps.add(nic.tap);
+        return;
+      case 'bridge':
+        need(LINK.test(nic.bridge), `${field}.bridge`, 'the name of a bridge', nic.bridge);
+        return;
+      default:
+        need(false, `${field}.type`, 'user, tap or bridge', (nic as { type: unknown }).type);
+    }
+  });
+}
+
+function checkForwards(
+  forwards: readonly HostForward[],
+  list: string,
+  seen: Set<string>,
+  need: SpecRule,
+): void {
+  const port = (field: string, value: number) =>
+    need(
+      Number.isInteger(value) && value >= 1 && value <= 65535,
+      field,
+      'a whole number from 1 to 65535',
+      value,
+    );
+  forwards.forEach((forward, i) => {
+    const field = `${list}[${i}]`;
+    need(forward.proto === 'tcp' || forward.proto === 'udp', `${field}.proto`, 'tcp or udp', forward.proto);
+    need(isIPv4(forward.hostAddr), `${field}.hostAddr`, 'an IPv4 address', forward.hostAddr);
+    port(`${field}.hostPort`, forward.hostPort);
+    port(`${field}.guestPort`, forward.guestPort);
+    const key = hostSide(forward);
+    need(!seen.has(key), `${field}.hostPort`, 'given once', key);
+    seen.add(key);
+  });
+}
+
+/** What can be taken only once on the host, in QEMU's spelling. */
+export function hostSide(forward: HostForward): string {
+  return `${forward.proto}:${forward.hostAddr}:${forward.hostPort}`;
+}
+
+/** Forwards of all user-mode NICs. */
+export function forwardsOf(nics: readonly Nic[]): readonly HostForward[] {
+  return nics.flatMap((nic) => (nic.type === 'user' ? (nic.forwards ?? []) : []));
+}
