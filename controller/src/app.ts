@@ -36,6 +36,7 @@ import { Background } from './background.js';
 import { registerCaches } from './caches.js';
 import type { ControllerConfig } from './config.js';
 import type { ControllerContext, Timeouts } from './context.js';
+import { startCookieKeys } from './cookie-keys/cookie-keys.js';
 import { Database } from './db/database.js';
 import { storeIdentity } from './db/store-identity.js';
 import { checkVersion } from './db/version-check.js';
@@ -223,6 +224,7 @@ async function start(
       : startInflux(config.influxAddr, { ...context, logger: inArea(logger, 'metrics') });
   // Stops after notify, which feeds it.
   if (influx) running.parts.push(influx);
+  if (config.cookieKeyRotationMs > 0) running.parts.push(await startCookieKeys(context, config));
   const lineage = await storeIdentity(store, region, random);
   const identity = { region: String(config.region), required: config.notifyIdentityRequired };
   const protocol = { lineage, identity, maxVersion: config.notifyVersion };

@@ -11,7 +11,7 @@ type Indexes<T> = Readonly<Record<string, (object: T) => readonly string[]>>;
  */
 export function registerCaches(sync: CacheSync) {
   const { App, AppInst, Cloudlet, CloudletInfo, CloudletRefs, Cluster, ClusterInst, ClusterRefs } = OBJECTS;
-  const { Controller, Developer, Flavor, Operator } = OBJECTS;
+  const { Controller, CookieKey, Developer, Flavor, Operator } = OBJECTS;
   return {
     developers: register(sync, Developer),
     operators: register(sync, Operator),
@@ -30,6 +30,7 @@ export function registerCaches(sync: CacheSync) {
     clusterRefs: register(sync, ClusterRefs),
     appInsts: register(sync, AppInst),
     controllers: register(sync, Controller),
+    cookieKeys: register(sync, CookieKey),
     operations: registerStored(sync, OPERATION, { owner: (o) => [o.owner] }),
     owners: registerStored(sync, OWNER),
   };

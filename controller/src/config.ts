@@ -38,6 +38,8 @@ export interface ControllerConfig {
   /** File; empty means that whoever can connect may do everything. */
   readonly accessPolicy: string;
   readonly nats: NatsConfig;
+  /** After how long match engines get a new cookie key, milliseconds; 0: they get none. */
+  readonly cookieKeyRotationMs: number;
   /** How long what a controller says about itself outlives it. */
   readonly leaseSeconds: number;
   readonly rootDomain: string;
@@ -55,6 +57,9 @@ export interface ControllerConfig {
   readonly autoUpgrade: boolean;
   readonly forceUpgrade: boolean;
 }
+
+/** A cookie must live for a while beside the key after its own. */
+const SHORTEST_ROTATION_MS = 3600_000;
 
 /** Timeouts of `--short-timeouts`, milliseconds. */
 export const SHORT_TIMEOUTS: Timeouts = { create: 3000, update: 2000, delete: 2000 };
@@ -82,6 +87,10 @@ export function parseConfig(
     throw invalid('--influx-addr', 'must be host:port', values.influxAddr);
   }
   if (values.metricsAddr !== '') parseAddress(values.metricsAddr);
+  if (values.cookieKeyRotation !== 0 && values.cookieKeyRotation < SHORTEST_ROTATION_MS) {
+    const value = `${values.cookieKeyRotation}ms`;
+    throw invalid('--cookie-key-rotation', 'must be 0s or at least 1h', value);
+  }
   if (values.leaseTtl < 1000) throw invalid('--lease-ttl', 'must be at least 1s', `${values.leaseTtl}ms`);
   if (values.accessPolicy !== '' && values.tls === '') throw fail(controllerErrors.ACCESS_POLICY_NEEDS_TLS);
   if (values.notifyIdentity === 'required' && values.tls === '')
@@ -100,6 +109,7 @@ export function parseConfig(
     tls: values.tls,
     accessPolicy: values.accessPolicy,
     nats: { urls: natsUrls(values.natsUrls), creds: values.natsCreds, tls: values.natsTls },
+    cookieKeyRotationMs: values.cookieKeyRotation,
     leaseSeconds: values.leaseTtl / 1000,
     rootDomain: values.rootDomain,
     imageRegistry: values.imageRegistry,

@@ -67,6 +67,12 @@ export const CONTROLLER_FLAGS = {
     about:
       'file that says which certificates may do what (docs/access.md); empty: every certificate of the CA may do everything',
   },
+  cookieKeyRotation: {
+    type: 'duration',
+    default: '0s',
+    about:
+      'make keys for the session cookies of match engines, and a new one after so long: more than their --cookie-expiration; 0s: make none',
+  },
   natsUrls: {
     type: 'string',
     default: '',

@@ -4,7 +4,8 @@ import type { CloudletKey } from '@edgeplane/proto/edgeproto/cloudlet.js';
 import { parseAddress } from '@edgeplane/rpc';
 import { parseCloudletKey } from './cloudlet-key.js';
 import { dmeErrors } from './errors.js';
-import { DME_FLAGS } from './flags.js';
+import { DME_FLAGS, KEY_SOURCES } from './flags.js';
+import type { VaultAddress } from './keys/vault.js';
 
 /** Settings of a match engine. */
 export interface DmeConfig {
@@ -28,13 +29,17 @@ export interface DmeConfig {
   readonly scaleId: string;
   readonly tokenServerUrl: string;
   readonly cookieExpirationMs: number;
+  readonly cookieKeys: (typeof KEY_SOURCES)[number];
   readonly cookieKeyFile: string;
+  readonly vault: VaultAddress;
   readonly carrier: string;
   readonly debug: ParsedAreas;
 }
 
-/** Reads the command line. @throws EdgeplaneError INVALID_ARGUMENT naming the flag and the rule. */
-export function parseConfig(argv: readonly string[]): DmeConfig {
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Reads the command line, and secrets from the environment. @throws EdgeplaneError INVALID_ARGUMENT naming the flag and the rule. */
+export function parseConfig(argv: readonly string[], env: Environment = {}): DmeConfig {
   const { values } = parseFlags(DME_FLAGS, argv);
   if (values.standalone) throw fail(dmeErrors.STANDALONE_UNSUPPORTED);
   if (values.cookieExpiration < 1000)
@@ -47,6 +52,13 @@ export function parseConfig(argv: readonly string[]): DmeConfig {
   for (const address of [...notifyAddrs, values.apiAddr]) parseAddress(address);
   for (const address of [values.httpAddr, values.dlgAddr, values.metricsAddr])
     if (address !== '') parseAddress(address);
+  const vault = {
+    url: values.vaultAddr,
+    roleId: env['VAULT_ROLE_ID'] ?? '',
+    secretId: env['VAULT_SECRET_ID'] ?? '',
+  };
+  if (values.cookieKeys === 'controller' && values.tls === '') throw fail(dmeErrors.CONTROLLER_KEYS_NEED_TLS);
+  if (!/^https?:\/\/[^\s]+$/.test(vault.url)) throw fail(dmeErrors.VAULT_ADDR_INVALID, { url: vault.url });
   return {
     notifyAddrs,
     notifyVersion: Number(values.notifyVersion),
@@ -61,7 +73,9 @@ export function parseConfig(argv: readonly string[]): DmeConfig {
     scaleId: values.scaleID || hostname() || 'nohostname',
     tokenServerUrl: values.toksrvurl,
     cookieExpirationMs: values.cookieExpiration,
+    cookieKeys: KEY_SOURCES.find((name) => name === values.cookieKeys) ?? (vault.roleId ? 'vault' : 'file'),
     cookieKeyFile: values.cookieKeyFile,
+    vault,
     carrier: values.carrier,
     debug: parseDebugAreas(values.d),
   };

@@ -20,8 +20,8 @@ import type { DmeConfig } from './config.js';
 import { followControllers } from './follow.js';
 import { Groups } from './groups/groups.js';
 import { openGroupLink } from './groups/open-group-link.js';
-import { keyFileSource } from './keys/key-file.js';
 import { KeyRing } from './keys/key-ring.js';
+import { openKeySource } from './keys/open-key-source.js';
 import { serveRest } from './rest.js';
 import { Sessions } from './sessions.js';
 import { AppTable } from './tables.js';
@@ -69,11 +69,15 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
     async start() {
       if (stopped) return;
       const tls = config.tls === undefined ? undefined : loadTls(config.tls);
-      const ring = new KeyRing(keyFileSource(config.cookieKeyFile, logger, clock));
+      const keys = openKeySource(config, { clock, random, logger });
+      const ring = new KeyRing(keys.source);
       running.push(ring);
       await ring.start();
       const table = new AppTable();
-      notify = followControllers(config, table, { tls, logger, clock, random });
+      notify = followControllers(config, table, {
+        ...{ tls, logger, clock, random },
+        receivers: keys.receivers,
+      });
       running.push(notify);
       const metrics = new Metrics();
       observeNotify(metrics, { client: notify });

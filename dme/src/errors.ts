@@ -21,6 +21,13 @@ export const dmeErrors = defineErrors({
     'flag --nats-urls: each must be nats://host:port or tls://host:port, but got "{url}"',
   ],
   NATS_CREDS_UNREADABLE: ['INVALID_ARGUMENT', 'flag --nats-creds: {path}: {reason}'],
+  CONTROLLER_KEYS_NEED_TLS: [
+    'INVALID_ARGUMENT',
+    'flag --cookie-keys: controller needs --tls: a controller gives keys only to who proves to be a match engine',
+  ],
+  VAULT_ADDR_INVALID: ['INVALID_ARGUMENT', 'flag --vault-addr: must be an HTTP URL, but got "{url}"'],
+  VAULT_ANSWER: ['UNAVAILABLE', 'Vault at {url}: {reason}', 'retryable'],
+  HTTP_FAILED: ['UNAVAILABLE', '{url}: {reason}', 'retryable'],
   KEY_FILE_UNREADABLE: ['FAILED_PRECONDITION', 'cookie key file {path}: {reason}'],
 
   NO_DEV_NAME: ['INVALID_ARGUMENT', 'DevName cannot be empty'],

@@ -1,6 +1,9 @@
 import { DEBUG_AREAS, type FlagSpec } from '@edgeplane/base';
 import { DEFAULT_VERSION, NOTIFY_VERSIONS } from '@edgeplane/notify';
 
+/** Where cookie keys may come from. */
+export const KEY_SOURCES = ['file', 'vault', 'controller'] as const;
+
 /**
  * The command line. Names in camel case are those of match engine spec section 1.1; the rest are ours. Each works in
  * kebab-case too. Listeners are on loopback unless told otherwise.
@@ -83,8 +86,8 @@ export const DME_FLAGS = {
   vaultAddr: {
     type: 'string',
     default: 'http://127.0.0.1:8200',
-    about: 'accepted for compatibility; cookie keys are in --cookie-key-file',
-    ignored: true,
+    about:
+      'Vault that cookie keys are read from; VAULT_ROLE_ID and VAULT_SECRET_ID in the environment let in',
   },
   statsInterval: { type: 'number', default: '1', about: 'accepted for compatibility', ignored: true },
   statsShards: { type: 'number', default: '10', about: 'accepted for compatibility', ignored: true },
@@ -95,9 +98,17 @@ export const DME_FLAGS = {
     about: 'how VerifyLocation checks: GDDT or gddt asks a location API, anything else measures distances',
   },
   r: { type: 'string', default: '', about: 'accepted for compatibility', ignored: true },
+  cookieKeys: {
+    type: 'string',
+    default: '',
+    choices: ['', ...KEY_SOURCES],
+    about:
+      'where cookie keys come from: file, vault, or controller (which needs TLS with a certificate of a match engine, and the --cookie-key-rotation of the controller); default vault when VAULT_ROLE_ID is set, else file',
+  },
   cookieKeyFile: {
     type: 'string',
     default: '.edgeplane/dme/cookie-keys.json',
-    about: 'secrets that cookies are signed with, shared by match engines; made when missing',
+    about:
+      'secrets that cookies are signed with, shared by match engines; made when missing, and read again when changed. Those of a controller are kept here',
   },
 } as const satisfies Readonly<Record<string, FlagSpec>>;

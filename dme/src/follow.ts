@@ -1,5 +1,5 @@
 import { type Clock, inArea, type Logger, type Random } from '@edgeplane/base';
-import { NotifyClient, type NotifyDialer, ObjectTable } from '@edgeplane/notify';
+import { NotifyClient, type NotifyDialer, ObjectTable, type Receiver } from '@edgeplane/notify';
 import { OBJECTS } from '@edgeplane/objects';
 import { NodeType } from '@edgeplane/proto/edgeproto/node.js';
 import type { TlsMaterial } from '@edgeplane/rpc';
@@ -14,6 +14,8 @@ export interface FollowOptions {
   readonly dial?: NotifyDialer;
   /** How changes give way to calls; default by the clock. */
   readonly breathe?: Breathe;
+  /** What else controllers are asked for. */
+  readonly receivers?: readonly Receiver[];
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: Random;
@@ -26,7 +28,7 @@ export function followControllers(
   options: FollowOptions,
 ): NotifyClient {
   const { notifyAddrs, scaleId, cloudletKey } = config;
-  const { logger, breathe = breather(options.clock), ...rest } = options;
+  const { logger, breathe = breather(options.clock), receivers = [], ...rest } = options;
   const tableLogger = inArea(logger, 'dmedb');
   const node = new ObjectTable(OBJECTS.Node);
   node.put(OBJECTS.Node.withKey({ name: scaleId, nodeType: NodeType.NODE_DME, cloudletKey }));
@@ -35,7 +37,11 @@ export function followControllers(
     maxVersion: config.notifyVersion,
     filterCloudletKey: false,
     sources: [node],
-    receivers: [appReceiver(table, breathe, tableLogger), appInstReceiver(table, breathe, tableLogger)],
+    receivers: [
+      appReceiver(table, breathe, tableLogger),
+      appInstReceiver(table, breathe, tableLogger),
+      ...receivers,
+    ],
     messageReceivers: [],
     logger: inArea(logger, 'notify'),
     ...rest,

@@ -10,7 +10,7 @@ await runProgram(
     version: '0.1.0',
     flags: DME_FLAGS,
     create(argv) {
-      const service = createDme(parseConfig(argv));
+      const service = createDme(parseConfig(argv, process.env));
       return { service, logger: service.logger };
     },
   },

@@ -198,10 +198,15 @@ ${servicesText}};
 /** Source of shared/objects/src/gen/codecs.ts: the wire codec and TypeScript type of every object and key. */
 export function codecsSource(set: Uint8Array): string {
   const { options, messages } = load(set);
+  const keyOf = (m: DescMessage) =>
+    m.fields.find((f) => f.name === 'key' && f.fieldKind === 'message')?.message?.name;
+  const keys = new Set(messages.filter((m) => options.get(m, 'edgeplane.object')).map(keyOf));
   const chosen = messages.filter(
     (m) =>
       options.get(m, 'edgeplane.object') ||
       options.get(m, 'edgeplane.obj_key') ||
+      // A key need not be part of the data model.
+      keys.has(m.name) ||
       m.typeName === 'edgeproto.Result',
   );
   const byFile = new Map<string, string[]>();
@@ -209,8 +214,6 @@ export function codecsSource(set: Uint8Array): string {
   const imports = [...byFile]
     .map(([file, names]) => `import { ${names.sort().join(', ')} } from '@edgeplane/proto/${file}.js';\n`)
     .join('');
-  const keyOf = (m: DescMessage) =>
-    m.fields.find((f) => f.name === 'key' && f.fieldKind === 'message')?.message?.name;
   const objects = chosen.filter((m) => options.get(m, 'edgeplane.object'));
   const keyed = objects.filter((m) => keyOf(m));
   return `${HEADER}${imports}

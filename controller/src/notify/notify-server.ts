@@ -56,6 +56,8 @@ export function createNotify(
     cacheSource(OBJECTS.ClusterInst, caches.clusterInsts, sync),
     cacheSource(OBJECTS.App, caches.apps, sync),
     cacheSource(OBJECTS.AppInst, caches.appInsts, sync),
+    // Only to match engines that prove to be such.
+    cacheSource(OBJECTS.CookieKey, caches.cookieKeys, sync),
   ] as unknown as readonly SendSource[];
   const receivers = [
     // Asked anew at each attempt, as a report may have to wait for the store.

@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { type Clock, EdgeplaneError, fail, type Logger, messageOf } from '@edgeplane/base';
 import { dmeErrors } from '../errors.js';
@@ -21,15 +30,38 @@ const THROTTLE_MS = 1000;
  * @throws EdgeplaneError KEY_FILE_UNREADABLE naming the file and the fault.
  */
 export function readKeyFile(path: string, logger: Logger): readonly CookieSecret[] {
+  return guarded(path, () => parsed(path, readIfThere(path) ?? makeFile(path, logger), logger));
+}
+
+/** The same without making one. */
+export function readKeyFileIfThere(path: string, logger: Logger): readonly CookieSecret[] | undefined {
+  return guarded(path, () => {
+    const text = readIfThere(path);
+    return text === undefined ? undefined : parsed(path, text, logger);
+  });
+}
+
+/** Replaces the file, or makes it, with mode 0600. @throws EdgeplaneError KEY_FILE_UNREADABLE */
+export function writeKeyFile(path: string, secrets: readonly CookieSecret[]): void {
+  guarded(path, () => {
+    const draft = makeDraft(path, secrets);
+    renameSync(draft, path);
+  });
+}
+
+function guarded<T>(path: string, work: () => T): T {
   try {
-    const text = readIfThere(path) ?? makeFile(path, logger);
-    if ((statSync(path).mode & READABLE_BY_OTHERS) !== 0)
-      logger.warn({ path }, 'Others can read the cookie key file; its mode should be 0600');
-    return parseSecrets(path, text);
+    return work();
   } catch (error) {
     if (error instanceof EdgeplaneError) throw error;
     throw fail(dmeErrors.KEY_FILE_UNREADABLE, { path, reason: messageOf(error) }, { cause: error });
   }
+}
+
+function parsed(path: string, text: string, logger: Logger): readonly CookieSecret[] {
+  if ((statSync(path).mode & READABLE_BY_OTHERS) !== 0)
+    logger.warn({ path }, 'Others can read the cookie key file; its mode should be 0600');
+  return parseSecrets(path, text);
 }
 
 function readIfThere(path: string): string | undefined {
@@ -42,13 +74,8 @@ function readIfThere(path: string): string | undefined {
 }
 
 function makeFile(path: string, logger: Logger): string {
-  const secrets: CookieSecret[] = [{ kid: 1, secret: randomBytes(SECRET_BYTES).toString('base64url') }];
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  // Written aside and linked into place, so that no reader sees half a file and only one writer wins.
-  const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, `${JSON.stringify({ keys: secrets })}\n`, { mode: 0o600 });
+  const draft = makeDraft(path, [{ kid: 1, secret: randomBytes(SECRET_BYTES).toString('base64url') }]);
   try {
-    chmodSync(draft, 0o600);
     linkSync(draft, path);
     logger.info({ path }, 'Made a cookie key');
   } catch (error) {
@@ -57,6 +84,15 @@ function makeFile(path: string, logger: Logger): string {
     rmSync(draft, { force: true });
   }
   return readFileSync(path, 'utf8');
+}
+
+/** Written aside and put into place, so that no reader sees half a file. */
+function makeDraft(path: string, keys: readonly CookieSecret[]): string {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, `${JSON.stringify({ keys })}\n`, { mode: 0o600 });
+  chmodSync(draft, 0o600);
+  return draft;
 }
 
 function parseSecrets(path: string, text: string): readonly CookieSecret[] {

@@ -54,6 +54,10 @@ export const notifyErrors = defineErrors({
     'UNAUTHENTICATED',
     '{name} has no notify identity, which is required here: an alternative name such as URI:edgeplane://{region}/crm/<operator>/<cloudlet>',
   ],
+  NOTIFY_SECRETS: [
+    'UNAUTHENTICATED',
+    '{name} may not ask for {types}: that takes a notify identity such as URI:edgeplane://{region}/dme/<id>',
+  ],
   NOTIFY_IDENTITY_INVALID: [
     'UNAUTHENTICATED',
     'the notify identity in certificate "{name}" is wrong: {reason}',

@@ -54,6 +54,8 @@ interface Peer {
   /** What it reports. */
   readonly put?: (tables: ReturnType<typeof reportTables>) => void;
   readonly after?: (client: NotifyClient) => void;
+  /** It asks for cookie keys, and waits for one. */
+  readonly keys?: boolean;
 }
 
 function reportTables() {
@@ -72,7 +74,10 @@ async function outcome(peer: Peer, required = false): Promise<string> {
   const list = (tables: ReturnType<typeof reportTables>) =>
     Object.values(tables) as readonly unknown[] as never;
   const samples: unknown[] = [];
+  const [offered, got] = [table('CookieKey'), table('CookieKey')];
+  offered.put({ ...OBJECTS.CookieKey.withKey({ kid: 1 }), secret: 'hush', createdMs: 0n });
   const s = await startServer({
+    sources: [offered] as readonly unknown[] as never,
     receivers: list(taken),
     messageReceivers: ['Metric', 'ExecRequest'].map((typeName) => ({
       typeName,
@@ -86,6 +91,7 @@ async function outcome(peer: Peer, required = false): Promise<string> {
   peer.put?.(reports);
   const c = newClient(s.address, {
     sources: list(reports),
+    receivers: (peer.keys ? [got] : []) as readonly unknown[] as never,
     filterCloudletKey: peer.filtered ?? true,
     maxVersion: peer.version ?? 2,
     ...(peer.certificate !== undefined && { tls: tlsOf(peer.certificate) }),
@@ -100,7 +106,8 @@ async function outcome(peer: Peer, required = false): Promise<string> {
       told = true;
       peer.after?.(c);
     }
-    const done = told && size(taken) === size(reports) && (!peer.after || samples.length > 0);
+    const all = (!peer.after || samples.length > 0) && got.size === (peer.keys ? 1 : 0);
+    const done = told && size(taken) === size(reports) && all;
     return done || (client.found.length > 0 && server.found.length > 0);
   });
   await c.stop();
@@ -171,6 +178,20 @@ for (const version of [1, 2]) {
       { after: (client) => client.sendMessage('ExecRequest', { ...execRequest(), ...reply }) },
       /send edgeproto.ExecRequest about cloudlet/,
     );
+  });
+
+  test(`version ${version}: cookie keys are for match engines that prove to be such`, async () => {
+    const asks = { keys: true, filtered: false, version };
+    assert.is(await outcome({ ...asks, certificate: 'dme' }), '');
+    const refusals: readonly (readonly [string | undefined, RegExp])[] = [
+      ['relay', /speaks for relay r1, and may not ask for edgeproto.CookieKey/],
+      ['server', /certificate "server" may not ask for edgeproto.CookieKey: that takes .*1\/dme\/<id>/],
+      [undefined, /a peer without a certificate may not ask for edgeproto.CookieKey/],
+    ];
+    for (const [certificate, reason] of refusals)
+      assert.match(await outcome({ ...asks, ...(certificate && { certificate }) }), reason);
+    const agent = { ...asks, certificate: 'agent', filtered: true };
+    assert.match(await outcome(agent), /may not ask for edgeproto.CookieKey/);
   });
 
   test(`version ${version}: a match engine reports itself and nothing else`, async () => {

@@ -20,6 +20,8 @@ export interface IdentityRule {
 export const IDENTITY_MODES = ['optional', 'required'] as const;
 
 const METRIC = 'edgeproto.Metric';
+/** What only match engines get: they sign session cookies with it. */
+const FOR_MATCH_ENGINES: ReadonlySet<string> = new Set([OBJECTS.CookieKey.fullName]);
 /** Samples that say how a cloudlet is. */
 const CLOUDLET_SAMPLES: ReadonlySet<string> = new Set(['appinst-usage', 'cloudlet-usage']);
 
@@ -33,12 +35,37 @@ export function permitFor(
   logger: Logger,
 ): Permit | undefined {
   const identity = certificate && notifyIdentity(certificate, region);
-  const name = certificate ? `certificate "${certificate.commonName}"` : 'a peer without a certificate';
+  const name = nameOf(certificate);
   if (identity) return new Permit(identity, name);
   if (required) throw fail(notifyErrors.NOTIFY_IDENTITY_MISSING, { name, region });
   if (certificate)
     logger.warn({ name }, 'Peer has a certificate without a notify identity: it may speak for anyone');
   return undefined;
+}
+
+function nameOf(certificate: PeerIdentity | undefined): string {
+  return certificate ? `certificate "${certificate.commonName}"` : 'a peer without a certificate';
+}
+
+/**
+ * Refuses a peer that wants what only match engines get, unless its certificate says that it is one: without a certificate,
+ * or with one that says nothing, nobody is.
+ * @throws EdgeplaneError NOTIFY_IDENTITY or NOTIFY_SECRETS
+ */
+export function refuseSecrets(
+  wantObjs: readonly string[],
+  permit: Permit | undefined,
+  certificate: PeerIdentity | undefined,
+  rule: IdentityRule | undefined,
+): void {
+  const wanted = wantObjs.filter((name) => FOR_MATCH_ENGINES.has(name));
+  if (wanted.length === 0) return;
+  if (permit) {
+    permit.secrets(wanted);
+    return;
+  }
+  const name = nameOf(certificate);
+  throw fail(notifyErrors.NOTIFY_SECRETS, { name, types: wanted.join(', '), region: rule?.region ?? '1' });
 }
 
 /** Every method throws EdgeplaneError NOTIFY_IDENTITY when the peer may not do that. */
@@ -57,6 +84,11 @@ export class Permit {
     if (relays.length > 0 && role !== 'relay') throw this.#refused('be a relay');
     if (!filtered && this.#cloudlets) throw this.#refused('ask for what belongs to every cloudlet');
     this.want(wanted);
+  }
+
+  /** It wants types that only match engines get. */
+  secrets(types: readonly string[]): void {
+    if (this.#identity.role !== 'dme') throw this.#refused(`ask for ${types.join(', ')}`);
   }
 
   /** It wants this too. */

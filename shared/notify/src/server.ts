@@ -23,7 +23,7 @@ import { holdBack } from './hold-back.js';
 import { Inbound } from './inbound.js';
 import { NoticeReader } from './notice-reader.js';
 import { inSendOrder, serverWants } from './order.js';
-import { type Permit, permitFor } from './permit.js';
+import { type Permit, permitFor, refuseSecrets } from './permit.js';
 import type { NotifyServerOptions } from './server-options.js';
 import { Session } from './session.js';
 import { SessionEnds } from './session-ends.js';
@@ -248,6 +248,7 @@ export class NotifyServer {
       const { hello: second } = hello;
       const rule = this.#options.identity;
       const permit = rule && permitFor(context.identity, rule, this.#logger.child({ peer: context.peer }));
+      refuseSecrets(hello.wantObjs, permit, context.identity, rule);
       if (second && Math.min(hello.version, this.#maxVersion) >= 2) {
         const register = (connection: FrameConnection) => this.#register(connection);
         const first = { ...hello, hello: second, permit };

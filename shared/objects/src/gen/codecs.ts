@@ -5,6 +5,7 @@ import { Cloudlet, CloudletInfo, CloudletKey, CloudletMetrics } from '@edgeplane
 import { Cluster, ClusterKey } from '@edgeplane/proto/edgeproto/cluster.js';
 import { ClusterInst, ClusterInstInfo, ClusterInstKey } from '@edgeplane/proto/edgeproto/clusterinst.js';
 import { Controller, ControllerKey } from '@edgeplane/proto/edgeproto/controller.js';
+import { CookieKey, CookieKeyKey } from '@edgeplane/proto/edgeproto/cookie_key.js';
 import { Developer, DeveloperKey } from '@edgeplane/proto/edgeproto/developer.js';
 import { ExecRequest } from '@edgeplane/proto/edgeproto/exec.js';
 import { Flavor, FlavorKey } from '@edgeplane/proto/edgeproto/flavor.js';
@@ -33,6 +34,8 @@ export interface MessageTypes {
   ClusterInstInfo: ClusterInstInfo;
   ControllerKey: ControllerKey;
   Controller: Controller;
+  CookieKeyKey: CookieKeyKey;
+  CookieKey: CookieKey;
   DeveloperKey: DeveloperKey;
   Developer: Developer;
   ExecRequest: ExecRequest;
@@ -61,6 +64,7 @@ export interface KeyTypes {
   ClusterInst: ClusterInstKey;
   ClusterInstInfo: ClusterInstKey;
   Controller: ControllerKey;
+  CookieKey: CookieKeyKey;
   Developer: DeveloperKey;
   Flavor: FlavorKey;
   Node: NodeKey;
@@ -82,6 +86,7 @@ export const KEY_NAMES = {
   ClusterInst: 'ClusterInstKey',
   ClusterInstInfo: 'ClusterInstKey',
   Controller: 'ControllerKey',
+  CookieKey: 'CookieKeyKey',
   Developer: 'DeveloperKey',
   Flavor: 'FlavorKey',
   Node: 'NodeKey',
@@ -109,6 +114,8 @@ export const CODECS = {
   ClusterInstInfo,
   ControllerKey,
   Controller,
+  CookieKeyKey,
+  CookieKey,
   DeveloperKey,
   Developer,
   ExecRequest,

@@ -705,6 +705,20 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 2, name: 'key', prop: 'key', kind: 'message', type: 'edgeproto.ControllerKey', nonnull: true },
     ],
   },
+  'edgeproto.CookieKeyKey': {
+    name: 'edgeproto.CookieKeyKey',
+    fields: [
+      { no: 1, name: 'kid', prop: 'kid', kind: 'scalar', type: 'uint32' },
+    ],
+  },
+  'edgeproto.CookieKey': {
+    name: 'edgeproto.CookieKey', object: { stored: true, leased: false, cached: true, show: false, message: false, waits: false, notify: 'down', cloudlet: '', flush: 'none' },
+    fields: [
+      { no: 2, name: 'key', prop: 'key', kind: 'message', type: 'edgeproto.CookieKeyKey', nonnull: true },
+      { no: 3, name: 'secret', prop: 'secret', kind: 'scalar', type: 'string', secret: true },
+      { no: 4, name: 'created_ms', prop: 'createdMs', kind: 'scalar', type: 'int64' },
+    ],
+  },
   'edgeproto.DeveloperKey': {
     name: 'edgeproto.DeveloperKey', objKey: true,
     fields: [
