@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { Duplex } from 'node:stream';
 import {
   Backoff,
   type Clock,
@@ -12,7 +11,7 @@ import {
   systemRandom,
 } from '@edgeplane/base';
 import type { Hello } from '@edgeplane/proto/edgeplane/notify.js';
-import { fromServiceError, parseAddress, type TlsMaterial } from '@edgeplane/rpc';
+import { fromServiceError, type MessageStream, parseAddress, type TlsMaterial } from '@edgeplane/rpc';
 import { SourceEncoder } from './encoder.js';
 import { notifyErrors } from './errors.js';
 import { FanOut } from './fan-out.js';
@@ -253,7 +252,7 @@ export class NotifyClient {
     }
   }
 
-  async #session(stream: Duplex, address: string): Promise<void> {
+  async #session(stream: MessageStream, address: string): Promise<void> {
     const reader = new NoticeReader(stream);
     const own = this.#maxVersion >= 2 ? this.#frames.hello() : undefined;
     stream.write(versionNotice(this.#maxVersion, this.#wants, this.#options.filterCloudletKey, own));
@@ -316,7 +315,12 @@ export class NotifyClient {
     }
   }
 
-  async #frameSession(stream: Duplex, reader: NoticeReader, hello: Hello, peer: PeerInfo): Promise<void> {
+  async #frameSession(
+    stream: MessageStream,
+    reader: NoticeReader,
+    hello: Hello,
+    peer: PeerInfo,
+  ): Promise<void> {
     const { address } = peer;
     const session = this.#frames.session(stream, reader, hello, peer, {
       onSynced: () => {

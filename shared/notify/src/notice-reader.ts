@@ -1,7 +1,7 @@
-import type { Duplex } from 'node:stream';
 import { type Clock, type EdgeplaneError, fail } from '@edgeplane/base';
 import type { Drain } from '@edgeplane/proto/edgeplane/notify.js';
 import { type Notice, NoticeAction } from '@edgeplane/proto/edgeproto/notice.js';
+import type { MessageStream } from '@edgeplane/rpc';
 import { notifyErrors } from './errors.js';
 import { shortened } from './text.js';
 import { decodeNotice } from './wire.js';
@@ -13,6 +13,9 @@ const MOST_WANT_LETTERS = 256;
 const READ_AHEAD = 8;
 /** The same in bytes; one message more may be here. */
 const READ_AHEAD_BYTES = 1024 * 1024;
+
+/** Memory that is not a message's own, and may be kept by it: that of a pool of Node. */
+const MOST_SHARED_BYTES = 8 * 1024;
 
 export interface HandshakeOptions {
   readonly clock: Clock;
@@ -29,20 +32,22 @@ export interface HandshakeOptions {
  * that of Node destroys the stream at an error event, which is how a grpc-js server is told to send a status.
  */
 export class NoticeReader {
-  readonly #stream: Duplex;
+  readonly #stream: MessageStream;
   readonly #queue: Buffer[] = [];
   #bytes = 0;
   #end: { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
+  #atOnce: ((bytes: Buffer) => boolean) | undefined;
   /** The one that is listened to. */
   #signal: AbortSignal | undefined;
 
   /** `wasCut`: whether an end of the stream was not meant by the peer; default that it was meant. */
-  constructor(stream: Duplex, wasCut?: () => Promise<boolean>) {
+  constructor(stream: MessageStream, wasCut?: () => Promise<boolean>) {
     this.#stream = stream;
     readOneAhead(stream);
     stream.on('data', (bytes: Buffer) => {
-      this.#queue.push(bytes);
+      if (this.#queue.length === 0 && this.#atOnce?.(bytes)) return;
+      this.#queue.push(ownBytes(bytes));
       this.#bytes += bytes.length;
       if (this.#queue.length >= READ_AHEAD || this.#bytes >= READ_AHEAD_BYTES) stream.pause();
       this.#wake?.();
@@ -53,6 +58,14 @@ export class NoticeReader {
     });
     stream.on('error', (error: unknown) => this.#ended(error));
     stream.on('close', () => this.#ended(gone()));
+  }
+
+  /**
+   * From now on `take` is asked about each message before which none waits, as soon as it comes; one that it takes (true) is
+   * not seen by {@link next}. It must not throw.
+   */
+  takeAtOnce(take: (bytes: Buffer) => boolean): void {
+    this.#atOnce = take;
   }
 
   /** Whether a message is here already. */
@@ -138,6 +151,11 @@ export class NoticeReader {
   }
 }
 
+/** What is kept of a message should not keep the chunk that it came in. */
+function ownBytes(message: Buffer): Buffer {
+  return message.buffer.byteLength > MOST_SHARED_BYTES + message.length ? Buffer.from(message) : message;
+}
+
 function gone(): EdgeplaneError {
   return fail(notifyErrors.SESSION_CLOSED, { reason: 'the peer is gone' });
 }
@@ -154,7 +172,9 @@ function checkWants({ wantObjs }: Notice): void {
  * Streams of grpc-js read 16 messages ahead, whatever their size, which is 64 MiB of the largest. They take no option for
  * it, so it is set where Node keeps it; were that ever to move, the test of a flood would tell.
  */
-function readOneAhead(stream: Duplex): void {
-  const { _readableState: state } = stream as unknown as { _readableState?: { highWaterMark: number } };
-  if (state && stream.readableObjectMode) state.highWaterMark = 1;
+function readOneAhead(stream: MessageStream): void {
+  const { _readableState: state } = stream as {
+    readonly _readableState?: { highWaterMark: number; readonly objectMode: boolean };
+  };
+  if (state?.objectMode) state.highWaterMark = 1;
 }

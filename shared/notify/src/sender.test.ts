@@ -1,6 +1,7 @@
 import { Duplex } from 'node:stream';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { Ending } from './ending.js';
 import { Outbox } from './outbox.js';
 import { type Feed, Sender } from './sender.js';
 import { until } from './testing.js';
@@ -49,14 +50,14 @@ function start(tables: readonly Map<string, string>[]) {
     initialKeys: (type) => tables[type]?.keys() ?? [],
     frame: (type, key) => Buffer.from(`${type}:${key}=${tables[type]?.get(key) ?? 'gone'}`),
   };
-  const abort = new AbortController();
+  const ending = new Ending();
   const slow = slowStream();
   const sender = new Sender({
     stream: slow.stream,
     outbox,
     feed,
     counters: newCounters(),
-    signal: abort.signal,
+    ending,
     maxBufferedBytes: 1024,
   });
   const running = sender.run();
@@ -74,7 +75,7 @@ function start(tables: readonly Map<string, string>[]) {
     put,
     drop,
     async stop() {
-      abort.abort();
+      ending.end('the test is over');
       await running;
     },
   };

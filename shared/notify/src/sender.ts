@@ -1,4 +1,5 @@
-import type { Duplex } from 'node:stream';
+import type { MessageStream } from '@edgeplane/rpc';
+import type { Ending } from './ending.js';
 import type { Outbox } from './outbox.js';
 import { PacedWriter } from './paced-writer.js';
 import type { NotifyCounters } from './types.js';
@@ -22,24 +23,24 @@ export class Sender {
   readonly #outbox: Outbox;
   readonly #feed: Feed;
   readonly #counters: NotifyCounters;
-  readonly #signal: AbortSignal;
+  readonly #ending: Ending;
   /** Keys left to the next round, per type, because they changed again before their turn. */
   #putOff: Set<string>[];
   #synced = false;
 
   constructor(options: {
-    stream: Duplex;
+    stream: MessageStream;
     outbox: Outbox;
     feed: Feed;
     counters: NotifyCounters;
-    signal: AbortSignal;
+    ending: Ending;
     maxBufferedBytes: number;
   }) {
-    this.#writer = new PacedWriter(options.stream, options.maxBufferedBytes, options.signal);
+    this.#writer = new PacedWriter(options.stream, options.maxBufferedBytes, options.ending);
     this.#outbox = options.outbox;
     this.#feed = options.feed;
     this.#counters = options.counters;
-    this.#signal = options.signal;
+    this.#ending = options.ending;
     this.#putOff = this.#noKeys();
   }
 
@@ -54,8 +55,8 @@ export class Sender {
     await this.#round(true);
     await this.#write(SENDALL_END_NOTICE);
     this.#synced = true;
-    while (!this.#signal.aborted) {
-      await this.#outbox.wait(this.#signal);
+    while (!this.#ending.isOver) {
+      await this.#outbox.wait(this.#ending.signal);
       await this.#round(false);
     }
   }
@@ -63,7 +64,7 @@ export class Sender {
   async #sendAll(): Promise<void> {
     for (let type = 0; type < this.#feed.types; type++) {
       for (const key of this.#feed.initialKeys(type)) {
-        if (this.#signal.aborted) return;
+        if (this.#ending.isOver) return;
         if (!this.#outbox.isMarked(type, key)) await this.#send(type, key);
       }
     }
@@ -79,7 +80,7 @@ export class Sender {
     this.#putOff = this.#noKeys();
     for (const [type, changed] of keys.entries()) {
       for (const key of changed) {
-        if (this.#signal.aborted) return;
+        if (this.#ending.isOver) return;
         if (!all && this.#outbox.isMarked(type, key) && !before[type]?.has(key)) this.#putOff[type]?.add(key);
         else await this.#send(type, key);
       }
@@ -93,9 +94,11 @@ export class Sender {
   }
 
   async #write(frame: Buffer): Promise<void> {
-    if (!(await this.#writer.write(frame))) return;
+    if (!this.#writer.write(frame)) return;
     this.#counters.noticesSent += 1;
     this.#counters.bytesSent += frame.length;
+    const room = this.#writer.room();
+    if (room) await room;
   }
 
   #noKeys(): Set<string>[] {

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import type { Duplex } from 'node:stream';
 import {
   type Clock,
   EdgeplaneError,
@@ -12,7 +11,14 @@ import {
   systemClock,
   Tally,
 } from '@edgeplane/base';
-import { bidiStream, type ConnectionCounters, NOTIFY_SERVER_KEEPALIVE, RpcServer } from '@edgeplane/rpc';
+import {
+  bidiStream,
+  type ConnectionCounters,
+  type MessageStream,
+  messageStream,
+  NOTIFY_SERVER_KEEPALIVE,
+  RpcServer,
+} from '@edgeplane/rpc';
 import { Admission } from './admission.js';
 import { connectionLimits } from './connection-limits.js';
 import { type Connection, Connections, type SessionCount } from './connections.js';
@@ -105,12 +111,10 @@ export class NotifyServer {
     });
     const { maxSessions, maxSessionsPerAddress } = this.#limits;
     this.#admission = new Admission(maxSessions, maxSessionsPerAddress);
-    this.#crowded = new Tally(this.#clock, CROWDED_EVERY_MS, (times) =>
-      this.#logger.warn(
-        { times, maxSessions, maxSessionsPerAddress },
-        'Sessions refused: there are too many',
-      ),
-    );
+    this.#crowded = new Tally(this.#clock, CROWDED_EVERY_MS, (times) => {
+      const facts = { times, maxSessions, maxSessionsPerAddress };
+      this.#logger.warn(facts, 'Sessions refused: there are too many');
+    });
     this.#rpc = new RpcServer({
       logger: options.logger,
       name: 'notify',
@@ -122,7 +126,7 @@ export class NotifyServer {
     });
     this.#rpc.addService(RawNotifyService, {
       streamNotice: bidiStream((call, context) =>
-        this.accept(call as unknown as Duplex, context, () => wasCut(call)),
+        this.accept(messageStream(call, this.#limits.maxNoticeBytes), context, () => wasCut(call)),
       ),
     });
   }
@@ -209,7 +213,7 @@ export class NotifyServer {
    * the stream; default that it did.
    * @throws EdgeplaneError for which the stream is to be broken off
    */
-  async accept(stream: Duplex, context: NotifyCaller, cut?: () => Promise<boolean>): Promise<void> {
+  async accept(stream: MessageStream, context: NotifyCaller, cut?: () => Promise<boolean>): Promise<void> {
     const leave = this.#enter(context);
     try {
       await this.#serve(stream, context, cut);
@@ -231,7 +235,7 @@ export class NotifyServer {
   }
 
   async #serve(
-    stream: Duplex,
+    stream: MessageStream,
     context: NotifyCaller,
     cut: (() => Promise<boolean>) | undefined,
   ): Promise<void> {
@@ -321,7 +325,7 @@ export class NotifyServer {
   }
 
   async #session(
-    stream: Duplex,
+    stream: MessageStream,
     reader: NoticeReader,
     peer: PeerInfo,
     cloudlets: Set<string>,

@@ -1,5 +1,6 @@
-import type { Duplex } from 'node:stream';
 import { fail, type Logger } from '@edgeplane/base';
+import type { MessageStream } from '@edgeplane/rpc';
+import { Ending } from './ending.js';
 import { notifyErrors } from './errors.js';
 import type { Inbound } from './inbound.js';
 import type { NoticeReader } from './notice-reader.js';
@@ -8,7 +9,7 @@ import { type Feed, Sender } from './sender.js';
 import type { NotifyCounters, NotifyLimits } from './types.js';
 
 export interface SessionOptions {
-  readonly stream: Duplex;
+  readonly stream: MessageStream;
   readonly reader: NoticeReader;
   readonly inbound: Inbound;
   readonly feed: Feed;
@@ -24,7 +25,7 @@ export interface SessionOptions {
 export class Session {
   readonly #options: SessionOptions;
   readonly #outbox: Outbox;
-  readonly #abort = new AbortController();
+  readonly #ending = new Ending();
   readonly #sender: Sender;
   #failure: unknown;
 
@@ -33,7 +34,7 @@ export class Session {
     this.#outbox = new Outbox(options.feed.types, options.limits);
     const { stream, feed, counters, limits } = options;
     this.#sender = new Sender({
-      ...{ stream, feed, counters, outbox: this.#outbox, signal: this.#abort.signal },
+      ...{ stream, feed, counters, outbox: this.#outbox, ending: this.#ending },
       maxBufferedBytes: limits.maxBufferedBytes,
     });
   }
@@ -50,22 +51,22 @@ export class Session {
 
   /** Notes that a key of a type (by place in send order) changed. Too many waiting ends the session. */
   mark(type: number, keyJson: string): void {
-    if (this.#abort.signal.aborted || this.#outbox.mark(type, keyJson)) return;
+    if (this.#ending.isOver || this.#outbox.mark(type, keyJson)) return;
     this.close(fail(notifyErrors.PEER_TOO_SLOW, { limit: this.#options.limits.maxDirtyKeys }));
   }
 
   /** Queues an encoded message notice; false when it was dropped. */
   sendMessage(frame: Buffer): boolean {
-    const queued = !this.#abort.signal.aborted && this.#outbox.addMessage(frame);
+    const queued = !this.#ending.isOver && this.#outbox.addMessage(frame);
     if (!queued) this.#options.counters.messagesDropped += 1;
     return queued;
   }
 
   /** Ends the session, with `failure` as the reason that {@link run} rejects with. */
   close(failure?: unknown): void {
-    if (this.#abort.signal.aborted) return;
+    if (this.#ending.isOver) return;
     this.#failure = failure;
-    this.#abort.abort(new Error('session closed'));
+    this.#ending.end('session closed');
   }
 
   /**
@@ -85,7 +86,7 @@ export class Session {
     const { reader, inbound } = this.#options;
     try {
       for (;;) {
-        const bytes = await reader.next(this.#abort.signal);
+        const bytes = await reader.next(this.#ending.signal);
         if (bytes === undefined) return;
         await inbound.handle(bytes);
       }

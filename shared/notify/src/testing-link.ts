@@ -1,6 +1,5 @@
 import { Duplex } from 'node:stream';
-import type { NotifyServer } from './server.js';
-import type { NotifyCall, NotifyDialer } from './transport.js';
+import type { NotifyCall, NotifyCaller, NotifyDialer } from './transport.js';
 
 /** One end of a pair of streams of messages: what is written to one is read from the other. */
 class Half extends Duplex {
@@ -39,7 +38,7 @@ class Half extends Duplex {
 /** Connections between clients and a server in one process, which can be cut and looked at. */
 export class TestLink {
   /** Undefined: nobody listens. */
-  server: Pick<NotifyServer, 'accept'> | undefined;
+  server: { accept(stream: Duplex, caller: NotifyCaller): Promise<void> } | undefined;
   readonly #open = new Set<{ readonly near: Half; readonly far: Half; readonly gone: AbortController }>();
   /** Connections that were tried. */
   dialled = 0;

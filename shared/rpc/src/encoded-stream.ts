@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { type handleServerStreamingCall, Metadata, type ServerWritableStream } from '@grpc/grpc-js';
+import { callStreamOf } from './call-stream.js';
 import type { RpcContext } from './context.js';
 import { callStreamer, write } from './handler.js';
 
@@ -74,22 +75,13 @@ export function encodedStream<Req, Res>(
   });
 }
 
-/** What grpc-js keeps for itself: a call is made of calls, the innermost of which has the HTTP/2 stream. */
-interface CallParts {
-  readonly call?: CallParts;
-  readonly nextCall?: CallParts;
-  readonly stream?: Writable;
-}
-
 /**
  * The HTTP/2 stream of a call, after its headers have been sent. grpc-js writes message by message, each when the one
- * before is through, and has no public way to do better. Were its members ever renamed, messages would go its way.
+ * before is through, and has no public way to do better.
  */
 function connectionOf(call: ServerWritableStream<unknown, unknown>): Writable | undefined {
-  let part: CallParts | undefined = (call as unknown as CallParts).call;
-  while (part?.nextCall) part = part.nextCall;
-  const stream = part?.stream;
-  if (typeof stream?.write !== 'function' || call.cancelled) return undefined;
+  const stream = callStreamOf(call)?.stream;
+  if (!stream || call.cancelled) return undefined;
   call.sendMetadata(new Metadata());
   return stream;
 }

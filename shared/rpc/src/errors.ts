@@ -6,5 +6,7 @@ export const rpcErrors = defineErrors({
   LISTEN_FAILED: ['FAILED_PRECONDITION', 'cannot listen on {address}: {reason}'],
   TLS_FILE_UNREADABLE: ['FAILED_PRECONDITION', 'cannot read TLS {what} {path}: {reason}'],
   DEBUG_LEVEL_UNKNOWN: ['INVALID_ARGUMENT', 'no debug level {level}: must be one of {known}'],
+  MESSAGE_TOO_LARGE: ['RESOURCE_EXHAUSTED', 'Received message larger than max ({length} vs {limit})'],
+  MESSAGE_COMPRESSED: ['INTERNAL', 'a message is marked as compressed, and no compression was announced'],
   INTERNAL: ['INTERNAL', 'internal error'],
 });

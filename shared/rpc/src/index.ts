@@ -35,6 +35,7 @@ export {
   type UnaryFunction,
   unary,
 } from './handler.js';
+export { type MessageStream, messageStream } from './message-stream.js';
 export { type MetricsListener, type MetricsListenerOptions, serveMetrics } from './metrics-listener.js';
 export {
   DEFAULT_MAX_RECEIVE_BYTES,

@@ -3,15 +3,14 @@ import { type Logger, messageOf } from '@edgeplane/base';
 import { Change } from '@edgeplane/proto/edgeplane/notify.js';
 import type { NotifyCounters, SendSource } from '../types.js';
 import { type Fingerprint, fingerprint, keyNumber } from './digest.js';
+import type { FrameChange } from './frame-writer.js';
 
 /** Tag of `Notice.changes`. */
 const CHANGES = (101 << 3) | 2;
 const NOTHING = Buffer.alloc(0);
 
 /** A change as it stands in a frame, made once for all sessions. */
-export interface EncodedChange extends Fingerprint {
-  readonly bytes: Buffer;
-}
+export interface EncodedChange extends Fingerprint, FrameChange {}
 
 /** Turns the objects of one source into parts of frames, each object once. */
 export class ChangeEncoder {
@@ -73,7 +72,8 @@ export class ChangeEncoder {
         keyNumber: keyNumber(keyJson),
         origin: this.source.originOf?.(keyJson),
       });
-      if (bytes.length <= this.#maxBytes) return { bytes, ...fingerprint(encoded) };
+      if (bytes.length <= this.#maxBytes)
+        return { bytes, place: this.#place, key: keyJson, ...fingerprint(encoded) };
       return this.#refuse(keyJson, `${bytes.length} bytes, more than the limit of ${this.#maxBytes}`);
     } catch (error) {
       return this.#refuse(keyJson, messageOf(error));

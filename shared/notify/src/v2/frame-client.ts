@@ -1,7 +1,7 @@
-import type { Duplex } from 'node:stream';
 import type { Clock, Logger } from '@edgeplane/base';
 import { OBJECTS } from '@edgeplane/objects';
 import type { Drain, Hello, Scope } from '@edgeplane/proto/edgeplane/notify.js';
+import type { MessageStream } from '@edgeplane/rpc';
 import type { FanOut } from '../fan-out.js';
 import type { NoticeReader } from '../notice-reader.js';
 import type {
@@ -110,7 +110,7 @@ export class FrameClient {
    * @throws EdgeplaneError DATA_MODEL_UNKNOWN
    */
   session(
-    stream: Duplex,
+    stream: MessageStream,
     reader: NoticeReader,
     hello: Hello,
     peer: PeerInfo,

@@ -1,7 +1,9 @@
-/** What a frame said, kept until its ack. */
-export type FrameKeys = readonly {
+/** Of what a change in a frame speaks. */
+export interface FrameKey {
+  /** That of its type. */
   readonly place: number;
   readonly key: string;
-  /** It said that there is no object. */
-  readonly tombstone?: boolean;
-}[];
+}
+
+/** What a frame said, kept until its ack. */
+export type FrameKeys = readonly FrameKey[];

@@ -1,7 +1,7 @@
-import type { Duplex } from 'node:stream';
 import { type Clock, fail, type Logger, messageOf } from '@edgeplane/base';
 import type { Hello, Scope } from '@edgeplane/proto/edgeplane/notify.js';
 import type { Notice } from '@edgeplane/proto/edgeproto/notice.js';
+import type { MessageStream } from '@edgeplane/rpc';
 import { notifyErrors } from '../errors.js';
 import type { FanOut } from '../fan-out.js';
 import type { NoticeReader } from '../notice-reader.js';
@@ -98,7 +98,7 @@ export class FrameServer {
    * @throws EdgeplaneError for which the stream is to be broken off
    */
   async serve(
-    stream: Duplex,
+    stream: MessageStream,
     reader: NoticeReader,
     caller: NotifyCaller,
     first: Notice & { hello: Hello; permit: Permit | undefined },

@@ -1,7 +1,8 @@
-import type { Duplex } from 'node:stream';
 import { type Clock, fail, type Logger } from '@edgeplane/base';
 import type { Drain, Nack, Scope, Held as WireHeld } from '@edgeplane/proto/edgeplane/notify.js';
 import type { Notice } from '@edgeplane/proto/edgeproto/notice.js';
+import type { MessageStream } from '@edgeplane/rpc';
+import { Ending } from '../ending.js';
 import { notifyErrors } from '../errors.js';
 import { FewLines } from '../few-lines.js';
 import type { NoticeReader } from '../notice-reader.js';
@@ -13,6 +14,7 @@ import { Bell } from './bell.js';
 import type { FrameKeys } from './frame-keys.js';
 import { FrameReceiver, type FrameReceiverOptions } from './frame-receiver.js';
 import { FrameSender } from './frame-sender.js';
+import { FrameWriter } from './frame-writer.js';
 import { encodeNotice, onlyAck } from './notices.js';
 import type { KnownOrigin } from './origins.js';
 import type { SenderClock } from './sender-clock.js';
@@ -27,7 +29,7 @@ const FRAMES_PER_ACK = 16;
 const MOST_REFUSALS = 100;
 
 export interface FrameSessionOptions {
-  readonly stream: Duplex;
+  readonly stream: MessageStream;
   readonly reader: NoticeReader;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -62,8 +64,9 @@ export class FrameSession {
   readonly #outbox: Outbox;
   readonly #window: Window<FrameKeys>;
   readonly #bell = new Bell();
-  readonly #abort = new AbortController();
+  readonly #ending = new Ending();
   readonly #view: View;
+  readonly #writer: FrameWriter;
   readonly #sender: FrameSender;
   readonly #receiver: FrameReceiver;
   readonly #lines: FewLines;
@@ -87,22 +90,22 @@ export class FrameSession {
     );
     for (const place of this.#view.places)
       for (const key of views.lanes[place]?.encoder.source.withdrawn?.() ?? []) this.#outbox.mark(place, key);
+    const [window, bell, ending] = [this.#window, this.#bell, this.#ending];
+    this.#writer = new FrameWriter({
+      ...{ stream, window, bell, ending, counters },
+      clock: options.clock,
+      maxFrameBytes: limits.maxNoticeBytes / 2,
+      maxBufferedBytes: limits.maxBufferedBytes,
+    });
     this.#sender = new FrameSender({
-      stream,
+      ...{ window, bell, ending, time, turns },
+      writer: this.#writer,
       view: this.#view,
       held: new Map(peerHolds.map((held) => [held.type, held])),
       typeOf: (place) => views.lanes[place]?.type ?? '',
-      time,
       outbox: this.#outbox,
-      window: this.#window,
-      bell: this.#bell,
-      turns,
-      maxFrameBytes: limits.maxNoticeBytes / 2,
-      maxBufferedBytes: limits.maxBufferedBytes,
       bookmarkMs: limits.bookmarkMs,
-      counters,
-      clock: options.clock,
-      signal: this.#abort.signal,
+      digestMarks: views.digestMarks,
       scopeNumber: options.scopeNumber ?? 0,
       holdBack: options.holdBack ?? false,
     });
@@ -111,7 +114,7 @@ export class FrameSession {
       logger,
       limits,
       counters,
-      askFor: (place, sums) => this.#sender.askFor(place, sums),
+      askFor: (place, sums) => this.#writer.askFor(place, sums),
     });
   }
 
@@ -137,7 +140,7 @@ export class FrameSession {
 
   /** Queues an encoded message notice; false when it was dropped. */
   sendMessage(frame: Buffer): boolean {
-    const queued = !this.#abort.signal.aborted && this.#outbox.addMessage(frame);
+    const queued = !this.#ending.isOver && this.#outbox.addMessage(frame);
     if (queued) this.#bell.ring();
     else this.#options.counters.messagesDropped += 1;
     return queued;
@@ -150,7 +153,7 @@ export class FrameSession {
 
   /** Tells the peer that an origin is gone, at the same moment as its reports. */
   originGone(number: number): void {
-    this.#sender.originGone(number);
+    this.#writer.originGone(number);
   }
 
   /** Lets the objects go that were held back. */
@@ -160,7 +163,7 @@ export class FrameSession {
 
   /** Aborted when the session is over. */
   get signal(): AbortSignal {
-    return this.#abort.signal;
+    return this.#ending.signal;
   }
 
   /** Tells the peer that we are about to leave. */
@@ -191,9 +194,9 @@ export class FrameSession {
 
   /** Ends the session, with `failure` as the reason that {@link run} rejects with. */
   close(failure?: unknown): void {
-    if (this.#abort.signal.aborted) return;
+    if (this.#ending.isOver) return;
     this.#failure = failure;
-    this.#abort.abort(new Error('session closed'));
+    this.#ending.end('session closed');
     this.#bell.ring();
   }
 
@@ -225,14 +228,14 @@ export class FrameSession {
 
   #say(what: Partial<Notice>): void {
     try {
-      this.#sender.say(encodeNotice(what));
+      this.#writer.say(encodeNotice(what));
     } catch (error) {
       this.close(error);
     }
   }
 
   #mark(place: number, keyJson: string): void {
-    if (this.#abort.signal.aborted) return;
+    if (this.#ending.isOver) return;
     if (this.#refusals.size > 0) this.#refusals.delete(this.#nameOf(place, keyJson));
     if (this.#outbox.mark(place, keyJson)) this.#bell.ring();
     else this.close(fail(notifyErrors.PEER_TOO_SLOW, { limit: this.#options.limits.maxDirtyKeys }));
@@ -243,20 +246,16 @@ export class FrameSession {
     let last = 0;
     let frames = 0;
     let nacks: Nack[] = [];
+    reader.takeAtOnce((bytes) => this.#ackAtOnce(bytes));
     try {
       for (;;) {
-        const bytes = await reader.next(this.#abort.signal);
+        const bytes = await reader.next(this.#ending.signal);
         if (bytes === undefined) {
-          this.#farewell = !this.#abort.signal.aborted;
+          this.#farewell = !this.#ending.isOver;
           return;
         }
+        if (this.#ackAtOnce(bytes)) continue;
         counters.bytesReceived += bytes.length;
-        const ack = onlyAck(bytes);
-        if (ack !== undefined) {
-          counters.noticesReceived += 1;
-          this.#acked(ack);
-          continue;
-        }
         const frame = decodeNotice(bytes);
         this.#control(frame);
         nacks.push(...(await this.#receiver.apply(frame)));
@@ -265,13 +264,28 @@ export class FrameSession {
         frames += 1;
         if (reader.hasMore && frames < FRAMES_PER_ACK) continue;
         await this.#options.persist?.();
-        this.#sender.acknowledge(last, nacks);
+        this.#writer.acknowledge(last, nacks);
         nacks = [];
         frames = 0;
       }
     } catch (error) {
       this.close(error);
     }
+  }
+
+  /** Takes a notice that does nothing but acknowledge, as most do that are received. */
+  #ackAtOnce(bytes: Buffer): boolean {
+    const ack = onlyAck(bytes);
+    if (ack === undefined || this.#ending.isOver) return false;
+    const { counters } = this.#options;
+    counters.noticesReceived += 1;
+    counters.bytesReceived += bytes.length;
+    try {
+      this.#acked(ack);
+    } catch (error) {
+      this.close(error);
+    }
+    return true;
   }
 
   #follow(last: number, sequence: number): number {
@@ -314,7 +328,7 @@ export class FrameSession {
 
   /** Now and then: digests are sent again, and who owes an ack for too long is let go. */
   #nextTick(): void {
-    if (this.#abort.signal.aborted) return;
+    if (this.#ending.isOver) return;
     const { clock, limits } = this.#options;
     const { bookmarkMs, ackTimeoutMs } = limits;
     this.#cancelTick = clock.after(Math.min(bookmarkMs, ackTimeoutMs), () => {

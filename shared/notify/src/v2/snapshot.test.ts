@@ -14,7 +14,7 @@ function change(text: string): EncodedChange {
   const bytes = encodeNotice({
     changes: [{ type: 3, object, key: Buffer.alloc(0), revision: 1n, keyNumber: 7, origin: undefined }],
   });
-  return { bytes, high: object.length, low: 1 };
+  return { bytes, place: 3, key: text, high: object.length, low: 1 };
 }
 
 /** What a receiver of the snapshot holds after it, by text, and what it is told of besides. */

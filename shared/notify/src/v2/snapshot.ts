@@ -5,6 +5,7 @@ import type { Change } from '@edgeplane/proto/edgeplane/notify.js';
 import { notifyErrors } from '../errors.js';
 import { decodeNotice } from '../wire.js';
 import type { EncodedChange } from './change-encoder.js';
+import type { FrameKey, FrameKeys } from './frame-keys.js';
 
 /** Tag of `Notice.packed`. */
 const PACKED = (109 << 3) | 2;
@@ -17,7 +18,7 @@ const LEVEL = constants.Z_BEST_SPEED;
 /** Several changes, as they stand in a frame. */
 export interface Pack {
   readonly bytes: Buffer;
-  readonly keys: readonly { readonly place: number; readonly key: string }[];
+  readonly keys: FrameKeys;
 }
 
 /** All objects of a set, made for everybody who holds nothing. */
@@ -32,7 +33,7 @@ export function snapshotOf(place: number, objects: Iterable<readonly [string, En
   const packs: Pack[] = [];
   const rest: string[] = [];
   let parts: Buffer[] = [];
-  let keys: { place: number; key: string }[] = [];
+  let keys: FrameKey[] = [];
   let size = 0;
   const flush = () => {
     if (parts.length > 0) packs.push({ bytes: packed(parts), keys });

@@ -1,9 +1,12 @@
 import { Digest, type Fingerprint } from './digest.js';
+import type { FrameChange } from './frame-writer.js';
 import type { CurrentSnapshot, ViewSet } from './view-set.js';
 import { EVERYTHING, type ViewLane, type ViewSubscriber, type Views } from './views.js';
 
 /** What one receiver should hold: of the types that it wants, in its scope. */
 export class View {
+  /** Places of the types, in send order. */
+  readonly places: readonly number[];
   readonly #views: Views;
   readonly #lanes: readonly ViewLane[];
   readonly #cloudlets: Set<string> | undefined;
@@ -23,6 +26,7 @@ export class View {
   ) {
     this.#views = views;
     this.#lanes = views.lanes.filter(({ type }) => wants.has(type));
+    this.places = this.#lanes.map(({ place }) => place);
     this.#cloudlets = cloudlets && new Set(cloudlets);
     this.#whole = new Set(whole);
     this.#subscriber = subscriber;
@@ -33,11 +37,6 @@ export class View {
   close(): void {
     for (const lane of this.#lanes)
       for (const scope of this.#scopes(lane)) this.#views.unsubscribe(lane, scope, this.#subscriber);
-  }
-
-  /** Places of the types, in send order. */
-  get places(): readonly number[] {
-    return this.#lanes.map(({ place }) => place);
   }
 
   /** Cloudlets in scope; 0 without one. */
@@ -108,14 +107,14 @@ export class View {
     return sum;
   }
 
-  /** The part of a frame that says what is under a key now; undefined for a key of which nothing can be said. */
-  change(place: number, keyJson: string): { readonly part: Buffer; readonly tombstone: boolean } | undefined {
+  /** What is under a key now, as it stands in a frame; undefined for a key of which nothing can be said. */
+  change(place: number, key: string): FrameChange | undefined {
     for (const set of this.#sets(place)) {
-      const change = set.get(keyJson);
-      if (change) return { part: change.bytes, tombstone: false };
+      const change = set.get(key);
+      if (change) return change;
     }
-    const part = this.#views.lanes[place]?.encoder.tombstone(keyJson);
-    return part && { part, tombstone: true };
+    const bytes = this.#views.lanes[place]?.encoder.tombstone(key);
+    return bytes && { bytes, place, key };
   }
 
   /** All objects of a type for who holds none; undefined when they are better sent one by one. */

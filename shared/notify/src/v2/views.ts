@@ -4,6 +4,7 @@ import type { FanOut, Lane } from '../fan-out.js';
 import type { NotifyCounters } from '../types.js';
 import { AppPlaces } from './app-places.js';
 import { ChangeEncoder } from './change-encoder.js';
+import { DigestMarks } from './marks.js';
 import { Tombstones } from './tombstones.js';
 import { ViewSet } from './view-set.js';
 
@@ -44,6 +45,7 @@ export interface ViewsOptions {
  */
 export class Views {
   readonly lanes: readonly ViewLane[];
+  readonly digestMarks = new DigestMarks();
   readonly #apps = new AppPlaces();
   readonly #appLane: ViewLane | undefined;
   readonly #instLane: ViewLane | undefined;
