@@ -1,4 +1,4 @@
-import { systemClock, systemRandom } from '@edgeplane/base';
+import { deferred, systemClock, systemRandom } from '@edgeplane/base';
 import { OBJECTS } from '@edgeplane/objects';
 import { CacheSync, MemoryStore, type Store } from '@edgeplane/store';
 import { test } from 'uvu';
@@ -58,6 +58,33 @@ test('old caches only cost a second run, which asks the store', async () => {
   ]);
   assert.equal(value, [7n, true]);
   assert.ok(store.reads > 0);
+});
+
+/** A store whose watch tells nothing before the gate is open. */
+class LateStore extends MemoryStore {
+  readonly gate = deferred();
+  override async *watch(prefix: string, after: number, signal: AbortSignal) {
+    for await (const batch of super.watch(prefix, after, signal)) {
+      await this.gate.promise;
+      yield batch;
+    }
+  }
+}
+
+test('a commit returns when the caches have it', async () => {
+  const store = new LateStore();
+  const { sync, caches, db } = await setUp(store);
+  let returned = false;
+  const committed = db.create(TYPE, flavor('a', 1n)).then(() => {
+    returned = true;
+  });
+  while ((await store.list('1/')).entries.length === 0) await new Promise(setImmediate);
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+  assert.not(returned);
+  store.gate.resolve();
+  await committed;
+  assert.ok(caches.flavors.get(TYPE.keyJson({ name: 'a' })));
+  await sync.stop();
 });
 
 test('an own write is seen instead of what the caches have', async () => {

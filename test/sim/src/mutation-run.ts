@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Mutation } from './mutations.js';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const REPOSITORY = resolve(ROOT, '../..');
 
 export interface Hunt {
   /** Seeds are run from 1 up to this many, until one fails. */
@@ -37,14 +38,29 @@ export async function failingSeeds(seeds: number, timeoutMs: number): Promise<nu
   return [...output.matchAll(/^seed (\d+), /gm)].map(([, seed]) => Number(seed));
 }
 
-function simulate(
+/** Whether the test of a mutation fails with it; a test that does not end has failed. */
+export async function testFails(mutation: Mutation, test: string, timeoutMs: number): Promise<boolean> {
+  const { passed } = await run(join(REPOSITORY, test), [], mutation, timeoutMs);
+  return !passed;
+}
+
+async function simulate(
   args: readonly string[],
   mutation: Mutation | undefined,
   timeoutMs: number,
 ): Promise<string> {
+  return (await run(join(ROOT, 'src/main.ts'), args, mutation, timeoutMs)).output;
+}
+
+function run(
+  file: string,
+  args: readonly string[],
+  mutation: Mutation | undefined,
+  timeoutMs: number,
+): Promise<{ readonly passed: boolean; readonly output: string }> {
   const imports = ['--import', join(ROOT, 'mutate.mjs'), '--import', 'tsx', '--conditions=source'];
-  const child = spawn(process.execPath, [...imports, join(ROOT, 'src/main.ts'), ...args], {
-    cwd: resolve(ROOT, '../..'),
+  const child = spawn(process.execPath, [...imports, file, ...args], {
+    cwd: REPOSITORY,
     env: { ...process.env, EDGEPLANE_MUTATION: mutation ? JSON.stringify(mutation) : '' },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: timeoutMs,
@@ -54,6 +70,6 @@ function simulate(
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += String(text)));
   return new Promise((done, reject) => {
     child.on('error', reject);
-    child.on('close', () => done(output));
+    child.on('close', (code) => done({ passed: code === 0, output }));
   });
 }
