@@ -30,6 +30,12 @@ export const PACKAGES = {
       without: 'virtual machines are simulated',
     },
     { name: 'qemu-utils', probe: '/usr/bin/qemu-img', without: 'virtual machines are simulated' },
+    { name: 'nginx', probe: '/usr/sbin/nginx', without: 'HTTP ports are not reached' },
+    {
+      name: 'libnginx-mod-stream',
+      probe: '/usr/lib/nginx/modules/ngx_stream_module.so',
+      without: 'HTTP ports are not reached',
+    },
   ],
   images: [
     { name: 'busybox-static', probe: '/bin/busybox', without: 'no sample images are built' },

@@ -1,6 +1,5 @@
-import { createSocket } from 'node:dgram';
-import { createServer } from 'node:net';
 import { fail } from '@edgeplane/base';
+import { portTaken } from '../process/index.js';
 import type { ContainerListed } from './api-types.js';
 import { podmanErrors } from './errors.js';
 import type { PortMapping } from './spec.js';
@@ -13,37 +12,10 @@ export type HostPort = Pick<PortMapping, 'proto' | 'hostIp' | 'hostPort'>;
  * a workload that has nothing to do with it. Each published port of a running container is held open by its conmon, so a bind tells.
  */
 export async function refuseTakenPorts(name: string, ports: readonly HostPort[]): Promise<void> {
-  for (const port of ports) {
-    const reason = await (port.proto === 'tcp' ? tryTcp(port) : tryUdp(port));
-    if (reason !== undefined) {
-      throw fail(podmanErrors.PODMAN_PORT_IN_USE, { port: port.hostPort, name, reason });
-    }
+  for (const { proto: layer, hostIp, hostPort: port } of ports) {
+    const reason = await portTaken({ layer, address: hostIp || '0.0.0.0', port });
+    if (reason !== undefined) throw fail(podmanErrors.PODMAN_PORT_IN_USE, { port, name, reason });
   }
-}
-
-const ALL = '0.0.0.0';
-
-function tryTcp(port: HostPort): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', (error) => resolve(error.message));
-    server.listen({ port: port.hostPort, host: port.hostIp || ALL, exclusive: true }, () =>
-      server.close(() => resolve(undefined)),
-    );
-  });
-}
-
-function tryUdp(port: HostPort): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const socket = createSocket(port.hostIp?.includes(':') ? 'udp6' : 'udp4');
-    socket.once('error', (error) => {
-      socket.close();
-      resolve(error.message);
-    });
-    socket.bind({ port: port.hostPort, address: port.hostIp || ALL, exclusive: true }, () =>
-      socket.close(() => resolve(undefined)),
-    );
-  });
 }
 
 /** Host ports of existing containers, each once: all containers of a pod list the pod's. */

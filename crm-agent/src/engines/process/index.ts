@@ -1,5 +1,6 @@
 export { processErrors } from './errors.js';
 export { identityOf, isAlive, type ProcessIdentity, toIdentity } from './identity.js';
+export { canonicalAddress, type HostSocket, portsOf, portTaken } from './port-use.js';
 export {
   listCommandLines,
   type ProcStat,
