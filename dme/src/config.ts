@@ -6,6 +6,7 @@ import { parseCloudletKey } from './cloudlet-key.js';
 import { dmeErrors } from './errors.js';
 import { DME_FLAGS, KEY_SOURCES } from './flags.js';
 import type { VaultAddress } from './keys/vault.js';
+import type { LocationApiAddress } from './location/location-api.js';
 
 /** Settings of a match engine. */
 export interface DmeConfig {
@@ -32,7 +33,8 @@ export interface DmeConfig {
   readonly cookieKeys: (typeof KEY_SOURCES)[number];
   readonly cookieKeyFile: string;
   readonly vault: VaultAddress;
-  readonly carrier: string;
+  /** The location API; undefined when distances verify positions. */
+  readonly locationApi: LocationApiAddress | undefined;
   readonly debug: ParsedAreas;
 }
 
@@ -76,7 +78,15 @@ export function parseConfig(argv: readonly string[], env: Environment = {}): Dme
     cookieKeys: KEY_SOURCES.find((name) => name === values.cookieKeys) ?? (vault.roleId ? 'vault' : 'file'),
     cookieKeyFile: values.cookieKeyFile,
     vault,
-    carrier: values.carrier,
+    locationApi:
+      values.carrier === 'GDDT' || values.carrier === 'gddt'
+        ? {
+            url: values.locverurl,
+            user: env['LOCAPI_USER'] ?? '',
+            password: env['LOCAPI_PASSWD'] ?? '',
+            tokenServerUrl: values.toksrvurl,
+          }
+        : undefined,
     debug: parseDebugAreas(values.d),
   };
 }

@@ -22,6 +22,7 @@ import { Groups } from './groups/groups.js';
 import { openGroupLink } from './groups/open-group-link.js';
 import { KeyRing } from './keys/key-ring.js';
 import { openKeySource } from './keys/open-key-source.js';
+import { LocationApi } from './location/location-api.js';
 import { serveRest } from './rest.js';
 import { Sessions } from './sessions.js';
 import { AppTable } from './tables.js';
@@ -108,7 +109,8 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
         cookieExpirationMs: config.cookieExpirationMs,
         secure: tls !== undefined,
         tokenServerUrl: config.tokenServerUrl,
-        carrier: config.carrier,
+        locationApi:
+          config.locationApi && new LocationApi(config.locationApi, clock, inArea(logger, 'locapi')),
       };
       // Devices call often and change nothing, so their calls are not audited.
       server.addService(MatchEngineApiService, matchEngineApi(engine), { audit: false });

@@ -68,8 +68,5 @@ export const dmeErrors = defineErrors({
     'retryable',
   ],
   STOPPING: ['UNAVAILABLE', 'the match engine is stopping', 'retryable'],
-  LOCATION_API_NOT_OFFERED: [
-    'UNIMPLEMENTED',
-    'VerifyLocation by the location API of carrier {carrier} is not offered by this match engine',
-  ],
+  OVERLOADED: ['RESOURCE_EXHAUSTED', 'more than {limit} {what} at a time: try again later', 'retryable'],
 });

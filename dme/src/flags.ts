@@ -58,8 +58,8 @@ export const DME_FLAGS = {
   locverurl: {
     type: 'string',
     default: '',
-    about: 'location verification API; accepted for compatibility',
-    ignored: true,
+    about:
+      'location API of the carrier GDDT; LOCAPI_USER and LOCAPI_PASSWD in the environment are its user and password',
   },
   toksrvurl: {
     type: 'string',

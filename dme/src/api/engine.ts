@@ -2,6 +2,7 @@ import type { Clock } from '@edgeplane/base';
 import type { AppKey } from '@edgeplane/proto/edgeproto/app.js';
 import type { Groups } from '../groups/groups.js';
 import type { KeyRing } from '../keys/key-ring.js';
+import type { LocationApi } from '../location/location-api.js';
 import type { Sessions } from '../sessions.js';
 import type { AppTable } from '../tables.js';
 
@@ -17,8 +18,8 @@ export interface Engine {
   readonly clock: Clock;
   /** Where clients get location tokens; told to them as it is. */
   readonly tokenServerUrl: string;
-  /** Decides how positions are verified. */
-  readonly carrier: string;
+  /** Verifies positions; without one, distances do. */
+  readonly locationApi: LocationApi | undefined;
 }
 
 /** The three names of an App, as errors show them. */

@@ -1,5 +1,5 @@
 import type { MatchEngineApiService } from '@edgeplane/proto/dme/app-client.js';
-import { type ServiceHandlers, unary } from '@edgeplane/rpc';
+import { type RpcContext, type ServiceHandlers, unary } from '@edgeplane/rpc';
 import type { Session } from '../sessions.js';
 import type { Engine } from './engine.js';
 import { findCloudlet } from './find-cloudlet.js';
@@ -14,14 +14,17 @@ import { verifyLocation } from './verify-location.js';
 export function matchEngineApi(engine: Engine): ServiceHandlers<typeof MatchEngineApiService> {
   /** Every call but RegisterClient needs a cookie, and is turned away without looking at anything else. */
   const withSession = <Req extends { sessionCookie: string }, Res>(
-    fn: (request: Req, session: Session) => Res,
-  ) => unary<Req, Res>(async (request) => fn(request, await engine.sessions.verify(request.sessionCookie)));
+    fn: (request: Req, session: Session, context: RpcContext) => Res | Promise<Res>,
+  ) =>
+    unary<Req, Res>(async (request, context) =>
+      fn(request, await engine.sessions.verify(request.sessionCookie), context),
+    );
 
   const { table } = engine;
   return {
     registerClient: unary((request, { peer }) => registerClient(engine, request, peer)),
     findCloudlet: withSession((request, { app }) => findCloudlet(table, request, app)),
-    verifyLocation: withSession((request, { app }) => verifyLocation(engine, request, app)),
+    verifyLocation: withSession((request, { app }, context) => verifyLocation(engine, request, app, context)),
     getAppInstList: withSession((request, { app }) => getAppInstList(table, request, app)),
     getFqdnList: withSession((_request, { app }) => getFqdnList(table, app)),
     getLocation: withSession((request) => getLocation(request)),

@@ -5,7 +5,14 @@ import { type Launched, launch } from '@edgeplane/base';
 /** The repository. */
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
 
-export type ProgramName = 'controller' | 'crm-agent' | 'dme' | 'edgeplane-relay' | 'edgectl';
+export type ProgramName =
+  | 'controller'
+  | 'crm-agent'
+  | 'dme'
+  | 'edgeplane-relay'
+  | 'edgectl'
+  | 'loc-api-sim'
+  | 'tok-srv-sim';
 
 /** A running program with the addresses of its `Ready` line. */
 export interface Running extends Launched {
