@@ -25,6 +25,8 @@ export interface DmeConfig {
   readonly nats: { readonly urls: readonly string[]; readonly creds: string; readonly tls: string };
   /** Certificate file; undefined for plaintext. */
   readonly tls: string | undefined;
+  /** There is no controller. */
+  readonly standalone: boolean;
   readonly cloudletKey: CloudletKey;
   /** Name of this match engine among those of its cloudlet. */
   readonly scaleId: string;
@@ -38,19 +40,21 @@ export interface DmeConfig {
   readonly debug: ParsedAreas;
 }
 
+/** Where a match engine without a controller is, unless told (match engine spec section 1.4). */
+const STANDALONE_CLOUDLET: CloudletKey = { operatorKey: { name: 'UFGT Inc.' }, name: 'San Jose Site' };
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Reads the command line, and secrets from the environment. @throws EdgeplaneError INVALID_ARGUMENT naming the flag and the rule. */
 export function parseConfig(argv: readonly string[], env: Environment = {}): DmeConfig {
   const { values } = parseFlags(DME_FLAGS, argv);
-  if (values.standalone) throw fail(dmeErrors.STANDALONE_UNSUPPORTED);
   if (values.cookieExpiration < 1000)
     throw fail(dmeErrors.COOKIE_EXPIRATION_INVALID, { ms: values.cookieExpiration });
   const notifyAddrs = values.notifyAddrs
     .split(',')
     .map((address) => address.trim())
     .filter((address) => address !== '');
-  if (notifyAddrs.length === 0) throw fail(dmeErrors.NOTIFY_ADDRS_MISSING);
+  if (notifyAddrs.length === 0 && !values.standalone) throw fail(dmeErrors.NOTIFY_ADDRS_MISSING);
   for (const address of [...notifyAddrs, values.apiAddr]) parseAddress(address);
   for (const address of [values.httpAddr, values.dlgAddr, values.metricsAddr])
     if (address !== '') parseAddress(address);
@@ -59,6 +63,8 @@ export function parseConfig(argv: readonly string[], env: Environment = {}): Dme
     roleId: env['VAULT_ROLE_ID'] ?? '',
     secretId: env['VAULT_SECRET_ID'] ?? '',
   };
+  if (values.cookieKeys === 'controller' && values.standalone)
+    throw fail(dmeErrors.CONTROLLER_KEYS_STANDALONE);
   if (values.cookieKeys === 'controller' && values.tls === '') throw fail(dmeErrors.CONTROLLER_KEYS_NEED_TLS);
   if (!/^https?:\/\/[^\s]+$/.test(vault.url)) throw fail(dmeErrors.VAULT_ADDR_INVALID, { url: vault.url });
   return {
@@ -71,7 +77,11 @@ export function parseConfig(argv: readonly string[], env: Environment = {}): Dme
     httpEnums: values.httpEnums === 'camel' ? 'camel' : 'proto',
     metricsAddr: values.metricsAddr,
     tls: values.tls === '' ? undefined : values.tls,
-    cloudletKey: parseCloudletKey(values.cloudletKey),
+    standalone: values.standalone,
+    cloudletKey:
+      values.standalone && values.cloudletKey === ''
+        ? STANDALONE_CLOUDLET
+        : parseCloudletKey(values.cloudletKey),
     scaleId: values.scaleID || hostname() || 'nohostname',
     tokenServerUrl: values.toksrvurl,
     cookieExpirationMs: values.cookieExpiration,

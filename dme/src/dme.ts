@@ -13,10 +13,14 @@ import { type NotifyClient, type NotifyState, observeNotify, observeObjects } fr
 import { Metrics } from '@edgeplane/observe';
 import { MatchEngineApiService } from '@edgeplane/proto/dme/app-client.js';
 import { DynamicLocGroupApiService } from '@edgeplane/proto/dme/dynamic-loc-group.js';
+import { AppApiService } from '@edgeplane/proto/edgeproto/app.js';
+import { AppInstApiService } from '@edgeplane/proto/edgeproto/app_inst.js';
 import { loadTls, RpcServer, serveMetrics } from '@edgeplane/rpc';
 import { dynamicLocGroupApi } from './api/groups-api.js';
 import { matchEngineApi } from './api/match-engine-api.js';
+import { standaloneAppApi, standaloneAppInstApi } from './api/standalone-api.js';
 import type { DmeConfig } from './config.js';
+import { fixtureTable } from './fixtures.js';
 import { followControllers } from './follow.js';
 import { Groups } from './groups/groups.js';
 import { openGroupLink } from './groups/open-group-link.js';
@@ -74,14 +78,16 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
       const ring = new KeyRing(keys.source);
       running.push(ring);
       await ring.start();
-      const table = new AppTable();
-      notify = followControllers(config, table, {
-        ...{ tls, logger, clock, random },
-        receivers: keys.receivers,
-      });
-      running.push(notify);
+      const table = config.standalone ? fixtureTable() : new AppTable();
       const metrics = new Metrics();
-      observeNotify(metrics, { client: notify });
+      if (!config.standalone) {
+        notify = followControllers(config, table, {
+          ...{ tls, logger, clock, random },
+          receivers: keys.receivers,
+        });
+        running.push(notify);
+        observeNotify(metrics, { client: notify });
+      }
       observeObjects(metrics, () => [
         ['App', table.appCount],
         ['AppInst', table.instanceCount],
@@ -115,6 +121,10 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
       // Devices call often and change nothing, so their calls are not audited.
       server.addService(MatchEngineApiService, matchEngineApi(engine), { audit: false });
       server.addService(DynamicLocGroupApiService, dynamicLocGroupApi(engine), { audit: false });
+      if (config.standalone) {
+        server.addService(AppApiService, standaloneAppApi(table));
+        server.addService(AppInstApiService, standaloneAppInstApi(table));
+      }
       const api = await server.listen(config.apiAddr);
       addresses['api'] = api;
       if (config.dlgAddr !== '') addresses['dlg'] = await server.listen(config.dlgAddr);
@@ -127,7 +137,7 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
       running.push(groups);
       // A stop may have come while the listeners were being opened.
       if (stopped) await stopAll();
-      else notify.start();
+      else notify?.start();
     },
 
     async stop() {

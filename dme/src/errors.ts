@@ -7,10 +7,6 @@ export const dmeErrors = defineErrors({
     'flag --cloudlet-key is required: the key of the cloudlet this match engine runs in, such as {"operator_key":{"name":"op"},"name":"site"}',
   ],
   CLOUDLET_KEY_INVALID: ['INVALID_ARGUMENT', 'flag --cloudlet-key: {reason}, but got "{text}"'],
-  STANDALONE_UNSUPPORTED: [
-    'INVALID_ARGUMENT',
-    'flag --standalone: a match engine without a controller is not offered; leave the flag out and name a controller with --notify-addrs',
-  ],
   COOKIE_EXPIRATION_INVALID: [
     'INVALID_ARGUMENT',
     'flag --cookie-expiration: must be at least 1s, but got {ms}ms',
@@ -21,6 +17,10 @@ export const dmeErrors = defineErrors({
     'flag --nats-urls: each must be nats://host:port or tls://host:port, but got "{url}"',
   ],
   NATS_CREDS_UNREADABLE: ['INVALID_ARGUMENT', 'flag --nats-creds: {path}: {reason}'],
+  CONTROLLER_KEYS_STANDALONE: [
+    'INVALID_ARGUMENT',
+    'flag --cookie-keys: must be file or vault with --standalone, as there is no controller',
+  ],
   CONTROLLER_KEYS_NEED_TLS: [
     'INVALID_ARGUMENT',
     'flag --cookie-keys: controller needs --tls: a controller gives keys only to who proves to be a match engine',

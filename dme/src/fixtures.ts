@@ -1,4 +1,7 @@
-/** The set of Apps and cloudlets of match engine spec section 17.1, for tests. */
+/**
+ * The set of Apps and cloudlets of match engine spec section 17.1: what a match engine without a controller begins with, and
+ * what tests use.
+ */
 import { OBJECTS } from '@edgeplane/objects';
 import { LProto } from '@edgeplane/proto/dme/appcommon.js';
 import type { App, AppKey } from '@edgeplane/proto/edgeproto/app.js';

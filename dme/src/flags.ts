@@ -49,7 +49,11 @@ export const DME_FLAGS = {
     choices: ['proto', 'camel'],
     about: 'how enum values are written over REST when a request does not say ?enums=',
   },
-  standalone: { type: 'boolean', default: 'false', about: 'work without a controller', ignored: true },
+  standalone: {
+    type: 'boolean',
+    default: 'false',
+    about: 'work without a controller, with sample Apps, and serve AppApi and AppInstApi to change them',
+  },
   d: {
     type: 'string',
     default: '',
