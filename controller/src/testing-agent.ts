@@ -40,6 +40,8 @@ const WORKING: Readonly<Record<number, readonly [Phase, TrackedState, TrackedSta
 export interface AgentOptions {
   readonly vmPorts?: boolean;
   readonly appUpdates?: boolean;
+  /** Highest version of the notify protocol to speak. */
+  readonly maxVersion?: number;
   readonly limits?: Partial<Pick<CloudletInfo, 'osMaxRam' | 'osMaxVcores' | 'osMaxVolGb' | 'limitsBinding'>>;
 }
 
@@ -84,6 +86,7 @@ export class ScriptedAgent {
     const quiet = { onUpdate: () => undefined, onDelete: () => undefined };
     this.#client = new NotifyClient({
       addrs: [notifyAddr],
+      ...(options.maxVersion && { maxVersion: options.maxVersion }),
       filterCloudletKey: true,
       sources: [this.info, this.appInfos, this.clusterInfos, this.nodes] as unknown as SendSource[],
       receivers: [

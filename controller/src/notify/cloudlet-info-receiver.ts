@@ -2,9 +2,15 @@ import type { PeerInfo, Receiver } from '@edgeplane/notify';
 import { type KeyOf, OBJECTS } from '@edgeplane/objects';
 import { type CloudletInfo, CloudletState } from '@edgeplane/proto/edgeproto/cloudlet.js';
 import type { ControllerContext } from '../context.js';
+import type { Fence } from './fence.js';
 import { insist } from './persistent-receiver.js';
 
 const TYPE = OBJECTS.CloudletInfo;
+
+interface Report {
+  readonly info: CloudletInfo;
+  readonly peer: PeerInfo;
+}
 
 /**
  * What agents report of their sites (controller spec section 16.2): stored under this controller's lease, marked offline
@@ -14,22 +20,23 @@ const TYPE = OBJECTS.CloudletInfo;
 export class CloudletInfoReceiver implements Receiver<CloudletInfo, KeyOf<'CloudletInfo'>> {
   readonly type = TYPE;
   readonly #context: ControllerContext;
+  readonly #fence: Fence;
   /** Last report of each connected agent, by key JSON; stored again when the lease was lost. */
-  readonly #live = new Map<string, CloudletInfo>();
+  readonly #live = new Map<string, Report>();
 
-  constructor(context: ControllerContext) {
+  constructor(context: ControllerContext, fence: Fence) {
     this.#context = context;
+    this.#fence = fence;
     context.registry.onRenewed(async () => {
-      for (const info of this.#live.values()) await this.#storeAgain(info);
+      for (const [keyJson, report] of [...this.#live]) await this.#store(keyJson, report);
     });
     context.caches.cloudletInfos.subscribe(({ key, value, previous }) => {
-      const info = this.#live.get(key);
-      if (!info) return;
-      // Another controller was late to store what it had heard, or to notice that the agent has left it, and may have taken
-      // its own report for the last; then it marked it offline, or ended, and its lease with it.
+      const report = this.#live.get(key);
+      if (!report) return;
+      // The session that had the site is gone, or its controller, and its lease with it.
       const last = value?.state === CloudletState.CLOUDLET_STATE_OFFLINE ? value : !value && previous;
       if (!last || this.#isOwn(last)) return;
-      context.background.run('report', () => insist(context, TYPE.name, () => this.#store(info)));
+      context.background.run('report', () => insist(context, TYPE.name, () => this.#store(key, report)));
     });
   }
 
@@ -39,45 +46,55 @@ export class CloudletInfoReceiver implements Receiver<CloudletInfo, KeyOf<'Cloud
       fields: [],
       notifyId: peer.id,
       controller: this.#context.controllerId(),
+      session: BigInt(peer.session ?? 0),
     };
     const keyJson = TYPE.keyJsonOf(info);
-    this.#live.set(keyJson, info);
-    await this.#store(info);
+    this.#fence.enter(keyJson, peer);
+    const report = { info, peer };
+    this.#live.set(keyJson, report);
+    await this.#store(keyJson, report);
   }
 
   async onDelete(key: KeyOf<'CloudletInfo'>, keyJson: string, peer: PeerInfo): Promise<void> {
-    if (this.#live.get(keyJson)?.notifyId === peer.id) this.#live.delete(keyJson);
+    if (this.#live.get(keyJson)?.peer.id === peer.id) this.#live.delete(keyJson);
     await this.#markOffline(key, peer);
   }
 
   async onDisconnect(peer: PeerInfo): Promise<void> {
     // A stopping controller ends its lease, and with it every report.
     if (this.#context.stopping.aborted) return;
-    for (const [keyJson, info] of [...this.#live]) {
-      if (info.notifyId !== peer.id) continue;
+    for (const [keyJson, report] of [...this.#live]) {
+      if (report.peer.id !== peer.id) continue;
       this.#live.delete(keyJson);
-      await this.#markOffline(TYPE.key(info), peer);
+      try {
+        await this.#markOffline(TYPE.key(report.info), peer);
+      } catch (error) {
+        // It is asked again.
+        if (!this.#live.has(keyJson)) this.#live.set(keyJson, report);
+        throw error;
+      }
     }
+    this.#fence.leave(peer);
   }
 
-  async #store(info: CloudletInfo): Promise<void> {
+  /** Unless there is a later report here by now, or a newer session of the agent has the site. */
+  async #store(keyJson: string, report: Report): Promise<void> {
     const { db, registry } = this.#context;
-    await registry.withLease((lease) => db.commit(async (tx) => tx.put(TYPE, info, lease)));
+    const { info, peer } = report;
+    const { value: claim } = await registry.withLease((lease) =>
+      db.commit(async (tx) => {
+        if (this.#live.get(keyJson) !== report) return undefined;
+        const claim = this.#fence.claim(keyJson, peer, await tx.get(TYPE, TYPE.key(info)));
+        if (claim === undefined) return undefined;
+        tx.put(TYPE, { ...info, claim }, lease);
+        return claim;
+      }),
+    );
+    if (claim !== undefined) await this.#fence.claimed(keyJson, peer, claim);
   }
 
   #isOwn({ controller }: CloudletInfo): boolean {
     return controller === this.#context.controllerId();
-  }
-
-  /** Unless the agent reports to another controller by now: its connection to this one may be dead without our knowing. */
-  async #storeAgain(info: CloudletInfo): Promise<void> {
-    const { db, registry } = this.#context;
-    await registry.withLease((lease) =>
-      db.commit(async (tx) => {
-        const stored = await tx.get(TYPE, TYPE.key(info));
-        if (!stored || this.#isOwn(stored)) tx.put(TYPE, info, lease);
-      }),
-    );
   }
 
   /** Unless a newer connection, here or at another controller, has reported since. */

@@ -18,6 +18,7 @@ import { cacheSource } from './cache-source.js';
 import { catchUp } from './catch-up.js';
 import { CloudletInfoReceiver } from './cloudlet-info-receiver.js';
 import { ConnectedObjects, inTurn } from './connected-objects.js';
+import { Fence } from './fence.js';
 import { appInstInfoReceiver, clusterInstInfoReceiver } from './instance-info-receivers.js';
 import { persistent } from './persistent-receiver.js';
 
@@ -45,6 +46,9 @@ export function createNotify(
 ): ControllerNotify {
   const { caches, logger, sync } = context;
   const speakers = new Speakers();
+  const { controllerId } = context;
+  const known = (cloudlet: string) => caches.cloudletInfos.get(cloudlet)?.value;
+  const fence = new Fence({ speakers, known, controllerId, clock });
   const nodes = new ConnectedObjects(OBJECTS.Node);
   const appInstInfos = new ConnectedObjects(OBJECTS.AppInstInfo);
   const clusterInstInfos = new ConnectedObjects(OBJECTS.ClusterInstInfo);
@@ -61,9 +65,12 @@ export function createNotify(
   ] as unknown as readonly SendSource[];
   const receivers = [
     // Asked anew at each attempt, as a report may have to wait for the store.
-    persistent(context, speakers.of(new CloudletInfoReceiver(context))),
-    inTurn(speakers.of(appInstInfos), persistent(context, speakers.of(appInstInfoReceiver(context)))),
-    inTurn(speakers.of(clusterInstInfos), persistent(context, speakers.of(clusterInstInfoReceiver(context)))),
+    persistent(context, speakers.of(new CloudletInfoReceiver(context, fence))),
+    inTurn(speakers.of(appInstInfos), persistent(context, speakers.of(appInstInfoReceiver(context, fence)))),
+    inTurn(
+      speakers.of(clusterInstInfos),
+      persistent(context, speakers.of(clusterInstInfoReceiver(context, fence))),
+    ),
     nodes,
   ] as unknown as readonly Receiver[];
   const exec = new ExecRelay({

@@ -23,6 +23,8 @@ export interface PeerInfo {
    * reports is newer, whichever way it came.
    */
   readonly since?: number;
+  /** The same as the agent itself numbers its sessions, if it does: servers can compare it with each other's. */
+  readonly session?: number;
   /** On a server, of a relay (version 2): its name, and those of the nodes below it. */
   readonly relays?: readonly string[];
   /** By client certificate; undefined on a client and without TLS. */

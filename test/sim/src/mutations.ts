@@ -87,11 +87,10 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: '',
   },
   {
-    name: 'a report is stored again in place of a newer one',
-    file: 'controller/src/notify/cloudlet-info-receiver.ts',
-    find: 'if (!stored || this.#isOwn(stored)) tx.put(TYPE, info, lease);',
-    replace: 'tx.put(TYPE, info, lease);',
-    test: 'controller/src/agents.test.ts',
+    name: 'a late report takes a site back from a newer session',
+    file: 'controller/src/notify/fence.ts',
+    find: 'if (isTaken(stored) && !this.#isNewer(cloudlet, standing, stored)) return undefined;',
+    replace: '',
   },
   {
     name: 'an operation that was stored with nobody knowing is left alone',

@@ -2,6 +2,7 @@ import { seededRandom } from '@edgeplane/base';
 import { OBJECTS } from '@edgeplane/objects';
 import { between } from './chance.js';
 import { findFaults } from './checks.js';
+import { judgeClaims } from './claims.js';
 import { Model } from './model.js';
 import { Nemesis } from './nemesis.js';
 import { cloudlet, flavor } from './objects.js';
@@ -53,6 +54,7 @@ export async function run({ seed, troubleMs = TROUBLE_MS, say }: RunOptions): Pr
   const random = seededRandom(seed ^ 0x0dd5);
   const nemesis = new Nemesis(world, random);
   const model = new Model(world.history, report);
+  judgeClaims(world.history, report);
   const onRejection = (reason: unknown) =>
     report.fault(`unhandled rejection: ${reason instanceof Error ? reason.stack : String(reason)}`);
   process.on('unhandledRejection', onRejection);

@@ -107,7 +107,8 @@ export class FrameServer {
     const { hello, wantObjs, filterCloudletKey, permit } = first;
     const { node, wants, limits, counters, clock } = this.#options;
     checkHello(hello, limits.maxScope);
-    const since = revisionNumber(hello.session) || this.#options.nextSession();
+    const own = revisionNumber(hello.session);
+    const since = own || this.#options.nextSession();
     const refuse = (retryAfterMs: number) => (error: unknown) => {
       stream.write(encodeNotice({ drain: { reason: messageOf(error), retryAfterMs } }));
       throw error;
@@ -145,6 +146,7 @@ export class FrameServer {
       cloudlets: retained.cloudlets,
       relays: hello.path,
       since,
+      ...(own > 0 && { session: own }),
       identity: caller.identity,
       ...{ wantObjs, filterCloudletKey },
     };

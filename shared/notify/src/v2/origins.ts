@@ -46,6 +46,7 @@ export class Origins {
       address: `${via.address} for ${number}`,
       cloudlets: new Set<string>(),
       since: revisionNumber(since),
+      session: revisionNumber(since),
     };
     this.#known.set(number, { peer, keys: new Map() });
     return peer;
@@ -55,7 +56,8 @@ export class Origins {
   standIn(held: number, withdrawn: Origin | undefined, via: PeerInfo): PeerInfo {
     const known = this.#known.get(withdrawn?.number ?? held);
     if (known || !withdrawn) return known?.peer ?? via;
-    return { ...via, id: -1n, cloudlets: new Set(), since: revisionNumber(withdrawn.since) };
+    const since = revisionNumber(withdrawn.since);
+    return { ...via, id: -1n, cloudlets: new Set(), since, session: since };
   }
 
   /** Notes whose an object was and whose it is now; 0 is nobody's here. */

@@ -616,6 +616,8 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 100, name: 'publishes_vm_ports', prop: 'publishesVmPorts', kind: 'scalar', type: 'bool' },
       { no: 101, name: 'limits_binding', prop: 'limitsBinding', kind: 'scalar', type: 'bool' },
       { no: 102, name: 'updates_app_insts', prop: 'updatesAppInsts', kind: 'scalar', type: 'bool' },
+      { no: 103, name: 'session', prop: 'session', kind: 'scalar', type: 'uint64' },
+      { no: 104, name: 'claim', prop: 'claim', kind: 'scalar', type: 'uint64' },
     ],
   },
   'edgeproto.CloudletMetrics': {

@@ -216,6 +216,13 @@ export interface CloudletInfo {
   limitsBinding: boolean;
   /** The agent can change AppInsts that run. Ours; older agents leave it unset, and updates are refused there. */
   updatesAppInsts: boolean;
+  /**
+   * Order of the session that this was reported in, among those of its agent; 0 when the agent tells none. Ours; set by the
+   * receiving controller.
+   */
+  session: bigint;
+  /** When that session took the site over from the one before it: greater each time. Ours; set by the receiving controller. */
+  claim: bigint;
 }
 
 /** The latest measurements of one Cloudlet: of its agent's host, and of what its instances use together. */
@@ -1211,6 +1218,8 @@ function createBaseCloudletInfo(): CloudletInfo {
     publishesVmPorts: false,
     limitsBinding: false,
     updatesAppInsts: false,
+    session: 0n,
+    claim: 0n,
   };
 }
 
@@ -1266,6 +1275,18 @@ export const CloudletInfo: MessageFns<CloudletInfo> = {
     }
     if (message.updatesAppInsts !== false) {
       writer.uint32(816).bool(message.updatesAppInsts);
+    }
+    if (message.session !== 0n) {
+      if (BigInt.asUintN(64, message.session) !== message.session) {
+        throw new globalThis.Error("value provided for field message.session of type uint64 too large");
+      }
+      writer.uint32(824).uint64(message.session);
+    }
+    if (message.claim !== 0n) {
+      if (BigInt.asUintN(64, message.claim) !== message.claim) {
+        throw new globalThis.Error("value provided for field message.claim of type uint64 too large");
+      }
+      writer.uint32(832).uint64(message.claim);
     }
     return writer;
   },
@@ -1387,6 +1408,22 @@ export const CloudletInfo: MessageFns<CloudletInfo> = {
             message.updatesAppInsts = reader.bool();
             continue;
           }
+          case 103: {
+            if (tag !== 824) {
+              break;
+            }
+
+            message.session = reader.uint64() as bigint;
+            continue;
+          }
+          case 104: {
+            if (tag !== 832) {
+              break;
+            }
+
+            message.claim = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1421,6 +1458,8 @@ export const CloudletInfo: MessageFns<CloudletInfo> = {
     message.publishesVmPorts = object.publishesVmPorts ?? false;
     message.limitsBinding = object.limitsBinding ?? false;
     message.updatesAppInsts = object.updatesAppInsts ?? false;
+    message.session = (object.session !== undefined && object.session !== null) ? BigInt(object.session) : 0n;
+    message.claim = (object.claim !== undefined && object.claim !== null) ? BigInt(object.claim) : 0n;
     return message;
   },
 };
