@@ -23,13 +23,16 @@ const INST = appInst(APPS.untomt, BUCKHORN);
 
 test('an instance has what its AppInst has, and its answer says that', () => {
   const uri = fc.string({ unit: 'grapheme', maxLength: 200 });
-  const port = fc.record({
-    proto: fc.constantFrom(LProto.L_PROTO_TCP, LProto.L_PROTO_HTTP),
-    internalPort: fc.nat(65535),
-    publicPort: fc.nat(65535),
-    pathPrefix: fc.string({ maxLength: 150 }),
-    fqdnPrefix: fc.string(),
-  });
+  const port = fc.record(
+    {
+      proto: fc.constantFrom(LProto.L_PROTO_TCP, LProto.L_PROTO_HTTP),
+      internalPort: fc.nat(65535),
+      publicPort: fc.nat(65535),
+      pathPrefix: fc.string({ maxLength: 150 }),
+      fqdnPrefix: fc.string(),
+    },
+    { noNullPrototype: true },
+  );
   const location = fc.record({
     ...{ latitude: fc.double({ noNaN: true }), longitude: fc.double({ noNaN: true }) },
     altitude: fc.double({ noNaN: true }),
