@@ -11,11 +11,11 @@ import {
 } from '@edgeplane/base';
 import { type NotifyClient, type NotifyState, observeNotify, observeObjects } from '@edgeplane/notify';
 import { Metrics } from '@edgeplane/observe';
-import { MatchEngineApiService } from '@edgeplane/proto/dme/app-client.js';
 import { DynamicLocGroupApiService } from '@edgeplane/proto/dme/dynamic-loc-group.js';
 import { AppApiService } from '@edgeplane/proto/edgeproto/app.js';
 import { AppInstApiService } from '@edgeplane/proto/edgeproto/app_inst.js';
 import { loadTls, RpcServer, serveMetrics } from '@edgeplane/rpc';
+import { MATCH_ENGINE_API } from './api/encoded-reply.js';
 import { dynamicLocGroupApi } from './api/groups-api.js';
 import { matchEngineApi } from './api/match-engine-api.js';
 import { standaloneAppApi, standaloneAppInstApi } from './api/standalone-api.js';
@@ -36,6 +36,8 @@ export interface DmeOverrides {
   readonly clock?: Clock;
   readonly random?: Random;
   readonly logger?: Logger;
+  /** Filled by whoever has it; default an empty one. */
+  readonly table?: AppTable;
 }
 
 /** A match engine. Once it is started, `addresses` has `api`, and `http` and `metrics` unless off. */
@@ -78,7 +80,7 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
       const ring = new KeyRing(keys.source);
       running.push(ring);
       await ring.start();
-      const table = config.standalone ? fixtureTable() : new AppTable();
+      const table = overrides.table ?? (config.standalone ? fixtureTable() : new AppTable());
       const metrics = new Metrics();
       if (!config.standalone) {
         notify = followControllers(config, table, {
@@ -119,7 +121,7 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
           config.locationApi && new LocationApi(config.locationApi, clock, inArea(logger, 'locapi')),
       };
       // Devices call often and change nothing, so their calls are not audited.
-      server.addService(MatchEngineApiService, matchEngineApi(engine), { audit: false });
+      server.addService(MATCH_ENGINE_API, matchEngineApi(engine), { audit: false });
       server.addService(DynamicLocGroupApiService, dynamicLocGroupApi(engine), { audit: false });
       if (config.standalone) {
         server.addService(AppApiService, standaloneAppApi(table));

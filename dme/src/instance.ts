@@ -6,7 +6,7 @@ import type { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 import type { Located } from './nearby.js';
 import { EMPTY_LOC } from './place.js';
 import type { CloudletSite } from './sites.js';
-import { wireFields } from './wire-fields.js';
+import { WireFields } from './wire-fields.js';
 
 /** An instance as clients are told of it. What is not a plain member is decoded when it is asked for. */
 export interface Instance extends Located {
@@ -22,12 +22,17 @@ export interface Instance extends Located {
   encodedReply(): Buffer;
 }
 
-/** Where members of an AppInst go in the answer of FindCloudlet: by field number, the tag there. */
-const REPLY_TAGS: ReadonlyMap<number, string> = new Map([
-  [4, '\x1a'], // uri: fqdn
-  [9, '\x22'], // mapped_ports: ports
-  [3, '\x2a'], // cloudlet_loc: cloudlet_location
-]);
+/** AppInst.cloudlet_loc */
+const LOCATION = 3;
+
+/** The tag that a member of an AppInst has in the answer of FindCloudlet; undefined when it is no part of that. */
+function replyTag(field: number): string | undefined {
+  if (field === LOCATION) return '\x2a';
+  // uri, which is called fqdn there, and mapped_ports
+  if (field === 4) return '\x1a';
+  return field === 9 ? '\x22' : undefined;
+}
+
 const FOUND = `\x10${String.fromCharCode(FindCloudletReply_FindStatus.FIND_FOUND)}`;
 
 /**
@@ -77,11 +82,12 @@ export class StoredInstance implements Instance {
     const wire = this.#wire;
     let reply = FOUND;
     let located = false;
-    for (const { number, from, end } of wireFields(wire)) {
-      const tag = REPLY_TAGS.get(number);
+    const field = new WireFields(wire);
+    while (field.next()) {
+      const tag = replyTag(field.number);
       if (tag === undefined) continue;
-      reply += tag + wire.slice(from, end);
-      located ||= number === 3;
+      reply += tag + wire.slice(field.from, field.end);
+      located ||= field.number === LOCATION;
     }
     // A place is always told, if only an empty one.
     return Buffer.from(located ? reply : `${reply}\x2a\x00`, 'latin1');

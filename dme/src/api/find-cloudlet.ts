@@ -10,6 +10,7 @@ import { findInstance } from '../matcher.js';
 import { EMPTY_LOC } from '../place.js';
 import { isPlatformApp } from '../reserved.js';
 import type { AppTable } from '../tables.js';
+import { EncodedReply } from './encoded-reply.js';
 import { clientPlace } from './gps.js';
 
 /** Names the instance a client is sent to (match engine spec section 4.2). `own` is the App of its session. */
@@ -29,13 +30,7 @@ export function findCloudlet(table: AppTable, request: FindCloudletRequest, own:
       cloudletLocation: EMPTY_LOC,
     };
   }
-  return {
-    ver: 0,
-    status: FindCloudletReply_FindStatus.FIND_FOUND,
-    fqdn: match.instance.uri,
-    ports: [...match.instance.ports],
-    cloudletLocation: match.instance.location,
-  };
+  return new EncodedReply(match.instance.encodedReply());
 }
 
 /**

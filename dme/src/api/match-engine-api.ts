@@ -16,9 +16,12 @@ export function matchEngineApi(engine: Engine): ServiceHandlers<typeof MatchEngi
   const withSession = <Req extends { sessionCookie: string }, Res>(
     fn: (request: Req, session: Session, context: RpcContext) => Res | Promise<Res>,
   ) =>
-    unary<Req, Res>(async (request, context) =>
-      fn(request, await engine.sessions.verify(request.sessionCookie), context),
-    );
+    unary<Req, Res>((request, context) => {
+      const session = engine.sessions.verify(request.sessionCookie);
+      // Most cookies are known, and their calls answered at once.
+      if (!(session instanceof Promise)) return fn(request, session, context);
+      return session.then((checked) => fn(request, checked, context));
+    });
 
   const { table } = engine;
   return {

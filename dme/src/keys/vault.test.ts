@@ -89,7 +89,7 @@ tests(
     const young = one.sessions.issue({ app: APP, peerIp: '' });
     assert.equal((await one.sessions.verify(old)).app, APP);
     other.clock.advance(1000);
-    await other.sessions.verify(young).then(
+    await (async () => other.sessions.verify(young))().then(
       () => assert.unreachable('it may not look again so soon'),
       (error: Error) => assert.match(error.message, 'no secret for kid 3'),
     );

@@ -64,3 +64,19 @@ export function inArea(logger: Logger, area: DebugArea): Logger {
 export function areaOf(logger: object): DebugArea | undefined {
   return (logger as { readonly [AREA]?: DebugArea })[AREA];
 }
+
+const AREAS = Symbol('debug areas');
+
+/** A logger that writes debug lines of these areas only; its children do as well. */
+export function withAreas(logger: Logger, areas: DebugAreas): Logger {
+  return Object.assign(logger, { [AREAS]: areas });
+}
+
+/** Whether a debug line of this logger would be written: for lines that cost more to make than to leave out. */
+export function isDebugging(logger: Logger): boolean {
+  if (!logger.isLevelEnabled('debug')) return false;
+  const areas = (logger as { readonly [AREAS]?: DebugAreas })[AREAS];
+  if (!areas) return true;
+  const area = areaOf(logger);
+  return area !== undefined && areas.has(area);
+}

@@ -5,6 +5,7 @@ export {
   type DebugArea,
   DebugAreas,
   inArea,
+  isDebugging,
   type ParsedAreas,
   parseDebugAreas,
 } from './debug-areas.js';

@@ -1,5 +1,5 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
-import { areaOf, DEBUG_AREAS, DebugAreas, type ParsedAreas } from './debug-areas.js';
+import { areaOf, DEBUG_AREAS, DebugAreas, type ParsedAreas, withAreas } from './debug-areas.js';
 
 export type { Logger } from 'pino';
 
@@ -38,7 +38,7 @@ export interface LoggerOptions {
 /** A JSON-lines logger that hides secrets. */
 export function createLogger(options: LoggerOptions): Logger {
   const { debug } = options;
-  return pino(
+  const logger = pino(
     {
       name: options.name,
       level: options.level ?? (debug ? 'debug' : 'info'),
@@ -62,6 +62,7 @@ export function createLogger(options: LoggerOptions): Logger {
     // Not in step with the reader of the lines: a slow one must not hold up the process. What waits is written at exit.
     options.destination ?? pino.destination({ dest: 2, sync: false }),
   );
+  return debug ? withAreas(logger, debug) : logger;
 }
 
 /**

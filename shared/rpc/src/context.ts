@@ -47,6 +47,8 @@ export function peerIdentity(call: Pick<AnyServerCall, 'getAuthContext'>): PeerI
   };
 }
 
+const GONE = 'the client is gone';
+
 /** Metadata by which a gateway in the same process shows its token, and names the client it speaks for. */
 export const GATEWAY_TOKEN = 'edgeplane-gateway-token';
 export const FORWARDED_FOR = 'x-forwarded-for';
@@ -57,11 +59,18 @@ export function userOf(identity: PeerIdentity | undefined): string {
   return identity.commonName || identity.altNames[0] || identity.fingerprint;
 }
 
+/** Whether the client still waits. */
+export interface Ending {
+  readonly gone: boolean;
+  /** Calls back once, when the client is gone or has read its answer. */
+  onGone(fn: () => void): void;
+}
+
 /**
- * The context of a call. Its abort controller is made when somebody asks for the signal, which most unary handlers never
- * do. (AbortSignal.any over one server-wide signal would keep a trace of every call ever made.)
+ * The context of a call. Its abort controller is made, and its end is listened for, when somebody asks for the signal, which
+ * most unary handlers never do. (AbortSignal.any over one server-wide signal would keep a trace of every call ever made.)
  */
-export class CallContext implements RpcContext {
+export class CallContext implements RpcContext, Ending {
   readonly #call: AnyServerCall;
   readonly #gatewayToken: string | undefined;
   #controller: AbortController | undefined;
@@ -70,10 +79,15 @@ export class CallContext implements RpcContext {
   constructor(call: AnyServerCall, gatewayToken?: string) {
     this.#call = call;
     this.#gatewayToken = gatewayToken;
+  }
+
+  get gone(): boolean {
+    return this.#call.cancelled;
+  }
+
+  onGone(fn: () => void): void {
     // grpc-js says this at the end of every call, also of those that went well.
-    const gone = () => this.abort('the client is gone');
-    if (call.cancelled) gone();
-    else call.on('cancelled', gone);
+    this.#call.on('cancelled', fn);
   }
 
   /** Aborts the signal, now or when it is made. */
@@ -85,7 +99,9 @@ export class CallContext implements RpcContext {
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController();
+      if (this.gone) this.#reason ??= GONE;
       if (this.#reason !== undefined) this.#controller.abort(new Error(this.#reason));
+      else this.onGone(() => this.abort(GONE));
     }
     return this.#controller.signal;
   }

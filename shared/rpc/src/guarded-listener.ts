@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Clock, type Logger, Tally } from '@edgeplane/base';
+import type { Ending } from './context.js';
 
 /** Bounds of the connections of one server, which gRPC itself does not have. */
 export interface ConnectionLimits {
@@ -87,15 +88,15 @@ export class GuardedListener {
   }
 
   /**
-   * A call of this peer has its answer, which `gone` will tell was read, or is not wanted any more: if that does not come
+   * A call of this peer has its answer, whose end will tell that it was read, or is not wanted any more: if that does not come
    * soon, the connection is broken off with all that waits to be sent.
    */
-  answered(peer: string, gone: AbortSignal): void {
-    if (gone.aborted) return;
+  answered(peer: string, call: Ending): void {
+    if (call.gone) return;
     const cancel = this.#clock.after(this.#limits.lingerMs, () =>
       this.#breakOff(peer, 'its answer is not read'),
     );
-    gone.addEventListener('abort', cancel, { once: true });
+    call.onGone(cancel);
   }
 
   /** Takes no more connections; those that are open are closed by who has them. */

@@ -1,4 +1,4 @@
-import { EdgeplaneError, type Logger } from '@edgeplane/base';
+import { EdgeplaneError, isDebugging, type Logger } from '@edgeplane/base';
 import type {
   handleBidiStreamingCall,
   handleServerStreamingCall,
@@ -7,7 +7,7 @@ import type {
   ServerWritableStream,
 } from '@grpc/grpc-js';
 import { type AuditLog, isAudited } from './audit.js';
-import { type AnyServerCall, CallContext, type RpcContext, userOf } from './context.js';
+import { type AnyServerCall, CallContext, type Ending, type RpcContext, userOf } from './context.js';
 import { fromServiceError, toServiceError } from './service-error.js';
 
 /** What the server gives to each of its handlers. */
@@ -22,7 +22,7 @@ export interface HandlerEnvironment {
   /** Calls in progress, aborted when the server stops by force. */
   readonly active: Set<CallContext>;
   /** Told of each call that has its answer, or will at once. */
-  answered(context: RpcContext): void;
+  answered(context: RpcContext & Ending): void;
   /** Remembers work in progress until it ends. */
   track(work: Promise<void>): void;
 }
@@ -38,7 +38,7 @@ const BIND = Symbol('edgeplane.rpc.bind');
 /** A handler that has not met its server yet. Only `RpcServer.addService` can make use of it. */
 type Unbound<H> = H & { readonly [BIND]: (environment: HandlerEnvironment) => H };
 
-export type UnaryFunction<Req, Res> = (request: Req, context: RpcContext) => Promise<Res>;
+export type UnaryFunction<Req, Res> = (request: Req, context: RpcContext) => Res | Promise<Res>;
 
 /**
  * Sends one message. Resolves when there is room for another, so awaiting it is what keeps memory bounded. Once the
@@ -53,17 +53,29 @@ export type ServerStreamFunction<Req, Res> = (
   context: RpcContext,
 ) => Promise<void>;
 
-/** Makes a unary handler: the returned value is the answer, a thrown EdgeplaneError the status. */
+/**
+ * Makes a unary handler: the returned value is the answer, a thrown EdgeplaneError the status. What is returned at once is
+ * answered at once.
+ */
 export function unary<Req, Res>(fn: UnaryFunction<Req, Res>): handleUnaryCall<Req, Res> {
   const bind =
     (environment: HandlerEnvironment): handleUnaryCall<Req, Res> =>
     (call, callback) => {
-      environment.track(
-        run(environment, call, call.request, (context) => fn(call.request, context)).then((outcome) => {
-          if (outcome.ok) callback(null, outcome.value);
-          else callback(toServiceError(outcome.error));
-        }),
-      );
+      const work = new Work(environment, call);
+      const failed = (thrown: unknown) => callback(toServiceError(work.failed(thrown)));
+      const done = (value: Res) => {
+        work.done();
+        callback(null, value);
+      };
+      let answer: Res | Promise<Res>;
+      try {
+        work.begin(call.request);
+        answer = fn(call.request, work.context);
+      } catch (thrown) {
+        return failed(thrown);
+      }
+      if (answer instanceof Promise) environment.track(answer.then(done, failed));
+      else done(answer);
     };
   return unbound(bind);
 }
@@ -136,33 +148,68 @@ async function run<T>(
   environment: HandlerEnvironment,
   call: AnyServerCall,
   request: unknown,
-  work: (context: RpcContext) => Promise<T>,
+  fn: (context: RpcContext) => Promise<T>,
 ): Promise<Outcome<T>> {
-  const context = new CallContext(call, environment.gatewayToken);
-  environment.active.add(context);
-  const user = userOf(context.identity);
-  environment.logger.debug({ path: context.path, peer: context.peer, user }, 'Call');
-  const audited = environment.audit && isAudited(context.path) ? environment.audit : undefined;
-  const ended = audited?.start(environment.logger, context.path, context.peer, user, request);
+  const work = new Work(environment, call);
   try {
-    environment.authorize?.(context, request);
-    const value = await work(context);
-    ended?.();
+    work.begin(request);
+    const value = await fn(work.context);
+    work.done();
     return { ok: true, value };
   } catch (thrown) {
+    return { ok: false, error: work.failed(thrown) };
+  }
+}
+
+/** One call with its audit and its log. What nobody looks at is not made: there are calls that take microseconds. */
+class Work {
+  readonly context: CallContext;
+  readonly #environment: HandlerEnvironment;
+  #ended: ((error?: unknown) => void) | undefined;
+
+  constructor(environment: HandlerEnvironment, call: AnyServerCall) {
+    this.#environment = environment;
+    this.context = new CallContext(call, environment.gatewayToken);
+    environment.active.add(this.context);
+  }
+
+  /** @throws EdgeplaneError when the caller may not make the call */
+  begin(request: unknown): void {
+    const { context } = this;
+    const { logger, audit, authorize } = this.#environment;
+    if (isDebugging(logger)) {
+      const { path, peer } = context;
+      logger.debug({ path, peer, user: userOf(context.identity) }, 'Call');
+    }
+    if (audit && isAudited(context.path))
+      this.#ended = audit.start(logger, context.path, context.peer, userOf(context.identity), request);
+    authorize?.(context, request);
+  }
+
+  done(): void {
+    this.#ended?.();
+    this.#over();
+  }
+
+  /** What the client is told. */
+  failed(thrown: unknown): unknown {
+    const { context } = this;
     // A failed call to another server is that server's answer, not a fault of ours.
     const error = fromServiceError(thrown);
-    ended?.(error);
+    this.#ended?.(error);
     const cause = error instanceof EdgeplaneError ? error.cause : error;
     if (cause !== undefined) {
       const ours = !(error instanceof EdgeplaneError) || error.status === 'INTERNAL';
       const facts = { err: cause, path: context.path, peer: context.peer };
-      environment.logger[ours ? 'error' : 'info'](facts, 'Call failed');
+      this.#environment.logger[ours ? 'error' : 'info'](facts, 'Call failed');
     }
-    return { ok: false, error };
-  } finally {
-    environment.active.delete(context);
-    environment.answered(context);
+    this.#over();
+    return error;
+  }
+
+  #over(): void {
+    this.#environment.active.delete(this.context);
+    this.#environment.answered(this.context);
   }
 }
 

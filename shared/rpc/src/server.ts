@@ -124,7 +124,7 @@ export class RpcServer {
       gatewayToken: this.#options.gatewayToken,
       active: this.#active,
       answered: (context) => {
-        for (const listener of this.#listeners) listener.answered(context.peer, context.signal);
+        for (const listener of this.#listeners) listener.answered(context.peer, context);
       },
       track: (work) => this.#track(work),
     };

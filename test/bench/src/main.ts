@@ -7,6 +7,7 @@
  */
 import { messageOf, parseFlags } from '@edgeplane/base';
 import { controllerBenches } from './controller.js';
+import { dmeBenches } from './dme.js';
 import { type Bench, type Figure, GROUPS, table } from './figures.js';
 import { notifyBenches } from './notify.js';
 import { runtimeBenches } from './runtime.js';
@@ -18,7 +19,7 @@ const FLAGS = {
   json: { type: 'boolean', default: 'false', about: 'one JSON line per figure' },
 } as const;
 
-const BENCHES: readonly Bench[] = [...controllerBenches, ...notifyBenches, ...runtimeBenches];
+const BENCHES: readonly Bench[] = [...controllerBenches, ...notifyBenches, ...dmeBenches, ...runtimeBenches];
 
 async function main(argv: readonly string[]): Promise<void> {
   const { values } = parseFlags(FLAGS, argv);

@@ -33,6 +33,12 @@ export interface Sizes {
   /** Fake instances of an agent whose use is measured, and of one that starts anew. */
   readonly instances: number;
   readonly reconciled: number;
+  /** Instances of the App that clients of a match engine ask for. */
+  readonly offered: readonly number[];
+  /** Searches there, in process. */
+  readonly asks: number;
+  /** Instances that a match engine is sent. */
+  readonly loaded: number;
 }
 
 export const FULL: Sizes = {
@@ -52,6 +58,9 @@ export const FULL: Sizes = {
   idle: 10_000,
   idleMs: 35_000,
   curve: [10, 100, 1000, 10_000],
+  offered: [10, 1000, 10_000, 1_000_000],
+  asks: 20_000,
+  loaded: 100_000,
   instances: 200,
   reconciled: 500,
 };
@@ -74,6 +83,9 @@ export const QUICK: Sizes = {
   idle: 4,
   idleMs: 200,
   curve: [2, 4],
+  offered: [3, 40],
+  asks: 100,
+  loaded: 5000,
   instances: 5,
   reconciled: 5,
 };
