@@ -120,8 +120,9 @@ cpio="$(unpacked cpio)/bin/cpio"
 modules="$kernel_root/lib/modules/$release"
 
 # In the order in which they can be loaded: a module comes after those it needs.
-boot_modules=(virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk)
-root_modules=(failover net_failover virtio_net virtio-rng virtio_balloon fat vfat nls_cp437 nls_ascii cdrom isofs
+boot_modules=(virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_mmio
+  virtio_blk)
+root_modules=(failover net_failover virtio_net virtio-rng virtio_balloon virtio_console virtio_mem fat vfat nls_cp437 nls_ascii cdrom isofs
   button evdev)
 copy_modules() {
   local to=$1 m path
@@ -194,6 +195,9 @@ qemu-img convert -q -f raw -O qcow2 "$disk" "$work/image.qcow2"
 (cd "$work" && sha256sum image.qcow2) | sed "s/image.qcow2/$(basename "$image")/" >"$work/image.sha256"
 chmod 444 "$work/image.qcow2"
 sync "$work/image.qcow2" "$work/image.sha256"
+# The same kernel and initramfs for machines that boot them directly, with root=/dev/vda1.
+cp "$root/boot/vmlinuz" "${image%.qcow2}.vmlinuz"
+cp "$root/boot/initrd" "${image%.qcow2}.initrd"
 mv "$work/image.sha256" "$image.sha256"
 mv "$work/image.qcow2" "$image"
 say "done, $(($(stat -c %s "$image") / 1048576)) MiB"

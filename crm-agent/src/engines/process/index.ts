@@ -7,6 +7,7 @@ export {
   parseProcStat,
   readBootId,
   readCommandLine,
+  readProcessorKhz,
   readProcStat,
   readResidentBytes,
   TICKS_PER_SECOND,

@@ -57,6 +57,13 @@ export async function listCommandLines(): Promise<readonly { pid: number; args: 
   return all.filter((entry) => entry.args.length > 0);
 }
 
+/** Clock rate of the first processor in kHz; undefined where the kernel does not tell. */
+export async function readProcessorKhz(): Promise<number | undefined> {
+  const match = /^cpu MHz\s*:\s*([\d.]+)/m.exec(await readFile('/proc/cpuinfo', 'utf8'));
+  const khz = Math.round(Number(match?.[1] ?? 0) * 1000);
+  return khz > 0 ? khz : undefined;
+}
+
 /** Changes at each boot of the machine. */
 export async function readBootId(): Promise<string> {
   return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();

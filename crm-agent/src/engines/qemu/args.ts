@@ -76,7 +76,8 @@ function diskArgs(disk: DiskArg, index: number, spec: VmSpec): string[] {
   const file = { driver: 'file', filename: disk.path, 'read-only': disk.readOnly };
   const node = { driver: disk.format, 'node-name': disk.nodeName, 'read-only': disk.readOnly, file };
   const device = [deviceName(machineOf(spec), 'blk'), `drive=${disk.nodeName}`, `serial=${disk.serial}`];
-  if (index === 0) device.push('bootindex=0');
+  // A kernel that is booted directly has that place already.
+  if (index === 0 && !spec.kernel) device.push('bootindex=0');
   return ['-blockdev', JSON.stringify(node), '-device', device.join(',')];
 }
 

@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
-import { cpus } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, fail, type Logger, messageOf } from '@edgeplane/base';
 import {
   identityOf,
+  readProcessorKhz,
   readProcStat,
   readResidentBytes,
   TICKS_PER_SECOND,
@@ -188,8 +188,8 @@ export class QemuEngine {
 
   async #hostTraits(): Promise<HostTraits> {
     const { name } = await this.accelerator();
-    const mhz = cpus()[0]?.speed ?? 0;
-    return { accelerator: name, ...(mhz > 0 ? { processorKhz: mhz * 1000 } : {}) };
+    const processorKhz = await readProcessorKhz();
+    return { accelerator: name, ...(processorKhz === undefined ? {} : { processorKhz }) };
   }
 
   /** Makes the processors of a running machine stand still, or go on. In that state already: nothing. */
