@@ -10,5 +10,9 @@ export const relayErrors = defineErrors({
     'INVALID_ARGUMENT',
     'flag --notify-identity: required needs --tls, because peers are known by their certificates',
   ],
+  EXEC_AGENT_LOST: [
+    'UNAVAILABLE',
+    'relay {name} has lost the agent of the Cloudlet, or the way to it, before an answer came',
+  ],
   EXEC_NO_AGENT: ['UNAVAILABLE', 'no agent of the Cloudlet is connected to relay {name}'],
 });

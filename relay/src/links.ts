@@ -11,12 +11,13 @@ import type { Hello } from '@edgeplane/proto/edgeplane/notify.js';
 import type { Demand } from './demand.js';
 import type { Family } from './family.js';
 import type { ReportBook } from './report-book.js';
+import { StoreQuestions } from './store-questions.js';
 
 /** How long a client waits that comes before anything has come from above, milliseconds. */
 const BEGIN_MS = 5000;
 /** How long one waits that has seen a later revision than there is here, milliseconds. */
 const CATCH_UP_MS = 5000;
-/** How often what is above is asked meanwhile, milliseconds. */
+/** How often what is above is asked for meanwhile, milliseconds. */
 const ASK_AGAIN_MS = 250;
 
 /** A table of what comes from above, as far as its revisions go. */
@@ -42,6 +43,7 @@ export interface LinksOptions {
 /** What the two ends of a relay are to each other. */
 export class Links {
   readonly #options: LinksOptions;
+  readonly #questions = new StoreQuestions();
   #lineage = '';
 
   constructor(options: LinksOptions) {
@@ -56,6 +58,7 @@ export class Links {
         return lineage();
       },
       catchUp: (revision) => this.#catchUp(revision),
+      storedRevision: (signal) => this.#questions.ask(signal),
     };
   }
 
@@ -87,6 +90,8 @@ export class Links {
       onWanted: (listener) => demand.onChange(listener),
       origins: () => book.origins(),
       onGone: (listener) => book.onGone(listener),
+      onAsksStore: (listener) => this.#questions.onAsk(listener),
+      storeIs: (question, revision) => this.#questions.answered(question, revision),
       opened: (hello) => this.#opened(hello),
       inStep: (number) => demand.inStep(number),
     };
@@ -121,22 +126,29 @@ export class Links {
   }
 
   /**
-   * A relay has no store to ask: one that cannot reach the revision while it has a link takes it that the store has gone back,
-   * as those above it let it in.
+   * A relay has no store, but those above know one who has. Only when that says that the store does not have the revision has it
+   * gone back; who says nothing, or is only behind, is not followed.
    */
   async #catchUp(revision: number): Promise<CatchUp> {
-    const late = new AbortController();
+    const over = new AbortController();
     const { tables, connected } = this.#options;
     const isReached = () => tables.some((table) => table.revision() >= revision);
-    await this.#atMost(CATCH_UP_MS, late, async () => {
+    let rewound = false;
+    const asking = this.#questions.ask(over.signal).then((stored) => {
+      rewound = stored < revision;
+      if (rewound) over.abort();
+    });
+    await this.#atMost(CATCH_UP_MS, over, async () => {
       for (;;) {
-        await this.#fresh(late.signal);
+        await this.#fresh(over.signal);
         if (!connected() || isReached()) return;
-        await sleep(this.#options.clock, ASK_AGAIN_MS, late.signal);
+        await sleep(this.#options.clock, ASK_AGAIN_MS, over.signal);
       }
     }).catch(() => undefined);
+    over.abort();
+    await asking.catch(() => undefined);
     if (isReached()) return 'reached';
-    return connected() ? 'rewound' : 'behind';
+    return rewound ? 'rewound' : 'behind';
   }
 
   /** Without a link nothing here can become newer. */

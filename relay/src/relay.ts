@@ -28,7 +28,7 @@ import type { RelayConfig } from './config.js';
 import { Demand } from './demand.js';
 import { Family } from './family.js';
 import { Links } from './links.js';
-import { messagesDown, messagesUp } from './messages.js';
+import { messageReceivers } from './messages.js';
 import { PassedTable } from './passed-table.js';
 import { ReportBook } from './report-book.js';
 
@@ -92,13 +92,19 @@ export function createRelay(config: RelayConfig, overrides: RelayOverrides = {})
     connected: () => client.state !== 'disconnected',
     peers: () => server.peers(),
   });
+  const messages = messageReceivers({
+    clock,
+    down: (type, message, predicate) => server.sendMessage(type, message, predicate),
+    up: (type, message) => client.sendMessage(type, message),
+    name: config.name,
+  });
   // Tables of different types share one list; each is only ever given objects of its own type.
   const passed = tables as readonly unknown[];
   const server = new NotifyServer({
     node,
     sources: passed as readonly SendSource[],
     receivers: book.receivers,
-    messageReceivers: messagesUp((type, message) => client.sendMessage(type, message)),
+    messageReceivers: messages.below,
     upstream: links.upstream,
     identity: config.identity,
     time: links.time,
@@ -111,11 +117,7 @@ export function createRelay(config: RelayConfig, overrides: RelayOverrides = {})
     filterCloudletKey: true,
     sources: book.sources,
     receivers: passed as readonly Receiver[],
-    messageReceivers: messagesDown({
-      send: (message, predicate) => server.sendMessage('ExecRequest', message, predicate),
-      refuse: (message) => client.sendMessage('ExecRequest', message),
-      name: config.name,
-    }),
+    messageReceivers: messages.above,
     downstream: links.downstream,
     maxVersion: 2,
     logger: notifyLogger,

@@ -1,5 +1,6 @@
 import { silentLogger } from '@edgeplane/base';
 import {
+  type NodeTime,
   NotifyClient,
   type NotifyLimits,
   NotifyServer,
@@ -10,6 +11,7 @@ import {
 } from '@edgeplane/notify';
 import { controllerTables, make, TestLink, table } from '@edgeplane/notify/testing';
 import { OBJECTS, type ObjectType } from '@edgeplane/objects';
+import type { ExecRequest } from '@edgeplane/proto/edgeproto/exec.js';
 import { createRelay, type Relay } from './relay.js';
 
 /** Reports as a controller takes them: of each key the object and the peer that it came from. */
@@ -63,6 +65,7 @@ export function testController(
   address: string,
   tables = controllerTables(),
   lineage = 'store',
+  time: Partial<NodeTime> = {},
 ) {
   const { CloudletInfo, AppInstInfo, Node } = OBJECTS;
   const reports = {
@@ -71,6 +74,7 @@ export function testController(
     nodes: new Reports(Node),
   };
   const metrics: PeerInfo[] = [];
+  const execs: ExecRequest[] = [];
   const speakers = new Speakers();
   const receivers = [
     speakers.of(reports.infos),
@@ -82,15 +86,15 @@ export function testController(
     receivers: receivers as readonly Receiver[],
     messageReceivers: [
       { typeName: 'Metric', onMessage: (_message, peer) => void metrics.push(peer) },
-      { typeName: 'ExecRequest', onMessage: (_message, peer) => void metrics.push(peer) },
+      { typeName: 'ExecRequest', onMessage: (message) => void execs.push(message as ExecRequest) },
     ],
-    time: { lineage },
+    time: { lineage, ...time },
     maxVersion: 2,
     logger: silentLogger,
     limits: LIMITS,
   });
   net.link(address).server = server;
-  return { server, tables, reports, metrics };
+  return { server, tables, reports, metrics, execs };
 }
 
 /** A relay that serves its own name as an address. */
@@ -121,7 +125,13 @@ export interface TestAgent {
 }
 
 /** The agent of a site: what it was sent, and what it reports. */
-export function testAgent(net: TestNet, site: string, above: readonly string[], maxVersion = 2): TestAgent {
+export function testAgent(
+  net: TestNet,
+  site: string,
+  above: readonly string[],
+  maxVersion = 2,
+  onOffer?: (offer: ExecRequest) => void,
+): TestAgent {
   const tables = controllerTables();
   const infos = table('CloudletInfo');
   infos.put(make.cloudletInfo(site));
@@ -133,7 +143,9 @@ export function testAgent(net: TestNet, site: string, above: readonly string[], 
     filterCloudletKey: true,
     sources: [infos, insts, nodes] as readonly unknown[] as never,
     receivers: Object.values(tables) as readonly unknown[] as never,
-    messageReceivers: [],
+    messageReceivers: onOffer
+      ? [{ typeName: 'ExecRequest', onMessage: (offer) => onOffer(offer as ExecRequest) }]
+      : [],
     maxVersion,
     dial: net.dial,
     logger: silentLogger,

@@ -90,7 +90,11 @@ export function createNotify(
     clock,
     maxVersion: protocol.maxVersion,
     identity: protocol.identity,
-    time: { lineage: protocol.lineage, catchUp: (revision) => catchUp(context, revision) },
+    time: {
+      lineage: protocol.lineage,
+      catchUp: (revision) => catchUp(context, revision),
+      storedRevision: () => sync.storedRevision(),
+    },
   });
   const live = {
     nodes: nodes.table,

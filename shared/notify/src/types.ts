@@ -99,6 +99,8 @@ export interface NodeTime {
   readonly lineage: string;
   /** Resolves when the sources have reached a revision, or have not in a few seconds, with how it stands then. */
   catchUp?(revision: number): Promise<CatchUp>;
+  /** Revision that the store has now, read after the call; rejects when that cannot be known, or `signal` aborts. */
+  storedRevision?(signal: AbortSignal): Promise<number>;
 }
 
 /**

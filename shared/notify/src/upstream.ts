@@ -41,6 +41,10 @@ export interface Downstream {
   origins(): Iterable<number>;
   /** Calls back when one is gone, at the same moment as its reports. */
   onGone(listener: (number: number) => void): () => void;
+  /** Calls back when those above are to be asked how far their store is. */
+  onAsksStore(listener: (question: number) => void): () => void;
+  /** The answer. */
+  storeIs(question: number, revision: number): void;
   /** A session with a server begins. Throws when it must not. */
   opened(hello: Hello, logger: Logger): void;
   /** Everything of the state with this number is here. */

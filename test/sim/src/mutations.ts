@@ -155,6 +155,13 @@ export const MUTATIONS: readonly Mutation[] = [
     test: 'shared/notify/src/v2/resume.test.ts',
   },
   {
+    name: 'a relay takes those above that are behind for a store that went back',
+    file: 'relay/src/links.ts',
+    find: 'rewound = stored < revision;',
+    replace: 'rewound = stored >= 0;',
+    test: 'relay/src/rewind.test.ts',
+  },
+  {
     name: 'a dead connection takes the place of a living one',
     file: 'shared/notify/src/v2/retained-peers.ts',
     find: 'known.turn > turn',

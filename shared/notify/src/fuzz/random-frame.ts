@@ -79,7 +79,10 @@ export class RandomPeer {
       case 7:
         return dice.chance(20)
           ? { drain: { reason: dice.text(9), retryAfterMs: dice.pick([0, 1, 2 ** 32 - 1]) } }
-          : {};
+          : dice.pick([
+              { asksStore: dice.below(5) },
+              { store: { question: dice.below(3), revision: this.#number() } },
+            ]);
       case 8:
         return { messages: dice.some(3, () => ({ type: this.#type(), body: dice.bytes(9) })) };
       case 9:

@@ -18,6 +18,7 @@ import { senderClock } from './frame-server.js';
 import { FrameSession } from './frame-session.js';
 import { Held, type HeldBefore, type HeldType } from './held.js';
 import { checkDataModel, checkHello, encodeCloudlet, helloOf } from './hello.js';
+import { revisionNumber } from './revision.js';
 import type { SenderClock } from './sender-clock.js';
 import { SyncTurns } from './sync-turns.js';
 import { Views } from './views.js';
@@ -142,6 +143,7 @@ export class FrameClient {
       },
       ...(persist && { persist }),
       onDrain: events.onDrain,
+      onStore: ({ question, revision }) => downstream?.storeIs(question, revisionNumber(revision)),
     });
     return session;
   }
@@ -174,7 +176,11 @@ export class FrameClient {
     say(without(now, before), without(before, now), now.number);
     const alive = new Set(downstream.origins());
     for (const number of origins) if (!alive.has(number)) session.originGone(number);
-    const ends = [downstream.onWanted(say), downstream.onGone((number) => session.originGone(number))];
+    const ends = [
+      downstream.onWanted(say),
+      downstream.onGone((number) => session.originGone(number)),
+      downstream.onAsksStore((question) => session.askStore(question)),
+    ];
     return () => {
       for (const end of ends) end();
     };

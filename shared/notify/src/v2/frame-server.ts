@@ -23,6 +23,7 @@ import { encodeNotice } from './notices.js';
 import { RetainedPeers } from './retained-peers.js';
 import { revisionNumber } from './revision.js';
 import type { SenderClock } from './sender-clock.js';
+import { StoreAnswers } from './store-answers.js';
 import { SyncTurns } from './sync-turns.js';
 import { Views } from './views.js';
 
@@ -187,12 +188,22 @@ export class FrameServer {
           if (receiver.type.name === 'CloudletInfo') retained.cloudlets.delete(cloudlet);
         },
       },
+      onAsksStore: (question) => void store.asked(question),
       onScope: (scope) => {
         const added = { cloudlets: decodeCloudlets(scope.add), whole: scope.wholeAdd };
         permit?.want(added);
         if (session) scopes = this.#changeScope(session, peer, { ...scope, added }, scopes);
       },
     });
+    const { signal } = session;
+    const store = new StoreAnswers(
+      async () => {
+        const { time } = this.#options;
+        if (signal.aborted || !time.storedRevision) throw new Error('it cannot be known');
+        return time.storedRevision(signal);
+      },
+      (question, revision) => session?.tellStore({ question, revision: BigInt(revision) }),
+    );
     let scopes = this.#bring(session, peer, first);
     const unregister = register({ peer, session });
     logger.info({ from: 'connecting', to: 'connected', version: 2, wants: wantObjs }, 'Peer connected');

@@ -1,5 +1,11 @@
 import { type Clock, fail, type Logger } from '@edgeplane/base';
-import type { Drain, Nack, Scope, Held as WireHeld } from '@edgeplane/proto/edgeplane/notify.js';
+import type {
+  Drain,
+  Nack,
+  Scope,
+  StoreRevision,
+  Held as WireHeld,
+} from '@edgeplane/proto/edgeplane/notify.js';
 import type { Notice } from '@edgeplane/proto/edgeproto/notice.js';
 import type { MessageStream } from '@edgeplane/rpc';
 import { Ending } from '../ending.js';
@@ -56,6 +62,9 @@ export interface FrameSessionOptions {
   persist?(): Promise<void>;
   onScope?(scope: Scope): void;
   onDrain?(drain: Drain): void;
+  /** The peer asks how far the store is. */
+  onAsksStore?(question: number): void;
+  onStore?(answer: StoreRevision): void;
 }
 
 /** A session of version 2 after the handshake, the same on both ends. */
@@ -164,6 +173,15 @@ export class FrameSession {
   /** Aborted when the session is over. */
   get signal(): AbortSignal {
     return this.#ending.signal;
+  }
+
+  /** Asks the peer how far its store is. */
+  askStore(question: number): void {
+    this.#say({ asksStore: question });
+  }
+
+  tellStore(store: StoreRevision): void {
+    this.#say({ store });
   }
 
   /** Tells the peer that we are about to leave. */
@@ -294,11 +312,13 @@ export class FrameSession {
   }
 
   /** All that a frame says besides what is to be applied. */
-  #control({ ack, nacks, sync, scope, drain }: Notice): void {
+  #control({ ack, nacks, sync, scope, drain, asksStore, store }: Notice): void {
     for (const nack of nacks) this.#refused(nack);
     this.#acked(Number(ack));
     for (const { type, mark } of sync) if (mark?.$case === 'buckets') this.#sender.asked(type, mark.value);
     if (scope) this.#options.onScope?.(scope);
+    if (asksStore > 0) this.#options.onAsksStore?.(asksStore);
+    if (store) this.#options.onStore?.(store);
     if (drain) this.#options.onDrain?.({ ...drain, reason: shortened(drain.reason) });
   }
 

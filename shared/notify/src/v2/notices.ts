@@ -21,6 +21,8 @@ export function emptyNotice(): Notice {
     drain: undefined,
     packed: NOTHING,
     gone: [],
+    asksStore: 0,
+    store: undefined,
   };
 }
 

@@ -405,6 +405,13 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 5, name: 'number', prop: 'number', kind: 'scalar', type: 'uint32' },
     ],
   },
+  'edgeplane.notify.StoreRevision': {
+    name: 'edgeplane.notify.StoreRevision',
+    fields: [
+      { no: 1, name: 'question', prop: 'question', kind: 'scalar', type: 'uint32' },
+      { no: 2, name: 'revision', prop: 'revision', kind: 'scalar', type: 'uint64' },
+    ],
+  },
   'edgeplane.notify.Drain': {
     name: 'edgeplane.notify.Drain',
     fields: [
@@ -829,6 +836,8 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 108, name: 'drain', prop: 'drain', kind: 'message', type: 'edgeplane.notify.Drain' },
       { no: 109, name: 'packed', prop: 'packed', kind: 'scalar', type: 'bytes' },
       { no: 110, name: 'gone', prop: 'gone', kind: 'scalar', type: 'uint32', repeated: true },
+      { no: 111, name: 'asks_store', prop: 'asksStore', kind: 'scalar', type: 'uint32' },
+      { no: 112, name: 'store', prop: 'store', kind: 'message', type: 'edgeplane.notify.StoreRevision' },
     ],
   },
   'edgeproto.OperatorKey': {

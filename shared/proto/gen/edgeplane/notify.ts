@@ -154,6 +154,14 @@ export interface Scope {
   number: number;
 }
 
+/** How far the store of the sender, or of who is above it, is. */
+export interface StoreRevision {
+  /** Number of the question; the store was read after it had come. */
+  question: number;
+  /** Revision of the store. */
+  revision: bigint;
+}
+
 /** The sender is about to leave, or refuses. */
 export interface Drain {
   /** Why, for people. */
@@ -1324,6 +1332,76 @@ export const Scope: MessageFns<Scope> = {
     message.wholeAdd = object.wholeAdd?.map((e) => e) || [];
     message.wholeRemove = object.wholeRemove?.map((e) => e) || [];
     message.number = object.number ?? 0;
+    return message;
+  },
+};
+
+function createBaseStoreRevision(): StoreRevision {
+  return { question: 0, revision: 0n };
+}
+
+export const StoreRevision: MessageFns<StoreRevision> = {
+  encode(message: StoreRevision, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.question !== 0) {
+      writer.uint32(8).uint32(message.question);
+    }
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StoreRevision {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStoreRevision();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.question = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<StoreRevision>, I>>(base?: I): StoreRevision {
+    return StoreRevision.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<StoreRevision>, I>>(object: I): StoreRevision {
+    const message = createBaseStoreRevision();
+    message.question = object.question ?? 0;
+    message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
     return message;
   },
 };

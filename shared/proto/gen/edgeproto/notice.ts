@@ -17,7 +17,7 @@ import {
   type Metadata,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Change, Drain, Hello, Message, Nack, Scope, Sync } from "../edgeplane/notify.js";
+import { Change, Drain, Hello, Message, Nack, Scope, StoreRevision, Sync } from "../edgeplane/notify.js";
 import { Any } from "../google/protobuf/any.js";
 
 export const protobufPackage = "edgeproto";
@@ -92,6 +92,10 @@ export interface Notice {
   packed: Buffer;
   /** Origins that are gone, with all that they reported. Comes after changes and before marks. */
   gone: number[];
+  /** Number of a question how far the receiver's store is, from 1. */
+  asksStore: number;
+  /** The answer to one. */
+  store: StoreRevision | undefined;
 }
 
 function createBaseNotice(): Notice {
@@ -112,6 +116,8 @@ function createBaseNotice(): Notice {
     drain: undefined,
     packed: Buffer.alloc(0),
     gone: [],
+    asksStore: 0,
+    store: undefined,
   };
 }
 
@@ -174,6 +180,12 @@ export const Notice: MessageFns<Notice> = {
         writer.uint32(v);
       }
       writer.join();
+    }
+    if (message.asksStore !== 0) {
+      writer.uint32(888).uint32(message.asksStore);
+    }
+    if (message.store !== undefined) {
+      StoreRevision.encode(message.store, writer.uint32(898).fork()).join();
     }
     return writer;
   },
@@ -329,6 +341,22 @@ export const Notice: MessageFns<Notice> = {
 
             break;
           }
+          case 111: {
+            if (tag !== 888) {
+              break;
+            }
+
+            message.asksStore = reader.uint32();
+            continue;
+          }
+          case 112: {
+            if (tag !== 898) {
+              break;
+            }
+
+            message.store = StoreRevision.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -362,6 +390,10 @@ export const Notice: MessageFns<Notice> = {
     message.drain = (object.drain !== undefined && object.drain !== null) ? Drain.fromPartial(object.drain) : undefined;
     message.packed = object.packed ?? Buffer.alloc(0);
     message.gone = object.gone?.map((e) => e) || [];
+    message.asksStore = object.asksStore ?? 0;
+    message.store = (object.store !== undefined && object.store !== null)
+      ? StoreRevision.fromPartial(object.store)
+      : undefined;
     return message;
   },
 };
