@@ -122,8 +122,10 @@ export interface NotifyLimits {
   readonly maxUnackedBytes: number;
   /** A peer that owes acks and gives none for this long is let go, milliseconds; default 60 s. */
   readonly ackTimeoutMs: number;
-  /** Digests are sent again after this time without a change, milliseconds; default 30 s. */
+  /** All digests are sent again after this time, milliseconds; default 5 min. */
   readonly bookmarkMs: number;
+  /** How often acks that are owed are looked at, and counts of repairs begin anew, milliseconds; default 30 s. */
+  readonly lookMs: number;
   /** Deletions that are remembered per type; default 10,000. */
   readonly maxTombstones: number;
   /** Servers: sessions that may synchronise at a time; default 32. */
@@ -157,7 +159,8 @@ export const DEFAULT_LIMITS: NotifyLimits = {
   maxUnackedFrames: 64,
   maxUnackedBytes: 8 * 1024 * 1024,
   ackTimeoutMs: 60_000,
-  bookmarkMs: 30_000,
+  bookmarkMs: 300_000,
+  lookMs: 30_000,
   maxTombstones: 10_000,
   maxSyncs: 32,
   graceMs: 10_000,

@@ -18,7 +18,7 @@ import { unpacked } from './snapshot.js';
 const MOST_REPAIRS = 3;
 /** Sessions of one agent, at most of them lost ones, that a relay may speak for at a time. */
 const ORIGINS_PER_CLOUDLET = 4;
-/** The same of all types, from one bookmark to the next: each costs a look at all that is held. */
+/** The same of all types, from one tick to the next: each costs a look at all that is held. */
 const MOST_REPAIRS_PER_TICK = 30;
 
 export interface FrameReceiverOptions {
@@ -36,7 +36,7 @@ export interface FrameReceiverOptions {
   readonly stampNotifyId: boolean;
   readonly logger: Logger;
   readonly counters: NotifyCounters;
-  readonly limits: Pick<NotifyLimits, 'maxHeldBytes' | 'bookmarkMs' | 'maxScope'>;
+  readonly limits: Pick<NotifyLimits, 'maxHeldBytes' | 'lookMs' | 'maxScope'>;
   /** Asks the sender for what differs of its type in this place. */
   askFor(place: number, sums: readonly number[]): void;
   afterUpdate?(receiver: Receiver, object: unknown, peer: PeerInfo): void;
@@ -142,7 +142,7 @@ export class FrameReceiver {
     return nacks;
   }
 
-  /** A bookmark's time has passed. */
+  /** `lookMs` have passed. */
   tick(): void {
     this.#repairs = 0;
   }
@@ -303,7 +303,7 @@ export class FrameReceiver {
       throw fail(notifyErrors.TOO_MANY_REPAIRS, {
         type,
         times: MOST_REPAIRS_PER_TICK,
-        ms: limits.bookmarkMs,
+        ms: limits.lookMs,
       });
     logger.debug({ type, held: held.digest.count, wanted: digest.count }, 'Digests differ');
     incoming.asking = true;

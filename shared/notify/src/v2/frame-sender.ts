@@ -16,7 +16,7 @@ import type { View } from './view.js';
 import { keysOf, numbered } from './view-entries.js';
 import type { Window } from './window.js';
 
-/** Asks for buckets that are answered from one bookmark to the next: each costs a look at all there is. */
+/** Asks for buckets that are answered from one tick to the next: each costs a look at all there is. */
 const MOST_ASKS = 30;
 /** Messages that are put off for the changes before them. */
 const MESSAGES_PUT_OFF = 100;
@@ -32,7 +32,7 @@ export interface FrameSenderOptions {
   readonly window: Window<FrameKeys>;
   readonly bell: Bell;
   readonly turns: SyncTurns;
-  readonly bookmarkMs: number;
+  readonly lookMs: number;
   readonly ending: Ending;
   readonly digestMarks: DigestMarks;
   /** Number of the receiver's scope to begin with. */
@@ -81,20 +81,25 @@ export class FrameSender {
    * @throws EdgeplaneError NOTICE_MALFORMED, TOO_MANY_REPAIRS
    */
   asked(place: number, buckets: Buckets): void {
-    const { view, typeOf, bookmarkMs } = this.#options;
+    const { view, typeOf, lookMs } = this.#options;
     const count = buckets.sums.length / 2;
     if (!view.places.includes(place)) return;
     if (!isBucketCount(count)) throw fail(notifyErrors.NOTICE_MALFORMED, { reason: `${count} buckets` });
     this.#asks += 1;
     if (this.#asks > MOST_ASKS)
-      throw fail(notifyErrors.TOO_MANY_REPAIRS, { type: typeOf(place), times: MOST_ASKS, ms: bookmarkMs });
+      throw fail(notifyErrors.TOO_MANY_REPAIRS, { type: typeOf(place), times: MOST_ASKS, ms: lookMs });
     const before = this.#asked.findIndex((request) => request.place === place);
     if (before >= 0) this.#asked.splice(before, 1);
     this.#asked.push({ place, buckets });
     this.#options.bell.ring();
   }
 
-  /** Sends digests again, if there is anything new to say; for idle times. */
+  /** `lookMs` have passed. */
+  tick(): void {
+    this.#asks = 0;
+  }
+
+  /** Sends all digests again, though nothing may have changed. */
   bookmark(): void {
     this.#said.forget();
     this.#asks = 0;

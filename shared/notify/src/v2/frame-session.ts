@@ -113,7 +113,7 @@ export class FrameSession {
       held: new Map(peerHolds.map((held) => [held.type, held])),
       typeOf: (place) => views.lanes[place]?.type ?? '',
       outbox: this.#outbox,
-      bookmarkMs: limits.bookmarkMs,
+      lookMs: limits.lookMs,
       digestMarks: views.digestMarks,
       scopeNumber: options.scopeNumber ?? 0,
       holdBack: options.holdBack ?? false,
@@ -223,7 +223,7 @@ export class FrameSession {
    * was not a clean end. Handlers of the frame in progress are awaited.
    */
   async run(): Promise<void> {
-    this.#nextTick();
+    this.#nextTick(this.#options.clock.monotonic());
     const sending = this.#sender.run().catch((error: unknown) => this.close(error));
     await this.#receive();
     this.close();
@@ -272,15 +272,18 @@ export class FrameSession {
           this.#farewell = !this.#ending.isOver;
           return;
         }
-        if (this.#ackAtOnce(bytes)) continue;
-        counters.bytesReceived += bytes.length;
-        const frame = decodeNotice(bytes);
-        this.#control(frame);
-        nacks.push(...(await this.#receiver.apply(frame)));
-        if (frame.sequence === 0n) continue;
-        last = this.#follow(last, Number(frame.sequence));
-        frames += 1;
-        if (reader.hasMore && frames < FRAMES_PER_ACK) continue;
+        if (!this.#ackAtOnce(bytes)) {
+          counters.bytesReceived += bytes.length;
+          const frame = decodeNotice(bytes);
+          this.#control(frame);
+          nacks.push(...(await this.#receiver.apply(frame)));
+          if (frame.sequence > 0n) {
+            last = this.#follow(last, Number(frame.sequence));
+            frames += 1;
+          }
+        }
+        // Whatever came last: what waits may need no ack, and nothing may come after it.
+        if (frames === 0 || (reader.hasMore && frames < FRAMES_PER_ACK)) continue;
         await this.#options.persist?.();
         this.#writer.acknowledge(last, nacks);
         nacks = [];
@@ -346,18 +349,21 @@ export class FrameSession {
     return `${this.#options.views.lanes[place]?.type ?? ''} ${keyJson}`;
   }
 
-  /** Now and then: digests are sent again, and who owes an ack for too long is let go. */
-  #nextTick(): void {
+  /** Now and then: who owes an ack for too long is let go, and, more seldom, digests are sent again. */
+  #nextTick(bookmarked: number): void {
     if (this.#ending.isOver) return;
     const { clock, limits } = this.#options;
-    const { bookmarkMs, ackTimeoutMs } = limits;
-    this.#cancelTick = clock.after(Math.min(bookmarkMs, ackTimeoutMs), () => {
+    const { bookmarkMs, ackTimeoutMs, lookMs } = limits;
+    this.#cancelTick = clock.after(Math.min(lookMs, bookmarkMs, ackTimeoutMs), () => {
+      const now = clock.monotonic();
       const since = this.#window.oldestSince;
-      if (since !== undefined && clock.monotonic() - since >= ackTimeoutMs)
+      if (since !== undefined && now - since >= ackTimeoutMs)
         this.close(fail(notifyErrors.ACK_TIMEOUT, { ms: ackTimeoutMs }));
-      this.#sender.bookmark();
+      const isTime = now - bookmarked >= bookmarkMs;
+      if (isTime) this.#sender.bookmark();
+      this.#sender.tick();
       this.#receiver.tick();
-      this.#nextTick();
+      this.#nextTick(isTime ? now : bookmarked);
     });
   }
 }

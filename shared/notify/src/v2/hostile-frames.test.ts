@@ -221,4 +221,33 @@ test('an object with nothing in it, which adds nothing to a sum, comes and goes 
   await client.stop();
 });
 
+test('a frame is acknowledged at once, also when the last notice that came with it was an ack', async () => {
+  const { link, server } = start({ clock: new ManualClock() });
+  const peer = say(link, version2());
+  await until(() => peer.heard.some(({ sequence }) => sequence > 0n), 'the first frame');
+  // In one go, so that the second is there when the first has been applied.
+  for (const notice of [{ sequence: 1n, action: NoticeAction.SENDALL_END }, { ack: 1n }])
+    peer.stream.write(encodeNotice(notice));
+  await until(() => peer.heard.some(({ ack }) => ack === 1n), 'its ack');
+  link.cut();
+  await server.stop();
+});
+
+test('digests are said again after five minutes, and not before', async () => {
+  const clock = new ManualClock();
+  const { link, server } = start({ clock });
+  const peer = say(link, version2());
+  const digests = () => peer.heard.filter(({ sync }) => sync.length > 0).length;
+  await until(() => digests() === 1, 'the first digest');
+  peer.stream.write(encodeNotice({ ack: 1n }));
+  await until(() => server.counters.noticesReceived === 1, 'its ack');
+  for (let s = 30; s < 300; s += 30) clock.advance(30_000);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.is(digests(), 1);
+  clock.advance(30_000);
+  await until(() => digests() === 2, 'the second');
+  link.cut();
+  await server.stop();
+});
+
 test.run();
