@@ -67,4 +67,16 @@ test('what came under a newer session is heard when that ends first, but not fro
   assert.is(take(), 'CloudletInfo 3, AppInstInfo 3');
 });
 
+test('that something is gone, which is told once, is heard from a session that has its turn later', async () => {
+  const { take, claim, report, withdraw, leave } = gate();
+  const [newest, late] = [peer(2, 300), peer(3, 200)];
+  claim(newest);
+  claim(late);
+  report(late);
+  withdraw(late);
+  assert.is(take(), 'CloudletInfo 2');
+  await leave(newest);
+  assert.is(take(), 'CloudletInfo 3, no AppInstInfo 3');
+});
+
 test.run();

@@ -3,10 +3,20 @@ import type { PeerInfo, Received, Receiver } from './types.js';
 
 type Redo = () => void | Promise<void>;
 
+/** Deletions by a session that is not heard which are kept for later: they count for nothing that it holds. */
+const MOST_GONE = 10_000;
+
+interface Silent {
+  readonly peer: PeerInfo;
+  readonly reports: Map<string, Redo>;
+  /** Those of them that are deletions. */
+  readonly gone: Set<string>;
+}
+
 interface Claims {
   speaker: PeerInfo;
   /** Sessions that are older than the speaker's and came later: what they reported meanwhile, by type and key. */
-  readonly silent: Map<bigint, { readonly peer: PeerInfo; readonly reports: Map<string, Redo> }>;
+  readonly silent: Map<bigint, Silent>;
   /** Sessions that spoke before, and will not again. */
   readonly former: Set<bigint>;
 }
@@ -32,12 +42,12 @@ export class Speakers {
         if (isClaim && cloudlet !== undefined) this.#claim(cloudlet, peer);
         const keyJson = known ?? type.keyJsonOf(object);
         const report = () => receiver.onUpdate(object, peer, keyJson, received);
-        return this.#hear(cloudlet, peer, `${type.name} ${keyJson}`, report, report);
+        return this.#hear(cloudlet, peer, `${type.name} ${keyJson}`, report);
       },
       onDelete: (key: K, keyJson: string, peer: PeerInfo) => {
         const cloudlet = type.cloudletKeyJsonOfKey(key);
         const report = () => receiver.onDelete(key, keyJson, peer);
-        return this.#hear(cloudlet, peer, `${type.name} ${keyJson}`, report, undefined);
+        return this.#hear(cloudlet, peer, `${type.name} ${keyJson}`, report, true);
       },
       onDisconnect: async (peer: PeerInfo) => {
         await receiver.onDisconnect?.(peer);
@@ -74,19 +84,23 @@ export class Speakers {
     peer: PeerInfo,
     name: string,
     report: Redo,
-    redo: Redo | undefined,
+    isGone = false,
   ): void | Promise<void> {
     if (cloudlet === undefined || this.isHeard(cloudlet, peer)) return report();
     const claims = this.#claims.get(cloudlet);
     if (!claims || claims.former.has(peer.id)) return;
     let silent = claims.silent.get(peer.id);
     if (!silent) {
-      silent = { peer, reports: new Map() };
+      silent = { peer, reports: new Map(), gone: new Set() };
       claims.silent.set(peer.id, silent);
     }
     this.#note(cloudlet, peer);
-    if (redo) silent.reports.set(name, redo);
-    else silent.reports.delete(name);
+    silent.gone.delete(name);
+    silent.reports.delete(name);
+    // That an instance is gone is told once. A peer that tells of more of them than it can have tells it again when it comes anew.
+    if (isGone && silent.gone.size >= MOST_GONE) return;
+    if (isGone) silent.gone.add(name);
+    silent.reports.set(name, report);
   }
 
   /** The newest of those who were silent is heard in its place. */
