@@ -88,6 +88,24 @@ export function normalize<T>(schema: MessageSchema, message: T): T {
   return out as T;
 }
 
+/** Whether {@link normalize} would give an equal message: nothing that is always there is missing. */
+export function isNormal(schema: MessageSchema, message: unknown): boolean {
+  const source = message as AnyMessage;
+  for (const field of schema.fields) {
+    if (field.oneof) continue;
+    const value = source[field.prop];
+    if (value === undefined || value === null) {
+      if (value === null || field.kind !== 'message' || field.repeated || field.nonnull) return false;
+    } else if (field.kind === 'message') {
+      const inner = messageSchema(field.type);
+      if (!field.repeated) {
+        if (!isNormal(inner, value)) return false;
+      } else for (const one of value as unknown[]) if (!isNormal(inner, one)) return false;
+    }
+  }
+  return true;
+}
+
 function normalizeField(field: FieldSchema, value: unknown): unknown {
   if (value === undefined || value === null) return emptyField(field);
   if (field.kind === 'message') {

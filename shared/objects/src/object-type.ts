@@ -4,7 +4,15 @@ import { objectErrors } from './errors.js';
 import { type FieldMask, fieldMask, isFieldsMember, leafIds } from './field-ids.js';
 import { type FilterRules, filterTest, fixedPart, matchesFilter } from './filter.js';
 import { CODECS, KEY_NAMES, type KeyTypes, type MessageTypes } from './gen/codecs.js';
-import { type AnyMessage, complete, emptyMessage, isWhole, messageSchema, normalize } from './message.js';
+import {
+  type AnyMessage,
+  complete,
+  emptyMessage,
+  isNormal,
+  isWhole,
+  messageSchema,
+  normalize,
+} from './message.js';
 import { type DecodeOptions, decodeStored } from './message-json.js';
 import { referencedTypes, referencesTo } from './references.js';
 import type { MessageSchema, ObjectSchema } from './schema-types.js';
@@ -127,7 +135,8 @@ function makeObjectType<N extends ObjectName>(name: N): ObjectType<ObjectOf<N>, 
       if (hasFields && (object['fields'] as readonly unknown[]).length > 0) object['fields'] = [];
       return object as unknown as T;
     },
-    toWire: (object) => wire.encode(normalize(schema, object)).finish(),
+    // Most objects are whole, and need no copy.
+    toWire: (object) => wire.encode(isNormal(schema, object) ? object : normalize(schema, object)).finish(),
     fromWire: (bytes) => {
       try {
         return complete(schema, wire.decode(new WireReader(bytes)));

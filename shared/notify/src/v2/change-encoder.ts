@@ -3,6 +3,7 @@ import { type Logger, messageOf } from '@edgeplane/base';
 import { Change } from '@edgeplane/proto/edgeplane/notify.js';
 import type { NotifyCounters, SendSource } from '../types.js';
 import { type Fingerprint, fingerprint, keyNumber } from './digest.js';
+import { numberSize, writeNumber } from './frame-bytes.js';
 import type { FrameChange } from './frame-writer.js';
 
 /** Tag of `Notice.changes`. */
@@ -60,18 +61,22 @@ export class ChangeEncoder {
     }
   }
 
-  #encode(keyJson: string, object: object): EncodedChange | 'refused' {
+  #encode(keyJson: string, value: object): EncodedChange | 'refused' {
     const { type } = this.source;
     try {
-      const encoded = this.source.wireOf?.(keyJson) ?? type.toWire(object);
-      const bytes = part({
+      const encoded = this.source.wireOf?.(keyJson) ?? type.toWire(value);
+      const revision = this.source.revisionOf?.(keyJson) ?? 0;
+      const origin = this.source.originOf?.(keyJson);
+      const object = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength);
+      const number = keyNumber(keyJson);
+      const change = {
         type: this.#place,
-        object: Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength),
+        object,
         key: NOTHING,
-        revision: BigInt(this.source.revisionOf?.(keyJson) ?? 0),
-        keyNumber: keyNumber(keyJson),
-        origin: this.source.originOf?.(keyJson),
-      });
+        revision: BigInt(revision),
+        keyNumber: number,
+      };
+      const bytes = origin ? part({ ...change, origin }) : objectPart(this.#place, object, revision, number);
       if (bytes.length <= this.#maxBytes)
         return { bytes, place: this.#place, key: keyJson, ...fingerprint(encoded) };
       return this.#refuse(keyJson, `${bytes.length} bytes, more than the limit of ${this.#maxBytes}`);
@@ -92,4 +97,24 @@ function part(change: Change): Buffer {
   const writer = new BinaryWriter();
   Change.encode(change, writer.uint32(CHANGES).fork()).join();
   return Buffer.from(writer.finish());
+}
+
+/** Tags of `Change.type`, `object`, `revision` and `key_number`. */
+const TYPE = 1 << 3;
+const OBJECT = (2 << 3) | 2;
+const REVISION = 4 << 3;
+const KEY_NUMBER = (5 << 3) | 5;
+
+/** The same of an object that has no origin, as nearly all are: a server that starts makes one of each object at once. */
+function objectPart(place: number, object: Uint8Array, revision: number, keyNumber: number): Buffer {
+  const { length } = object;
+  const size = 1 + numberSize(place) + 1 + numberSize(length) + length + 1 + numberSize(revision) + 5;
+  const bytes = Buffer.allocUnsafe(numberSize(CHANGES) + numberSize(size) + size);
+  let at = writeNumber(bytes, writeNumber(bytes, 0, CHANGES), size);
+  at = writeNumber(bytes, writeNumber(bytes, at, TYPE), place);
+  at = writeNumber(bytes, writeNumber(bytes, at, OBJECT), length);
+  bytes.set(object, at);
+  at = writeNumber(bytes, writeNumber(bytes, at + length, REVISION), revision);
+  bytes.writeUInt32LE(keyNumber, writeNumber(bytes, at, KEY_NUMBER));
+  return bytes;
 }

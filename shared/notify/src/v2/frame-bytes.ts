@@ -47,10 +47,17 @@ export function frameBytes({ changes, between, marks, sequence, ack, end }: Fram
 }
 
 /** Writes a varint; the place after it. */
-function writeNumber(into: Buffer, from: number, value: number): number {
+export function writeNumber(into: Buffer, from: number, value: number): number {
   let at = from;
   let rest = value;
   for (; rest > 0x7f; rest = Math.floor(rest / 128)) into[at++] = (rest % 128) | 0x80;
   into[at++] = rest;
   return at;
+}
+
+/** Bytes of a varint. */
+export function numberSize(value: number): number {
+  let size = 1;
+  for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 128)) size += 1;
+  return size;
 }
