@@ -1,12 +1,14 @@
 import { hostname } from 'node:os';
 import { fail, type ParsedAreas, parseDebugAreas, parseFlags } from '@edgeplane/base';
 import type { CloudletKey } from '@edgeplane/proto/edgeproto/cloudlet.js';
-import { parseAddress } from '@edgeplane/rpc';
+import { type ConnectionLimits, parseAddress } from '@edgeplane/rpc';
 import { parseCloudletKey } from './cloudlet-key.js';
 import { dmeErrors } from './errors.js';
 import { DME_FLAGS, KEY_SOURCES } from './flags.js';
 import type { VaultAddress } from './keys/vault.js';
 import type { LocationApiAddress } from './location/location-api.js';
+import type { Rate } from './protect/buckets.js';
+import type { GateLimits } from './protect/gate.js';
 
 /** Settings of a match engine. */
 export interface DmeConfig {
@@ -32,6 +34,10 @@ export interface DmeConfig {
   readonly scaleId: string;
   readonly tokenServerUrl: string;
   readonly cookieExpirationMs: number;
+  /** How often statistics are sent, milliseconds; 0: never. */
+  readonly statsIntervalMs: number;
+  readonly gate: GateLimits;
+  readonly connections: Pick<ConnectionLimits, 'max' | 'maxPerAddress' | 'maxStreams'>;
   readonly cookieKeys: (typeof KEY_SOURCES)[number];
   readonly cookieKeyFile: string;
   readonly vault: VaultAddress;
@@ -85,6 +91,18 @@ export function parseConfig(argv: readonly string[], env: Environment = {}): Dme
     scaleId: values.scaleID || hostname() || 'nohostname',
     tokenServerUrl: values.toksrvurl,
     cookieExpirationMs: values.cookieExpiration,
+    statsIntervalMs: notNegative('--stats-interval', values.statsInterval) * 1000,
+    gate: {
+      peerRate: rateOf('--peer-rate', values.peerRate, 10),
+      rate: rateOf('--rate', values.rate, 1),
+      badRate: rateOf('--bad-rate', values.badRate, 4),
+      shedLagMs: notNegative('--shed-lag', values.shedLag),
+    },
+    connections: {
+      max: atLeastOne('--max-connections', values.maxConnections),
+      maxPerAddress: atLeastOne('--max-connections-per-peer', values.maxConnectionsPerPeer),
+      maxStreams: atLeastOne('--max-streams', values.maxStreams),
+    },
     cookieKeys: KEY_SOURCES.find((name) => name === values.cookieKeys) ?? (vault.roleId ? 'vault' : 'file'),
     cookieKeyFile: values.cookieKeyFile,
     vault,
@@ -110,4 +128,22 @@ function natsUrls(text: string): string[] {
       throw fail(dmeErrors.NATS_URL_INVALID, { url: url.replace(/\/\/.*@/, '//***@') });
   }
   return urls;
+}
+
+/** `seconds` of a rate may come at once. */
+function rateOf(flag: string, perSecond: number, seconds: number): Rate | undefined {
+  return notNegative(flag, perSecond) === 0
+    ? undefined
+    : { perSecond, burst: Math.max(1, perSecond * seconds) };
+}
+
+function notNegative(flag: string, value: number): number {
+  if (value < 0) throw fail(dmeErrors.FLAG_TOO_SMALL, { flag, least: 0, value });
+  return value;
+}
+
+function atLeastOne(flag: string, value: number): number {
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw fail(dmeErrors.FLAG_TOO_SMALL, { flag, least: 1, value });
+  return value;
 }

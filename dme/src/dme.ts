@@ -27,9 +27,21 @@ import { openGroupLink } from './groups/open-group-link.js';
 import { KeyRing } from './keys/key-ring.js';
 import { openKeySource } from './keys/open-key-source.js';
 import { LocationApi } from './location/location-api.js';
+import { Bounded } from './protect/bounded.js';
+import { Gate } from './protect/gate.js';
 import { serveRest } from './rest.js';
 import { Sessions } from './sessions.js';
+import { CallStats } from './stats/call-stats.js';
+import { observeDme } from './stats/observe-dme.js';
+import { startStatsSender } from './stats/stats-sender.js';
 import { AppTable } from './tables.js';
+
+/** Longest request, bytes. */
+const MAX_REQUEST = 64 * 1024;
+/** A connection without a call is closed after this, milliseconds. */
+const FIRST_CALL_MS = 60_000;
+/** Checks of developers' signatures at a time. */
+const MAX_TOKEN_CHECKS = 128;
 
 /** What a test may replace. */
 export interface DmeOverrides {
@@ -107,12 +119,20 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
         tls,
         clock,
         gatewayToken,
+        maxReceiveBytes: MAX_REQUEST,
+        connections: { ...config.connections, firstCallMs: FIRST_CALL_MS, lingerMs: 0 },
       });
       running.push({ stop: () => server.stop() });
+      const gate = new Gate(config.gate, clock);
+      gate.start();
+      running.push(gate);
+      const stats = new CallStats((key) => table.app(key) !== undefined);
+      observeDme(metrics, stats, gate);
       const groups = new Groups(openGroupLink(config, { clock, random, logger }), clock, random);
       groups.start();
       const engine = {
-        ...{ table, ring, groups, clock },
+        ...{ table, ring, groups, gate, stats, clock },
+        tokenChecks: new Bounded(MAX_TOKEN_CHECKS, 'token checks'),
         sessions: new Sessions(ring, clock, config.cookieExpirationMs),
         cookieExpirationMs: config.cookieExpirationMs,
         secure: tls !== undefined,
@@ -135,6 +155,14 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
         running.push(rest);
         addresses['http'] = rest.address;
       }
+      running.push(
+        startStatsSender({
+          ...{ stats, clock, logger: inArea(logger, 'metrics') },
+          measurer: { cloudletKey: config.cloudletKey, id: config.scaleId },
+          intervalMs: config.statsIntervalMs,
+          send: (metric) => notify?.sendMessage('Metric', metric) ?? false,
+        }),
+      );
       // Stopped first: those who receive wait for others, and would have to be broken off.
       running.push(groups);
       // A stop may have come while the listeners were being opened.

@@ -12,6 +12,7 @@ export const dmeErrors = defineErrors({
     'flag --cookie-expiration: must be at least 1s, but got {ms}ms',
   ],
   NOTIFY_ADDRS_MISSING: ['INVALID_ARGUMENT', 'flag --notify-addrs: must name at least one controller'],
+  FLAG_TOO_SMALL: ['INVALID_ARGUMENT', 'flag {flag}: must be a number from {least} up, but got {value}'],
   NATS_URL_INVALID: [
     'INVALID_ARGUMENT',
     'flag --nats-urls: each must be nats://host:port or tls://host:port, but got "{url}"',
@@ -68,5 +69,25 @@ export const dmeErrors = defineErrors({
     'retryable',
   ],
   STOPPING: ['UNAVAILABLE', 'the match engine is stopping', 'retryable'],
+  TOO_MANY_CALLS: [
+    'RESOURCE_EXHAUSTED',
+    'more than {rate} calls per second reach this match engine: try again later',
+    'retryable',
+  ],
+  TOO_MANY_CALLS_OF_PEER: [
+    'RESOURCE_EXHAUSTED',
+    'more than {rate} calls per second come from your address: try again later',
+    'retryable',
+  ],
+  TOO_MANY_BAD: [
+    'RESOURCE_EXHAUSTED',
+    'too many bad cookies or tokens come from your address: register, and try again later',
+    'retryable',
+  ],
+  OVERLOADED_SHED: [
+    'UNAVAILABLE',
+    'this match engine has more to do than it can: try again later',
+    'retryable',
+  ],
   OVERLOADED: ['RESOURCE_EXHAUSTED', 'more than {limit} {what} at a time: try again later', 'retryable'],
 });

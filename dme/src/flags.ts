@@ -93,7 +93,36 @@ export const DME_FLAGS = {
     about:
       'Vault that cookie keys are read from; VAULT_ROLE_ID and VAULT_SECRET_ID in the environment let in',
   },
-  statsInterval: { type: 'number', default: '1', about: 'accepted for compatibility', ignored: true },
+  statsInterval: {
+    type: 'number',
+    default: '1',
+    about: 'seconds between statistics that are sent to the controller; 0 for none',
+  },
+  peerRate: {
+    type: 'number',
+    default: '0',
+    about:
+      'calls per second that one address may make (an IPv6 /64 is one), ten seconds of them at once; 0: any number',
+  },
+  rate: {
+    type: 'number',
+    default: '0',
+    about: 'calls per second that all may make together, one second of them at once; 0: any number',
+  },
+  badRate: {
+    type: 'number',
+    default: '50',
+    about:
+      'calls per second with bad cookies or tokens from one address, after which they are throttled; 0: any number',
+  },
+  shedLag: {
+    type: 'duration',
+    default: '1s',
+    about: 'when calls wait longer than this for their turn, as many are refused as are too many; 0s: never',
+  },
+  maxConnections: { type: 'number', default: '20000', about: 'gRPC connections at a time' },
+  maxConnectionsPerPeer: { type: 'number', default: '5000', about: 'the same, of one address' },
+  maxStreams: { type: 'number', default: '1000', about: 'calls of one gRPC connection at a time' },
   statsShards: { type: 'number', default: '10', about: 'accepted for compatibility', ignored: true },
   cookieExpiration: { type: 'duration', default: '24h', about: 'how long session cookies are valid' },
   carrier: {

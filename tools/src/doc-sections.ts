@@ -1,3 +1,4 @@
+import { DME_HISTOGRAMS, DME_METRICS } from '@edgeplane/dme/metrics';
 import { NOTIFY_METRICS, OBJECT_METRICS } from '@edgeplane/notify';
 import type { MetricDefinition } from '@edgeplane/observe';
 import { CONNECTION_METRICS } from '@edgeplane/rpc';
@@ -12,7 +13,7 @@ export interface DocSection {
 
 /** Every part of a document that is made from the code. */
 export function docSections(): readonly DocSection[] {
-  const metrics = [NOTIFY_METRICS, CONNECTION_METRICS, OBJECT_METRICS].flatMap(
+  const metrics = [NOTIFY_METRICS, CONNECTION_METRICS, OBJECT_METRICS, DME_METRICS, DME_HISTOGRAMS].flatMap(
     (definitions): MetricDefinition[] => Object.values(definitions),
   );
   return [{ file: 'docs/metrics.md', name: 'metrics', text: metricsTable(metrics) }];

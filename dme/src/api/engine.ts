@@ -3,13 +3,20 @@ import type { AppKey } from '@edgeplane/proto/edgeproto/app.js';
 import type { Groups } from '../groups/groups.js';
 import type { KeyRing } from '../keys/key-ring.js';
 import type { LocationApi } from '../location/location-api.js';
+import type { Bounded } from '../protect/bounded.js';
+import type { Gate } from '../protect/gate.js';
 import type { Sessions } from '../sessions.js';
+import type { CallStats } from '../stats/call-stats.js';
 import type { AppTable } from '../tables.js';
 
 /** What the calls work with. */
 export interface Engine {
   readonly table: AppTable;
   readonly sessions: Sessions;
+  readonly gate: Gate;
+  readonly stats: CallStats;
+  /** Checks of developers' signatures, which take long. */
+  readonly tokenChecks: Bounded;
   readonly ring: KeyRing;
   readonly cookieExpirationMs: number;
   readonly groups: Groups;

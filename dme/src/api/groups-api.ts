@@ -51,11 +51,14 @@ export function dynamicLocGroupApi({
   ring,
   groups,
   clock,
-}: Pick<Engine, 'ring' | 'clock' | 'groups'>): ServiceHandlers<typeof DynamicLocGroupApiService> {
+  gate,
+}: Pick<Engine, 'ring' | 'clock' | 'groups' | 'gate'>): ServiceHandlers<typeof DynamicLocGroupApiService> {
   const membership = (cookie: string, groupId: bigint): CheckedMembership | Promise<CheckedMembership> =>
     withKeysFor(ring, cookie, (keys) => checkGroupCookie(cookie, groupId, keys, unixSeconds(clock)));
   return {
-    sendToGroup: unary(async (message) => {
+    sendToGroup: unary(async (message, context) => {
+      const refusal = gate.refusal(context);
+      if (refusal) return refusal;
       const { groupCookie, lgId, messageId } = message;
       // A client that has no cookie does not know of groups; it is told what it always was, and heard by nobody.
       if (groupCookie === '') return { ver: 0, ackId: messageId, groupCookie: '' };

@@ -22,7 +22,8 @@ export async function registerClient(
   const app = { developerKey: { name: request.devName }, name: request.appName, version: request.appVers };
   const entry = engine.table.app(app);
   if (!entry) throw fail(dmeErrors.APP_NOT_FOUND);
-  await checkAuthToken(app, entry.authPublicKey, request.authToken, unixSeconds(engine.clock));
+  const check = () => checkAuthToken(app, entry.authPublicKey, request.authToken, unixSeconds(engine.clock));
+  await (request.authToken === '' ? check() : engine.tokenChecks.run(check));
   return {
     ver: 0,
     status: ReplyStatus.RS_SUCCESS,

@@ -16,6 +16,14 @@ export type MetricDefinitions = Readonly<Record<string, MetricDefinition>>;
 /** A value, and the values of its labels. */
 export type Sample = readonly [value: number, labels?: Readonly<Record<string, string>>];
 
+/** Counts of a histogram that somebody keeps: of each bucket alone, and at the end of what is beyond the last bound. */
+export interface HistogramSample {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly counts: ArrayLike<number>;
+  /** Sum of all that was observed. */
+  readonly sum: number;
+}
+
 /** For each definition that is read at the moment it is asked for, how. */
 export type ReadMetrics<D extends MetricDefinitions> = {
   readonly [N in keyof D as D[N]['kind'] extends 'histogram' ? never : N]: () => number | Iterable<Sample>;

@@ -1,5 +1,6 @@
 export {
   defineMetrics,
+  type HistogramSample,
   type MetricDefinition,
   type MetricDefinitions,
   type MetricKind,

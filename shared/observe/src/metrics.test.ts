@@ -40,6 +40,17 @@ test('a part may keep an instrument of its own', async () => {
   assert.match(text, 'edgeplane_guests_total 1\n');
 });
 
+test('a histogram that a part keeps is read', async () => {
+  const metrics = new Metrics();
+  metrics.readHistogram(DEFINED.stays, () => [{ labels: { of: 'a' }, counts: [2, 1, 4], sum: 99 }]);
+  const text = await metrics.text();
+  assert.match(text, '# TYPE edgeplane_stay_seconds histogram\n');
+  assert.match(text, 'edgeplane_stay_seconds_bucket{of="a",le="1"} 2\n');
+  assert.match(text, 'edgeplane_stay_seconds_bucket{of="a",le="10"} 3\n');
+  assert.match(text, 'edgeplane_stay_seconds_bucket{of="a",le="+Inf"} 7\n');
+  assert.match(text, 'edgeplane_stay_seconds_sum{of="a"} 99\nedgeplane_stay_seconds_count{of="a"} 7\n');
+});
+
 test('two processes in one have nothing in common', async () => {
   const one = new Metrics();
   const other = new Metrics();

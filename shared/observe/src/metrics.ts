@@ -1,5 +1,11 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { MetricDefinition, MetricDefinitions, ReadMetrics, Sample } from './definition.js';
+import type {
+  HistogramSample,
+  MetricDefinition,
+  MetricDefinitions,
+  ReadMetrics,
+  Sample,
+} from './definition.js';
 
 type LabelOf<D extends MetricDefinition> = D extends { readonly labels: readonly (infer L extends string)[] }
   ? L
@@ -44,6 +50,18 @@ export class Metrics {
     return new Histogram(options) as unknown as HistogramOf<D>;
   }
 
+  /** A histogram whose counts somebody keeps: read at each scrape, like {@link read}. */
+  readHistogram(definition: MetricDefinition<'histogram'>, reader: () => Iterable<HistogramSample>): void {
+    const { name, buckets = [] } = definition;
+    const histogram = new Histogram({ ...this.#options(definition), buckets: [...buckets] });
+    const read = async () => ({
+      ...{ name, help: definition.help, type: 'histogram', aggregator: 'sum' as const },
+      values: [...reader()].flatMap((sample) => linesOf(name, buckets, sample)),
+    });
+    // The library asks for the text of a histogram by a name that its types leave out.
+    Object.assign(histogram, { get: read, getForPromString: read });
+  }
+
   get contentType(): string {
     return this.#registry.contentType;
   }
@@ -80,4 +98,22 @@ export class Metrics {
         },
       });
   }
+}
+
+/** A histogram's lines: what is at or below each bound, then the sum and the number. */
+function linesOf(name: string, buckets: readonly number[], { labels, counts, sum }: HistogramSample) {
+  let total = 0;
+  const lines = Array.from(counts, (count, place) => {
+    total += count;
+    return {
+      metricName: `${name}_bucket`,
+      labels: { ...labels, le: buckets[place] ?? '+Inf' },
+      value: total,
+    };
+  });
+  return [
+    ...lines,
+    { metricName: `${name}_sum`, labels, value: sum },
+    { metricName: `${name}_count`, labels, value: total },
+  ];
 }

@@ -10,7 +10,10 @@ export interface ConnectionLimits {
   readonly maxPerAddress: number;
   /** A connection without a call is closed after this, milliseconds. */
   readonly firstCallMs: number;
-  /** How long a peer may take to read the answer of a call, after which its connection is broken off, milliseconds. */
+  /**
+   * How long a peer may take to read the answer of a call, after which its connection is broken off, milliseconds. 0: for ever,
+   * which costs a call less; what waits is then bounded by `max` and `maxStreams`.
+   */
   readonly lingerMs: number;
   /** Streams of one connection at a time. */
   readonly maxStreams: number;

@@ -117,6 +117,7 @@ export class RpcServer {
     handlers: ServiceHandlers<D>,
     options: ServiceOptions = {},
   ): void {
+    const lingerMs = this.#options.connections?.lingerMs ?? 0;
     const environment: HandlerEnvironment = {
       logger: this.#logger,
       audit: options.audit === false ? undefined : this.#audit,
@@ -124,6 +125,7 @@ export class RpcServer {
       gatewayToken: this.#options.gatewayToken,
       active: this.#active,
       answered: (context) => {
+        if (!lingerMs) return;
         for (const listener of this.#listeners) listener.answered(context.peer, context);
       },
       track: (work) => this.#track(work),
