@@ -100,6 +100,8 @@ function serve(w: World): void {
     addUserToGroup: refuse(),
     getAppInstList: refuse(),
     getFqdnList: refuse(),
+    reportLatency: refuse(),
+    watchCloudlet: serverStream(async () => undefined),
   });
 }
 

@@ -9,6 +9,7 @@ import type { VaultAddress } from './keys/vault.js';
 import type { LocationApiAddress } from './location/location-api.js';
 import type { Rate } from './protect/buckets.js';
 import type { GateLimits } from './protect/gate.js';
+import type { OfferRule } from './usable.js';
 
 /** Settings of a match engine. */
 export interface DmeConfig {
@@ -32,6 +33,8 @@ export interface DmeConfig {
   readonly cloudletKey: CloudletKey;
   /** Name of this match engine among those of its cloudlet. */
   readonly scaleId: string;
+  /** Which instances clients are sent to. */
+  readonly offer: OfferRule;
   readonly tokenServerUrl: string;
   readonly cookieExpirationMs: number;
   /** How often statistics are sent, milliseconds; 0: never. */
@@ -88,6 +91,7 @@ export function parseConfig(argv: readonly string[], env: Environment = {}): Dme
       values.standalone && values.cloudletKey === ''
         ? STANDALONE_CLOUDLET
         : parseCloudletKey(values.cloudletKey),
+    offer: values.offer as OfferRule,
     scaleId: values.scaleID || hostname() || 'nohostname',
     tokenServerUrl: values.toksrvurl,
     cookieExpirationMs: values.cookieExpiration,

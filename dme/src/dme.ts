@@ -26,6 +26,7 @@ import { Groups } from './groups/groups.js';
 import { openGroupLink } from './groups/open-group-link.js';
 import { KeyRing } from './keys/key-ring.js';
 import { openKeySource } from './keys/open-key-source.js';
+import { LatencyBook } from './latency-book.js';
 import { LocationApi } from './location/location-api.js';
 import { Bounded } from './protect/bounded.js';
 import { Gate } from './protect/gate.js';
@@ -35,6 +36,7 @@ import { CallStats } from './stats/call-stats.js';
 import { observeDme } from './stats/observe-dme.js';
 import { startStatsSender } from './stats/stats-sender.js';
 import { AppTable } from './tables.js';
+import { Watchers } from './watchers.js';
 
 /** Longest request, bytes. */
 const MAX_REQUEST = 64 * 1024;
@@ -92,7 +94,8 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
       const ring = new KeyRing(keys.source);
       running.push(ring);
       await ring.start();
-      const table = overrides.table ?? (config.standalone ? fixtureTable() : new AppTable());
+      const table =
+        overrides.table ?? (config.standalone ? fixtureTable(config.offer) : new AppTable(config.offer));
       const metrics = new Metrics();
       if (!config.standalone) {
         notify = followControllers(config, table, {
@@ -128,10 +131,12 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
       running.push(gate);
       const stats = new CallStats((key) => table.app(key) !== undefined);
       observeDme(metrics, stats, gate);
+      const watchers = new Watchers(table, clock);
       const groups = new Groups(openGroupLink(config, { clock, random, logger }), clock, random);
       groups.start();
       const engine = {
-        ...{ table, ring, groups, gate, stats, clock },
+        ...{ table, ring, groups, gate, stats, clock, watchers },
+        latencies: new LatencyBook(clock),
         tokenChecks: new Bounded(MAX_TOKEN_CHECKS, 'token checks'),
         sessions: new Sessions(ring, clock, config.cookieExpirationMs),
         cookieExpirationMs: config.cookieExpirationMs,
@@ -163,8 +168,8 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
           send: (metric) => notify?.sendMessage('Metric', metric) ?? false,
         }),
       );
-      // Stopped first: those who receive wait for others, and would have to be broken off.
-      running.push(groups);
+      // Stopped first: those who wait for others, or for something to change, would have to be broken off.
+      running.push(watchers, groups);
       // A stop may have come while the listeners were being opened.
       if (stopped) await stopAll();
       else notify?.start();

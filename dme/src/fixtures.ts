@@ -8,6 +8,7 @@ import type { App, AppKey } from '@edgeplane/proto/edgeproto/app.js';
 import type { AppInst } from '@edgeplane/proto/edgeproto/app_inst.js';
 import { EMPTY_LOC } from './place.js';
 import { AppTable } from './tables.js';
+import type { OfferRule } from './usable.js';
 
 export const APPS = {
   untomt: appKey('Untomt', 'Untomt', '1.1'),
@@ -63,8 +64,8 @@ export function appInst(key: AppKey, cloudlet: FixtureCloudlet, attributes: Part
 }
 
 /** Every App on every cloudlet. */
-export function fixtureTable(): AppTable {
-  const table = new AppTable();
+export function fixtureTable(rule?: OfferRule): AppTable {
+  const table = new AppTable(rule);
   for (const key of Object.values(APPS)) {
     table.putApp(app(key));
     for (const cloudlet of CLOUDLETS) table.putInst(appInst(key, cloudlet));

@@ -1,5 +1,6 @@
 import { DEBUG_AREAS, type FlagSpec } from '@edgeplane/base';
 import { DEFAULT_VERSION, NOTIFY_VERSIONS } from '@edgeplane/notify';
+import { OFFERS } from './usable.js';
 
 /** Where cookie keys may come from. */
 export const KEY_SOURCES = ['file', 'vault', 'controller'] as const;
@@ -124,6 +125,12 @@ export const DME_FLAGS = {
   maxConnectionsPerPeer: { type: 'number', default: '5000', about: 'the same, of one address' },
   maxStreams: { type: 'number', default: '1000', about: 'calls of one gRPC connection at a time' },
   statsShards: { type: 'number', default: '10', about: 'accepted for compatibility', ignored: true },
+  offer: {
+    type: 'string',
+    default: 'all',
+    choices: OFFERS,
+    about: 'instances clients are sent to: all, or those that are ready or being updated',
+  },
   cookieExpiration: { type: 'duration', default: '24h', about: 'how long session cookies are valid' },
   carrier: {
     type: 'string',

@@ -14,7 +14,13 @@ import { Sites } from './sites.js';
 import { WireFields } from './wire-fields.js';
 
 function stored(inst: AppInst, wire = OBJECTS.AppInst.toWire(inst)): StoredInstance {
-  return new StoredInstance('name', new Sites().take(inst), inst.state, 'app', wire);
+  return new StoredInstance(
+    'name',
+    new Sites().take(inst),
+    'app',
+    { state: inst.state, isOffered: true },
+    wire,
+  );
 }
 
 const [BUCKHORN] = CLOUDLETS;
@@ -59,6 +65,7 @@ test('an instance has what its AppInst has, and its answer says that', () => {
       assert.equal(FindCloudletReply.decode(instance.encodedReply()), {
         ...{ ver: 0, status: FindCloudletReply_FindStatus.FIND_FOUND, fqdn: u, ports },
         cloudletLocation: inst.cloudletLoc,
+        candidates: [],
       });
     }),
   );

@@ -43,16 +43,25 @@ export class StoredInstance implements Instance {
   readonly name: string;
   readonly site: CloudletSite;
   readonly state: TrackedState;
+  /** Clients may be sent to it. */
+  readonly isOffered: boolean;
   /** Key JSON of its App. */
   readonly app: string;
   /** One character per byte. */
   readonly #wire: string;
 
   /** `wire` is the encoded AppInst. */
-  constructor(name: string, site: CloudletSite, state: TrackedState, app: string, wire: Uint8Array) {
+  constructor(
+    name: string,
+    site: CloudletSite,
+    app: string,
+    { state, isOffered }: { readonly state: TrackedState; readonly isOffered: boolean },
+    wire: Uint8Array,
+  ) {
     this.name = name;
     this.site = site;
     this.state = state;
+    this.isOffered = isOffered;
     this.app = app;
     this.#wire = Buffer.from(wire.buffer, wire.byteOffset, wire.byteLength).toString('latin1');
   }

@@ -67,6 +67,11 @@ export class Nearby<T extends Located> {
     return true;
   }
 
+  /** What is at exactly this place, in order of names. */
+  at(site: Site): readonly T[] {
+    return this.#spotAt(site)?.located ?? [];
+  }
+
   /** The nearest; undefined when there is nothing. */
   nearest(place: Place): Match<T> | undefined {
     let best: Match<T> | undefined;

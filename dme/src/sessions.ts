@@ -59,11 +59,12 @@ export class Sessions {
   verify(cookie: string): Session | Promise<Session> {
     const now = unixSeconds(this.#clock);
     const known = this.#cache.find(cookie, this.#ring.keys, now);
-    return known?.session ?? this.#check(cookie);
+    return known?.session ?? this.check(cookie).then(({ session }) => session);
   }
 
-  async #check(cookie: string): Promise<Session> {
-    const check = (keys: CookieKeys) => this.#cache.check(cookie, keys, unixSeconds(this.#clock)).session;
+  /** The same with how long it is good. */
+  async check(cookie: string): Promise<CheckedCookie> {
+    const check = (keys: CookieKeys) => this.#cache.check(cookie, keys, unixSeconds(this.#clock));
     return withKeysFor(this.#ring, cookie, check);
   }
 }

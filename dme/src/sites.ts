@@ -7,39 +7,57 @@ import type { Site } from './nearby.js';
 /** Where a cloudlet is. All instances that are there share one. */
 export interface CloudletSite extends Site {
   readonly cloudletKey: CloudletKey;
+  /** Of this cloudlet at this place. */
+  readonly id: string;
 }
 
 interface Shared extends CloudletSite {
-  readonly id: string;
+  /** Key JSON. */
+  readonly cloudlet: string;
   users: number;
 }
 
 /** The places of cloudlets, for as long as somebody is there. */
 export class Sites {
-  readonly #sites = new Map<string, Shared>();
+  /** By key JSON of the cloudlet: more than one only while it moves, as its instances are told of one by one. */
+  readonly #sites = new Map<string, Shared[]>();
+  #size = 0;
 
   get size(): number {
-    return this.#sites.size;
+    return this.#size;
   }
 
   /** The place of an AppInst; to be released once. */
   take(inst: AppInst): CloudletSite {
     const { latitude = 0, longitude = 0 } = inst.cloudletLoc ?? {};
-    const id = `${latitude} ${longitude} ${OBJECTS.AppInst.cloudletKeyJson(inst)}`;
-    let site = this.#sites.get(id);
+    const cloudletKey = inst.key?.clusterInstKey?.cloudletKey ?? { operatorKey: { name: '' }, name: '' };
+    const cloudlet = OBJECTS.Cloudlet.keyJson(cloudletKey);
+    const sites = this.#sites.get(cloudlet) ?? [];
+    let site = sites.find((one) => one.latitude === latitude && one.longitude === longitude);
     if (!site) {
-      const cloudletKey = inst.key?.clusterInstKey?.cloudletKey ?? { operatorKey: { name: '' }, name: '' };
       const at = unitVector({ latitude, longitude });
-      site = { id, users: 0, latitude, longitude, at, cloudletKey };
-      this.#sites.set(id, site);
+      const id = `${latitude} ${longitude} ${cloudlet}`;
+      site = { id, cloudlet, users: 0, latitude, longitude, at, cloudletKey };
+      sites.push(site);
+      this.#sites.set(cloudlet, sites);
+      this.#size += 1;
     }
     site.users += 1;
     return site;
   }
 
+  /** Where a cloudlet is that somebody is at. */
+  of(cloudlet: CloudletKey): readonly CloudletSite[] {
+    return this.#sites.get(OBJECTS.Cloudlet.keyJson(cloudlet)) ?? [];
+  }
+
   release(site: CloudletSite): void {
     const shared = site as Shared;
     shared.users -= 1;
-    if (shared.users === 0) this.#sites.delete(shared.id);
+    if (shared.users > 0) return;
+    this.#size -= 1;
+    const left = this.#sites.get(shared.cloudlet)?.filter((one) => one !== shared) ?? [];
+    if (left.length > 0) this.#sites.set(shared.cloudlet, left);
+    else this.#sites.delete(shared.cloudlet);
   }
 }

@@ -1,12 +1,14 @@
 import { OBJECTS } from '@edgeplane/objects';
 import type { App, AppKey } from '@edgeplane/proto/edgeproto/app.js';
 import type { AppInst } from '@edgeplane/proto/edgeproto/app_inst.js';
+import type { CloudletKey } from '@edgeplane/proto/edgeproto/cloudlet.js';
 import type { Place } from './geo.js';
 import { type Instance, StoredInstance } from './instance.js';
 import type { Carriers } from './matcher.js';
 import type { Match } from './nearby.js';
 import { Offer } from './offer.js';
-import { Sites } from './sites.js';
+import { type CloudletSite, Sites } from './sites.js';
+import { isOffered, type OfferRule } from './usable.js';
 
 /** An App with its instances. */
 export interface AppEntry extends Carriers<Instance> {
@@ -20,7 +22,16 @@ export interface AppEntry extends Carriers<Instance> {
   hasCarrier(carrier: string): boolean;
   /** The instances on cloudlets of a carrier, in no order. */
   candidates(carrier: string): Iterable<Instance>;
+  /** The nearest instances on cloudlets of a carrier, nearest first, at most so many. */
+  nearestFew(carrier: string, place: Place, count: number): Match<Instance>[];
+  /** The same of instances that are not offered. */
+  withheldFew(carrier: string, place: Place, count: number): Match<Instance>[];
+  /** Instances on cloudlets of a carrier that are at no place on earth. */
+  nowhere(carrier: string): Iterable<Instance>;
 }
+
+/** Hears of each change of what is offered of an App, by its key JSON, on cloudlets of a carrier. */
+export type TableListener = (app: string, carrier: string) => void;
 
 /** What is offered of one App. The App itself may not have come yet. */
 class Entry implements AppEntry {
@@ -40,16 +51,28 @@ class Entry implements AppEntry {
     return this.offers.get(carrier)?.nearest(place);
   }
 
+  nearestFew(carrier: string, place: Place, count: number): Match<Instance>[] {
+    return this.offers.get(carrier)?.nearestFew(place, count) ?? [];
+  }
+
+  withheldFew(carrier: string, place: Place, count: number): Match<Instance>[] {
+    return this.offers.get(carrier)?.withheldFew(place, count) ?? [];
+  }
+
+  nowhere(carrier: string): Iterable<Instance> {
+    return this.offers.get(carrier)?.nowhere() ?? [];
+  }
+
   candidates(carrier: string): Iterable<Instance> {
     return this.offers.get(carrier) ?? [];
   }
 
   carriers(): readonly string[] {
-    return [...this.offers.keys()].sort();
+    return [...this.offers.keys()].filter((carrier) => this.hasCarrier(carrier)).sort();
   }
 
   hasCarrier(carrier: string): boolean {
-    return this.offers.has(carrier);
+    return (this.offers.get(carrier)?.size ?? 0) > 0;
   }
 
   add(instance: StoredInstance): void {
@@ -63,19 +86,31 @@ class Entry implements AppEntry {
     const carrier = carrierOf(instance);
     const offer = this.offers.get(carrier);
     offer?.remove(instance);
-    if (offer?.size === 0) this.offers.delete(carrier);
+    if (offer?.isEmpty) this.offers.delete(carrier);
   }
 }
 
 /**
- * Apps and their instances, by App key and carrier (match engine spec section 2.2). The state of an AppInst is not
- * looked at. An AppInst that comes before its App waits for it. Every change costs the same however large the table is.
+ * Apps and their instances, by App key and carrier (match engine spec section 2.2). The rule says whether the state of an
+ * AppInst matters; the reference does not look at it. An AppInst that comes before its App waits for it. Every change costs the same however large the table is.
  */
 export class AppTable {
   readonly #apps = new Map<string, Entry>();
   readonly #instances = new Map<string, StoredInstance>();
   readonly #sites = new Sites();
+  readonly #rule: OfferRule;
+  readonly #listeners = new Set<TableListener>();
   #known = 0;
+
+  constructor(rule: OfferRule = 'all') {
+    this.#rule = rule;
+  }
+
+  /** Tells of every change, at once; the result ends that. */
+  subscribe(listener: TableListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
 
   /** Number of Apps. */
   get appCount(): number {
@@ -92,6 +127,17 @@ export class AppTable {
     return entry?.known ? entry : undefined;
   }
 
+  /** Where the cloudlet is, if an instance of the App is offered on it. */
+  siteOf(app: AppKey, cloudlet: CloudletKey): CloudletSite | undefined {
+    const offer = this.#apps.get(OBJECTS.App.keyJson(app))?.offers.get(cloudlet.operatorKey?.name ?? '');
+    return offer && this.#sites.of(cloudlet).find((site) => offer.isAt(site));
+  }
+
+  /** Whether clients may be sent to the instance of this name. */
+  isOffered(name: string): boolean {
+    return this.#instances.get(name)?.isOffered ?? false;
+  }
+
   /** All Apps, sorted by key JSON. */
   apps(): readonly AppEntry[] {
     return [...this.#apps]
@@ -103,11 +149,13 @@ export class AppTable {
   /** Adds an App, or changes its attributes and keeps its instances. `keyJson` is its key's, for who has it. */
   putApp(app: App, keyJson: string = OBJECTS.App.keyJsonOf(app)): void {
     const entry = this.#entry(keyJson, OBJECTS.App.key(app));
-    if (!entry.known) this.#known += 1;
+    const isNew = !entry.known;
+    if (isNew) this.#known += 1;
     entry.known = true;
     entry.authPublicKey = app.authPublicKey;
     entry.androidPackageName = app.androidPackageName;
     entry.permitsPlatformApps = app.permitsPlatformApps;
+    if (isNew) for (const carrier of entry.offers.keys()) this.#tell(keyJson, carrier);
   }
 
   /** Drops an App and its instances. */
@@ -115,12 +163,13 @@ export class AppTable {
     const entry = this.#apps.get(keyJson);
     if (!entry) return;
     for (const offer of entry.offers.values())
-      for (const instance of offer) {
+      for (const instance of [...offer, ...offer.withheld()]) {
         this.#instances.delete(instance.name);
         this.#sites.release(instance.site);
       }
     if (entry.known) this.#known -= 1;
     this.#apps.delete(keyJson);
+    for (const carrier of entry.offers.keys()) this.#tell(keyJson, carrier);
   }
 
   /** Adds an instance or replaces it. `name` is its key JSON, and `wire` its encoded form, for who has them. */
@@ -129,24 +178,36 @@ export class AppTable {
     name: string = OBJECTS.AppInst.keyJsonOf(inst),
     wire: Uint8Array = OBJECTS.AppInst.toWire(inst),
   ): void {
-    this.deleteInst(name);
+    this.#remove(name);
     const appKey = OBJECTS.AppInst.key(inst).appKey ?? OBJECTS.App.key(OBJECTS.App.empty());
     const app = OBJECTS.App.keyJson(appKey);
     const entry = this.#entry(app, appKey);
-    const instance = new StoredInstance(name, this.#sites.take(inst), inst.state, app, wire);
+    const offered = { state: inst.state, isOffered: isOffered(this.#rule, inst.state) };
+    const instance = new StoredInstance(name, this.#sites.take(inst), app, offered, wire);
     this.#instances.set(name, instance);
     entry.add(instance);
+    this.#tell(app, carrierOf(instance));
   }
 
   /** Drops an instance, by its key JSON. */
   deleteInst(name: string): void {
+    const instance = this.#remove(name);
+    if (instance) this.#tell(instance.app, carrierOf(instance));
+  }
+
+  #remove(name: string): StoredInstance | undefined {
     const instance = this.#instances.get(name);
-    if (!instance) return;
+    if (!instance) return undefined;
     this.#instances.delete(name);
     this.#sites.release(instance.site);
     const entry = this.#apps.get(instance.app);
     entry?.remove(instance);
     if (entry?.offers.size === 0 && !entry.known) this.#apps.delete(instance.app);
+    return instance;
+  }
+
+  #tell(app: string, carrier: string): void {
+    for (const listener of this.#listeners) listener(app, carrier);
   }
 
   /** Key JSON of every App. */

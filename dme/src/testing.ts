@@ -147,7 +147,10 @@ export function registerRequest(
   };
 }
 
-export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean> | Promise<boolean>,
+): Promise<void> {
   for (let i = 0; i < 2000; i++) {
     if (await condition()) return;
     await sleep(systemClock, 10);

@@ -29,6 +29,9 @@ export async function findNearest(client: MatchEngineApiClient, visit: Visit): P
       devName: '',
       appName: '',
       appVers: '',
+      maxCandidates: 0,
+      explain: false,
+      useLatency: false,
     },
     { deadlineMs: DEADLINE_MS },
   );

@@ -1,4 +1,5 @@
 import {
+  type CloudletCandidate,
   FindCloudletReply,
   type FindCloudletReply_FindStatus,
   MatchEngineApiService,
@@ -33,6 +34,10 @@ export class EncodedReply implements FindCloudletReply {
 
   get cloudletLocation(): Loc | undefined {
     return this.#reply.cloudletLocation;
+  }
+
+  get candidates(): CloudletCandidate[] {
+    return this.#reply.candidates;
   }
 
   get #reply(): FindCloudletReply {

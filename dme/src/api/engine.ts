@@ -2,16 +2,21 @@ import type { Clock } from '@edgeplane/base';
 import type { AppKey } from '@edgeplane/proto/edgeproto/app.js';
 import type { Groups } from '../groups/groups.js';
 import type { KeyRing } from '../keys/key-ring.js';
+import type { LatencyBook } from '../latency-book.js';
 import type { LocationApi } from '../location/location-api.js';
 import type { Bounded } from '../protect/bounded.js';
 import type { Gate } from '../protect/gate.js';
 import type { Sessions } from '../sessions.js';
 import type { CallStats } from '../stats/call-stats.js';
 import type { AppTable } from '../tables.js';
+import type { Watchers } from '../watchers.js';
 
 /** What the calls work with. */
 export interface Engine {
   readonly table: AppTable;
+  /** Round trips that clients have reported. */
+  readonly latencies: LatencyBook;
+  readonly watchers: Watchers;
   readonly sessions: Sessions;
   readonly gate: Gate;
   readonly stats: CallStats;

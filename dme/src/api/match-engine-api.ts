@@ -1,6 +1,6 @@
 import type { FindCloudletRequest, MatchEngineApiService } from '@edgeplane/proto/dme/app-client.js';
 import type { AppKey } from '@edgeplane/proto/edgeproto/app.js';
-import { type RpcContext, type ServiceHandlers, unary } from '@edgeplane/rpc';
+import { type RpcContext, type ServiceHandlers, serverStream, unary } from '@edgeplane/rpc';
 import type { Session } from '../sessions.js';
 import type { CallStats, Method } from '../stats/call-stats.js';
 import type { Engine } from './engine.js';
@@ -10,8 +10,10 @@ import { getFqdnList } from './get-fqdn-list.js';
 import { getLocation } from './get-location.js';
 import { addUserToGroup } from './groups-api.js';
 import { registerClient } from './register-client.js';
+import { reportLatency } from './report-latency.js';
 import { withoutSession, withSession } from './served.js';
 import { verifyLocation } from './verify-location.js';
+import { watchCloudlet } from './watch-cloudlet.js';
 
 /** The handlers of `distributed_match_engine.MatchEngineApi`. */
 export function matchEngineApi(engine: Engine): ServiceHandlers<typeof MatchEngineApiService> {
@@ -26,7 +28,7 @@ export function matchEngineApi(engine: Engine): ServiceHandlers<typeof MatchEngi
       withoutSession(engine, (request, { peer }) => registerClient(engine, request, peer)),
     ),
     findCloudlet: call('FindCloudlet', (request, { app }) => {
-      const reply = findCloudlet(table, request, app);
+      const reply = findCloudlet(engine, request, app);
       noteDemand(stats, request, app);
       return reply;
     }),
@@ -37,6 +39,10 @@ export function matchEngineApi(engine: Engine): ServiceHandlers<typeof MatchEngi
     getFqdnList: call('GetFqdnList', (_request, { app }) => getFqdnList(table, app)),
     getLocation: call('GetLocation', (request) => getLocation(request)),
     addUserToGroup: call('AddUserToGroup', (request, session) => addUserToGroup(engine, request, session)),
+    watchCloudlet: serverStream((request, send, context) => watchCloudlet(engine, request, send, context)),
+    reportLatency: call('ReportLatency', (request, { app }, { peer }) =>
+      reportLatency(engine, request, app, peer),
+    ),
   };
 }
 

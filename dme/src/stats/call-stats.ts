@@ -11,6 +11,7 @@ export const METHODS = [
   'AddUserToGroup',
   'GetAppInstList',
   'GetFqdnList',
+  'ReportLatency',
 ] as const;
 
 export type Method = (typeof METHODS)[number];

@@ -33,6 +33,9 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 5, name: 'dev_name', prop: 'devName', kind: 'scalar', type: 'string' },
       { no: 6, name: 'app_name', prop: 'appName', kind: 'scalar', type: 'string' },
       { no: 7, name: 'app_vers', prop: 'appVers', kind: 'scalar', type: 'string' },
+      { no: 100, name: 'max_candidates', prop: 'maxCandidates', kind: 'scalar', type: 'uint32' },
+      { no: 101, name: 'explain', prop: 'explain', kind: 'scalar', type: 'bool' },
+      { no: 102, name: 'use_latency', prop: 'useLatency', kind: 'scalar', type: 'bool' },
     ],
   },
   'distributed_match_engine.FindCloudletReply': {
@@ -43,6 +46,59 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 3, name: 'fqdn', prop: 'fqdn', kind: 'scalar', type: 'string' },
       { no: 4, name: 'ports', prop: 'ports', kind: 'message', type: 'distributed_match_engine.AppPort', repeated: true },
       { no: 5, name: 'cloudlet_location', prop: 'cloudletLocation', kind: 'message', type: 'distributed_match_engine.Loc' },
+      { no: 100, name: 'candidates', prop: 'candidates', kind: 'message', type: 'distributed_match_engine.CloudletCandidate', repeated: true },
+    ],
+  },
+  'distributed_match_engine.CloudletCandidate': {
+    name: 'distributed_match_engine.CloudletCandidate',
+    fields: [
+      { no: 1, name: 'fqdn', prop: 'fqdn', kind: 'scalar', type: 'string' },
+      { no: 2, name: 'ports', prop: 'ports', kind: 'message', type: 'distributed_match_engine.AppPort', repeated: true },
+      { no: 3, name: 'cloudlet_location', prop: 'cloudletLocation', kind: 'message', type: 'distributed_match_engine.Loc' },
+      { no: 4, name: 'carrier_name', prop: 'carrierName', kind: 'scalar', type: 'string' },
+      { no: 5, name: 'cloudlet_name', prop: 'cloudletName', kind: 'scalar', type: 'string' },
+      { no: 6, name: 'distance_km', prop: 'distanceKm', kind: 'scalar', type: 'double' },
+      { no: 7, name: 'verdict', prop: 'verdict', kind: 'enum', type: 'distributed_match_engine.CandidateVerdict' },
+      { no: 8, name: 'reason', prop: 'reason', kind: 'scalar', type: 'string' },
+      { no: 9, name: 'latency_ms', prop: 'latencyMs', kind: 'scalar', type: 'double' },
+      { no: 10, name: 'latency_reports', prop: 'latencyReports', kind: 'scalar', type: 'uint32' },
+    ],
+  },
+  'distributed_match_engine.WatchCloudletRequest': {
+    name: 'distributed_match_engine.WatchCloudletRequest',
+    fields: [
+      { no: 1, name: 'find', prop: 'find', kind: 'message', type: 'distributed_match_engine.FindCloudletRequest' },
+      { no: 2, name: 'current_fqdn', prop: 'currentFqdn', kind: 'scalar', type: 'string' },
+    ],
+  },
+  'distributed_match_engine.WatchCloudletUpdate': {
+    name: 'distributed_match_engine.WatchCloudletUpdate',
+    fields: [
+      { no: 1, name: 'reason', prop: 'reason', kind: 'enum', type: 'distributed_match_engine.WatchCloudletUpdate.Reason' },
+      { no: 2, name: 'found', prop: 'found', kind: 'message', type: 'distributed_match_engine.FindCloudletReply' },
+    ],
+  },
+  'distributed_match_engine.LatencyReport': {
+    name: 'distributed_match_engine.LatencyReport',
+    fields: [
+      { no: 1, name: 'session_cookie', prop: 'sessionCookie', kind: 'scalar', type: 'string', secret: true },
+      { no: 2, name: 'gps_location', prop: 'gpsLocation', kind: 'message', type: 'distributed_match_engine.Loc' },
+      { no: 3, name: 'samples', prop: 'samples', kind: 'message', type: 'distributed_match_engine.LatencyReport.Sample', repeated: true },
+    ],
+  },
+  'distributed_match_engine.LatencyReport.Sample': {
+    name: 'distributed_match_engine.LatencyReport.Sample',
+    fields: [
+      { no: 1, name: 'carrier_name', prop: 'carrierName', kind: 'scalar', type: 'string' },
+      { no: 2, name: 'cloudlet_name', prop: 'cloudletName', kind: 'scalar', type: 'string' },
+      { no: 3, name: 'round_trip_ms', prop: 'roundTripMs', kind: 'scalar', type: 'double' },
+    ],
+  },
+  'distributed_match_engine.LatencyReportReply': {
+    name: 'distributed_match_engine.LatencyReportReply',
+    fields: [
+      { no: 1, name: 'accepted', prop: 'accepted', kind: 'scalar', type: 'uint32' },
+      { no: 2, name: 'refused', prop: 'refused', kind: 'scalar', type: 'string', repeated: true },
     ],
   },
   'distributed_match_engine.VerifyLocationRequest': {
@@ -918,6 +974,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
 /** Enums by full name. */
 export const ENUMS: Readonly<Record<string, EnumSchema>> = {
   'distributed_match_engine.FindCloudletReply.FindStatus': { name: 'distributed_match_engine.FindCloudletReply.FindStatus', values: { FIND_UNKNOWN: 0, FIND_FOUND: 1, FIND_NOTFOUND: 2 } },
+  'distributed_match_engine.WatchCloudletUpdate.Reason': { name: 'distributed_match_engine.WatchCloudletUpdate.Reason', values: { WATCH_FIRST: 0, WATCH_BETTER: 1, WATCH_REPLACED: 2, WATCH_CHANGED: 3 } },
   'distributed_match_engine.VerifyLocationReply.TowerStatus': { name: 'distributed_match_engine.VerifyLocationReply.TowerStatus', values: { TOWER_UNKNOWN: 0, CONNECTED_TO_SPECIFIED_TOWER: 1, NOT_CONNECTED_TO_SPECIFIED_TOWER: 2 } },
   'distributed_match_engine.VerifyLocationReply.GPSLocationStatus': { name: 'distributed_match_engine.VerifyLocationReply.GPSLocationStatus', values: { LOC_UNKNOWN: 0, LOC_VERIFIED: 1, LOC_MISMATCH_SAME_COUNTRY: 2, LOC_MISMATCH_OTHER_COUNTRY: 3, LOC_ROAMING_COUNTRY_MATCH: 4, LOC_ROAMING_COUNTRY_MISMATCH: 5, LOC_ERROR_UNAUTHORIZED: 6, LOC_ERROR_OTHER: 7 } },
   'distributed_match_engine.GetLocationReply.LocStatus': { name: 'distributed_match_engine.GetLocationReply.LocStatus', values: { LOC_UNKNOWN: 0, LOC_FOUND: 1, LOC_DENIED: 2 } },
@@ -926,6 +983,7 @@ export const ENUMS: Readonly<Record<string, EnumSchema>> = {
   'distributed_match_engine.DynamicLocGroupRequest.DlgCommType': { name: 'distributed_match_engine.DynamicLocGroupRequest.DlgCommType', values: { DLG_UNDEFINED: 0, DLG_SECURE: 1, DLG_OPEN: 2 } },
   'distributed_match_engine.IDTypes': { name: 'distributed_match_engine.IDTypes', values: { ID_UNDEFINED: 0, IMEI: 1, MSISDN: 2, IPADDR: 3 } },
   'distributed_match_engine.ReplyStatus': { name: 'distributed_match_engine.ReplyStatus', values: { RS_UNDEFINED: 0, RS_SUCCESS: 1, RS_FAIL: 2 } },
+  'distributed_match_engine.CandidateVerdict': { name: 'distributed_match_engine.CandidateVerdict', values: { CANDIDATE_CHOSEN: 0, CANDIDATE_FARTHER: 1, CANDIDATE_PUBLIC_CLOUD: 2, CANDIDATE_LAST_RESORT: 3, CANDIDATE_NOT_READY: 4, CANDIDATE_NOWHERE: 5, CANDIDATE_SLOWER: 6 } },
   'distributed_match_engine.LProto': { name: 'distributed_match_engine.LProto', values: { L_PROTO_UNKNOWN: 0, L_PROTO_TCP: 1, L_PROTO_UDP: 2, L_PROTO_HTTP: 3 } },
   'distributed_match_engine.DlgMessage.DlgAck': { name: 'distributed_match_engine.DlgMessage.DlgAck', values: { DLG_ACK_EACH_MESSAGE: 0, DLG_ASY_EVERY_N_MESSAGE: 1, DLG_NO_ACK: 2 } },
   'edgeproto.ImageType': { name: 'edgeproto.ImageType', values: { IMAGE_TYPE_UNKNOWN: 0, IMAGE_TYPE_DOCKER: 1, IMAGE_TYPE_QCOW: 2 } },
@@ -954,6 +1012,8 @@ export const SERVICES: Readonly<Record<string, ServiceSchema>> = {
       { name: 'AddUserToGroup', request: 'distributed_match_engine.DynamicLocGroupRequest', response: 'distributed_match_engine.DynamicLocGroupReply', requestStream: false, responseStream: false, http: [{ verb: 'post', path: '/v1/addusertogroup' }] },
       { name: 'GetAppInstList', request: 'distributed_match_engine.AppInstListRequest', response: 'distributed_match_engine.AppInstListReply', requestStream: false, responseStream: false, http: [{ verb: 'post', path: '/v1/getappinstlist' }] },
       { name: 'GetFqdnList', request: 'distributed_match_engine.FqdnListRequest', response: 'distributed_match_engine.FqdnListReply', requestStream: false, responseStream: false, http: [{ verb: 'post', path: '/v1/getfqdnlist' }] },
+      { name: 'WatchCloudlet', request: 'distributed_match_engine.WatchCloudletRequest', response: 'distributed_match_engine.WatchCloudletUpdate', requestStream: false, responseStream: true },
+      { name: 'ReportLatency', request: 'distributed_match_engine.LatencyReport', response: 'distributed_match_engine.LatencyReportReply', requestStream: false, responseStream: false, http: [{ verb: 'post', path: '/v1/reportlatency' }] },
     ],
   },
   'distributed_match_engine.DynamicLocGroupApi': {

@@ -11,7 +11,9 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -66,6 +68,36 @@ export namespace ReplyStatus {
   export type RS_FAIL = typeof ReplyStatus.RS_FAIL;
 }
 
+/** Why an instance is not the one to connect to. */
+export const CandidateVerdict = {
+  /** CANDIDATE_CHOSEN - It is the one. */
+  CANDIDATE_CHOSEN: 0,
+  /** CANDIDATE_FARTHER - Another one is nearer, or as near and first by name. */
+  CANDIDATE_FARTHER: 1,
+  /** CANDIDATE_PUBLIC_CLOUD - A public cloud that is not so much nearer than the client's own carrier as it would have to be. */
+  CANDIDATE_PUBLIC_CLOUD: 2,
+  /** CANDIDATE_LAST_RESORT - The developer's own, for those who get no other. */
+  CANDIDATE_LAST_RESORT: 3,
+  /** CANDIDATE_NOT_READY - Not in a state to be used. */
+  CANDIDATE_NOT_READY: 4,
+  /** CANDIDATE_NOWHERE - At no place on earth. */
+  CANDIDATE_NOWHERE: 5,
+  /** CANDIDATE_SLOWER - Reported round trips are longer than to the one that was chosen. */
+  CANDIDATE_SLOWER: 6,
+} as const;
+
+export type CandidateVerdict = typeof CandidateVerdict[keyof typeof CandidateVerdict];
+
+export namespace CandidateVerdict {
+  export type CANDIDATE_CHOSEN = typeof CandidateVerdict.CANDIDATE_CHOSEN;
+  export type CANDIDATE_FARTHER = typeof CandidateVerdict.CANDIDATE_FARTHER;
+  export type CANDIDATE_PUBLIC_CLOUD = typeof CandidateVerdict.CANDIDATE_PUBLIC_CLOUD;
+  export type CANDIDATE_LAST_RESORT = typeof CandidateVerdict.CANDIDATE_LAST_RESORT;
+  export type CANDIDATE_NOT_READY = typeof CandidateVerdict.CANDIDATE_NOT_READY;
+  export type CANDIDATE_NOWHERE = typeof CandidateVerdict.CANDIDATE_NOWHERE;
+  export type CANDIDATE_SLOWER = typeof CandidateVerdict.CANDIDATE_SLOWER;
+}
+
 /** Names the App the client belongs to. */
 export interface RegisterClientRequest {
   /** Version of the message; ignored on input, 0 on output. */
@@ -112,6 +144,12 @@ export interface FindCloudletRequest {
   appName: string;
   /** Another App's version; for platform apps. */
   appVers: string;
+  /** How many instances to name, best first, at most 100; 0: only the one to connect to. Ours. */
+  maxCandidates: number;
+  /** Name those that were not chosen as well, at most 100 by reason, and say why. Ours. */
+  explain: boolean;
+  /** Go by round trips that clients have reported, where there are enough, in place of distances. Ours. */
+  useLatency: boolean;
 }
 
 /** The instance to connect to. */
@@ -125,7 +163,11 @@ export interface FindCloudletReply {
   /** Its ports. */
   ports: AppPort[];
   /** Where it is. */
-  cloudletLocation: Loc | undefined;
+  cloudletLocation:
+    | Loc
+    | undefined;
+  /** The instances that were asked for, best first; those that cannot be used at the end. Ours. */
+  candidates: CloudletCandidate[];
 }
 
 /** Whether there is one. */
@@ -145,6 +187,101 @@ export namespace FindCloudletReply_FindStatus {
   export type FIND_UNKNOWN = typeof FindCloudletReply_FindStatus.FIND_UNKNOWN;
   export type FIND_FOUND = typeof FindCloudletReply_FindStatus.FIND_FOUND;
   export type FIND_NOTFOUND = typeof FindCloudletReply_FindStatus.FIND_NOTFOUND;
+}
+
+/** One instance that a client could have been sent to. Ours. */
+export interface CloudletCandidate {
+  /** Its name. */
+  fqdn: string;
+  /** Its ports. */
+  ports: AppPort[];
+  /** Where it is. */
+  cloudletLocation:
+    | Loc
+    | undefined;
+  /** Operator of its cloudlet. */
+  carrierName: string;
+  /** Name of its cloudlet. */
+  cloudletName: string;
+  /** Great-circle distance from the client, km; -1 when it is nowhere. */
+  distanceKm: number;
+  /** Whether it was chosen, and why not. */
+  verdict: CandidateVerdict;
+  /** The same in words, with the numbers. */
+  reason: string;
+  /** Median of the round trips that clients around there have reported, milliseconds; 0 when too few have. */
+  latencyMs: number;
+  /** How many have. */
+  latencyReports: number;
+}
+
+/** Asks to be told whenever another instance is the one to connect to. Ours. */
+export interface WatchCloudletRequest {
+  /** What FindCloudlet would be asked. */
+  find:
+    | FindCloudletRequest
+    | undefined;
+  /** FQDN the client uses now; with it, nothing is said at first when that is still the one. */
+  currentFqdn: string;
+}
+
+/** The instance to connect to from now on. Ours. */
+export interface WatchCloudletUpdate {
+  /** Why this is said. */
+  reason: WatchCloudletUpdate_Reason;
+  /** What FindCloudlet would answer; FIND_NOTFOUND when there is none any more. */
+  found: FindCloudletReply | undefined;
+}
+
+/** Why this is said. */
+export const WatchCloudletUpdate_Reason = {
+  /** WATCH_FIRST - The first answer. */
+  WATCH_FIRST: 0,
+  /** WATCH_BETTER - The one before is still there, and this one is better. */
+  WATCH_BETTER: 1,
+  /** WATCH_REPLACED - The one before is gone, or cannot be used. */
+  WATCH_REPLACED: 2,
+  /** WATCH_CHANGED - It is the same, with another name, other ports or another place. */
+  WATCH_CHANGED: 3,
+} as const;
+
+export type WatchCloudletUpdate_Reason = typeof WatchCloudletUpdate_Reason[keyof typeof WatchCloudletUpdate_Reason];
+
+export namespace WatchCloudletUpdate_Reason {
+  export type WATCH_FIRST = typeof WatchCloudletUpdate_Reason.WATCH_FIRST;
+  export type WATCH_BETTER = typeof WatchCloudletUpdate_Reason.WATCH_BETTER;
+  export type WATCH_REPLACED = typeof WatchCloudletUpdate_Reason.WATCH_REPLACED;
+  export type WATCH_CHANGED = typeof WatchCloudletUpdate_Reason.WATCH_CHANGED;
+}
+
+/** How long it takes a client to reach instances of its App. Ours. */
+export interface LatencyReport {
+  /** Cookie from RegisterClient. */
+  sessionCookie: string;
+  /** Where the client is. */
+  gpsLocation:
+    | Loc
+    | undefined;
+  /** At most 16. */
+  samples: LatencyReport_Sample[];
+}
+
+/** One measurement. */
+export interface LatencyReport_Sample {
+  /** Operator of the cloudlet. */
+  carrierName: string;
+  /** Name of the cloudlet, on which there is an instance of the App. */
+  cloudletName: string;
+  /** Round trip, milliseconds. */
+  roundTripMs: number;
+}
+
+/** What was done with a report. Ours. */
+export interface LatencyReportReply {
+  /** Samples that count. */
+  accepted: number;
+  /** Why others do not, one line each. */
+  refused: string[];
 }
 
 /** Asks whether the client is where it says. */
@@ -641,7 +778,18 @@ export const RegisterClientReply: MessageFns<RegisterClientReply> = {
 };
 
 function createBaseFindCloudletRequest(): FindCloudletRequest {
-  return { ver: 0, sessionCookie: "", carrierName: "", gpsLocation: undefined, devName: "", appName: "", appVers: "" };
+  return {
+    ver: 0,
+    sessionCookie: "",
+    carrierName: "",
+    gpsLocation: undefined,
+    devName: "",
+    appName: "",
+    appVers: "",
+    maxCandidates: 0,
+    explain: false,
+    useLatency: false,
+  };
 }
 
 export const FindCloudletRequest: MessageFns<FindCloudletRequest> = {
@@ -666,6 +814,15 @@ export const FindCloudletRequest: MessageFns<FindCloudletRequest> = {
     }
     if (message.appVers !== "") {
       writer.uint32(58).string(message.appVers);
+    }
+    if (message.maxCandidates !== 0) {
+      writer.uint32(800).uint32(message.maxCandidates);
+    }
+    if (message.explain !== false) {
+      writer.uint32(808).bool(message.explain);
+    }
+    if (message.useLatency !== false) {
+      writer.uint32(816).bool(message.useLatency);
     }
     return writer;
   },
@@ -739,6 +896,30 @@ export const FindCloudletRequest: MessageFns<FindCloudletRequest> = {
             message.appVers = reader.string();
             continue;
           }
+          case 100: {
+            if (tag !== 800) {
+              break;
+            }
+
+            message.maxCandidates = reader.uint32();
+            continue;
+          }
+          case 101: {
+            if (tag !== 808) {
+              break;
+            }
+
+            message.explain = reader.bool();
+            continue;
+          }
+          case 102: {
+            if (tag !== 816) {
+              break;
+            }
+
+            message.useLatency = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -765,12 +946,15 @@ export const FindCloudletRequest: MessageFns<FindCloudletRequest> = {
     message.devName = object.devName ?? "";
     message.appName = object.appName ?? "";
     message.appVers = object.appVers ?? "";
+    message.maxCandidates = object.maxCandidates ?? 0;
+    message.explain = object.explain ?? false;
+    message.useLatency = object.useLatency ?? false;
     return message;
   },
 };
 
 function createBaseFindCloudletReply(): FindCloudletReply {
-  return { ver: 0, status: 0, fqdn: "", ports: [], cloudletLocation: undefined };
+  return { ver: 0, status: 0, fqdn: "", ports: [], cloudletLocation: undefined, candidates: [] };
 }
 
 export const FindCloudletReply: MessageFns<FindCloudletReply> = {
@@ -789,6 +973,9 @@ export const FindCloudletReply: MessageFns<FindCloudletReply> = {
     }
     if (message.cloudletLocation !== undefined) {
       Loc.encode(message.cloudletLocation, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.candidates) {
+      CloudletCandidate.encode(v!, writer.uint32(802).fork()).join();
     }
     return writer;
   },
@@ -846,6 +1033,14 @@ export const FindCloudletReply: MessageFns<FindCloudletReply> = {
             message.cloudletLocation = Loc.decode(reader, reader.uint32());
             continue;
           }
+          case 100: {
+            if (tag !== 802) {
+              break;
+            }
+
+            message.candidates.push(CloudletCandidate.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -870,6 +1065,548 @@ export const FindCloudletReply: MessageFns<FindCloudletReply> = {
     message.cloudletLocation = (object.cloudletLocation !== undefined && object.cloudletLocation !== null)
       ? Loc.fromPartial(object.cloudletLocation)
       : undefined;
+    message.candidates = object.candidates?.map((e) => CloudletCandidate.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseCloudletCandidate(): CloudletCandidate {
+  return {
+    fqdn: "",
+    ports: [],
+    cloudletLocation: undefined,
+    carrierName: "",
+    cloudletName: "",
+    distanceKm: 0,
+    verdict: 0,
+    reason: "",
+    latencyMs: 0,
+    latencyReports: 0,
+  };
+}
+
+export const CloudletCandidate: MessageFns<CloudletCandidate> = {
+  encode(message: CloudletCandidate, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fqdn !== "") {
+      writer.uint32(10).string(message.fqdn);
+    }
+    for (const v of message.ports) {
+      AppPort.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.cloudletLocation !== undefined) {
+      Loc.encode(message.cloudletLocation, writer.uint32(26).fork()).join();
+    }
+    if (message.carrierName !== "") {
+      writer.uint32(34).string(message.carrierName);
+    }
+    if (message.cloudletName !== "") {
+      writer.uint32(42).string(message.cloudletName);
+    }
+    if (message.distanceKm !== 0) {
+      writer.uint32(49).double(message.distanceKm);
+    }
+    if (message.verdict !== 0) {
+      writer.uint32(56).int32(message.verdict);
+    }
+    if (message.reason !== "") {
+      writer.uint32(66).string(message.reason);
+    }
+    if (message.latencyMs !== 0) {
+      writer.uint32(73).double(message.latencyMs);
+    }
+    if (message.latencyReports !== 0) {
+      writer.uint32(80).uint32(message.latencyReports);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CloudletCandidate {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCloudletCandidate();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.fqdn = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.ports.push(AppPort.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.cloudletLocation = Loc.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.carrierName = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.cloudletName = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.distanceKm = reader.double();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.verdict = reader.int32() as any;
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 73) {
+              break;
+            }
+
+            message.latencyMs = reader.double();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.latencyReports = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<CloudletCandidate>, I>>(base?: I): CloudletCandidate {
+    return CloudletCandidate.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CloudletCandidate>, I>>(object: I): CloudletCandidate {
+    const message = createBaseCloudletCandidate();
+    message.fqdn = object.fqdn ?? "";
+    message.ports = object.ports?.map((e) => AppPort.fromPartial(e)) || [];
+    message.cloudletLocation = (object.cloudletLocation !== undefined && object.cloudletLocation !== null)
+      ? Loc.fromPartial(object.cloudletLocation)
+      : undefined;
+    message.carrierName = object.carrierName ?? "";
+    message.cloudletName = object.cloudletName ?? "";
+    message.distanceKm = object.distanceKm ?? 0;
+    message.verdict = object.verdict ?? 0;
+    message.reason = object.reason ?? "";
+    message.latencyMs = object.latencyMs ?? 0;
+    message.latencyReports = object.latencyReports ?? 0;
+    return message;
+  },
+};
+
+function createBaseWatchCloudletRequest(): WatchCloudletRequest {
+  return { find: undefined, currentFqdn: "" };
+}
+
+export const WatchCloudletRequest: MessageFns<WatchCloudletRequest> = {
+  encode(message: WatchCloudletRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.find !== undefined) {
+      FindCloudletRequest.encode(message.find, writer.uint32(10).fork()).join();
+    }
+    if (message.currentFqdn !== "") {
+      writer.uint32(18).string(message.currentFqdn);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchCloudletRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchCloudletRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.find = FindCloudletRequest.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.currentFqdn = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<WatchCloudletRequest>, I>>(base?: I): WatchCloudletRequest {
+    return WatchCloudletRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WatchCloudletRequest>, I>>(object: I): WatchCloudletRequest {
+    const message = createBaseWatchCloudletRequest();
+    message.find = (object.find !== undefined && object.find !== null)
+      ? FindCloudletRequest.fromPartial(object.find)
+      : undefined;
+    message.currentFqdn = object.currentFqdn ?? "";
+    return message;
+  },
+};
+
+function createBaseWatchCloudletUpdate(): WatchCloudletUpdate {
+  return { reason: 0, found: undefined };
+}
+
+export const WatchCloudletUpdate: MessageFns<WatchCloudletUpdate> = {
+  encode(message: WatchCloudletUpdate, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reason !== 0) {
+      writer.uint32(8).int32(message.reason);
+    }
+    if (message.found !== undefined) {
+      FindCloudletReply.encode(message.found, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchCloudletUpdate {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchCloudletUpdate();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.reason = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.found = FindCloudletReply.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<WatchCloudletUpdate>, I>>(base?: I): WatchCloudletUpdate {
+    return WatchCloudletUpdate.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WatchCloudletUpdate>, I>>(object: I): WatchCloudletUpdate {
+    const message = createBaseWatchCloudletUpdate();
+    message.reason = object.reason ?? 0;
+    message.found = (object.found !== undefined && object.found !== null)
+      ? FindCloudletReply.fromPartial(object.found)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseLatencyReport(): LatencyReport {
+  return { sessionCookie: "", gpsLocation: undefined, samples: [] };
+}
+
+export const LatencyReport: MessageFns<LatencyReport> = {
+  encode(message: LatencyReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessionCookie !== "") {
+      writer.uint32(10).string(message.sessionCookie);
+    }
+    if (message.gpsLocation !== undefined) {
+      Loc.encode(message.gpsLocation, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.samples) {
+      LatencyReport_Sample.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LatencyReport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLatencyReport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sessionCookie = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.gpsLocation = Loc.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.samples.push(LatencyReport_Sample.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<LatencyReport>, I>>(base?: I): LatencyReport {
+    return LatencyReport.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LatencyReport>, I>>(object: I): LatencyReport {
+    const message = createBaseLatencyReport();
+    message.sessionCookie = object.sessionCookie ?? "";
+    message.gpsLocation = (object.gpsLocation !== undefined && object.gpsLocation !== null)
+      ? Loc.fromPartial(object.gpsLocation)
+      : undefined;
+    message.samples = object.samples?.map((e) => LatencyReport_Sample.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseLatencyReport_Sample(): LatencyReport_Sample {
+  return { carrierName: "", cloudletName: "", roundTripMs: 0 };
+}
+
+export const LatencyReport_Sample: MessageFns<LatencyReport_Sample> = {
+  encode(message: LatencyReport_Sample, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.carrierName !== "") {
+      writer.uint32(10).string(message.carrierName);
+    }
+    if (message.cloudletName !== "") {
+      writer.uint32(18).string(message.cloudletName);
+    }
+    if (message.roundTripMs !== 0) {
+      writer.uint32(25).double(message.roundTripMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LatencyReport_Sample {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLatencyReport_Sample();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.carrierName = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.cloudletName = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.roundTripMs = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<LatencyReport_Sample>, I>>(base?: I): LatencyReport_Sample {
+    return LatencyReport_Sample.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LatencyReport_Sample>, I>>(object: I): LatencyReport_Sample {
+    const message = createBaseLatencyReport_Sample();
+    message.carrierName = object.carrierName ?? "";
+    message.cloudletName = object.cloudletName ?? "";
+    message.roundTripMs = object.roundTripMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseLatencyReportReply(): LatencyReportReply {
+  return { accepted: 0, refused: [] };
+}
+
+export const LatencyReportReply: MessageFns<LatencyReportReply> = {
+  encode(message: LatencyReportReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.accepted !== 0) {
+      writer.uint32(8).uint32(message.accepted);
+    }
+    for (const v of message.refused) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LatencyReportReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLatencyReportReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.accepted = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.refused.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<LatencyReportReply>, I>>(base?: I): LatencyReportReply {
+    return LatencyReportReply.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LatencyReportReply>, I>>(object: I): LatencyReportReply {
+    const message = createBaseLatencyReportReply();
+    message.accepted = object.accepted ?? 0;
+    message.refused = object.refused?.map((e) => e) || [];
     return message;
   },
 };
@@ -2148,6 +2885,26 @@ export const MatchEngineApiService = {
     responseSerialize: (value: FqdnListReply): Buffer => Buffer.from(FqdnListReply.encode(value).finish()),
     responseDeserialize: (value: Buffer): FqdnListReply => FqdnListReply.decode(value),
   },
+  /** Says which instance is the one to connect to, now and whenever that changes; until the cookie expires. Ours. */
+  watchCloudlet: {
+    path: "/distributed_match_engine.MatchEngineApi/WatchCloudlet" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchCloudletRequest): Buffer => Buffer.from(WatchCloudletRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchCloudletRequest => WatchCloudletRequest.decode(value),
+    responseSerialize: (value: WatchCloudletUpdate): Buffer => Buffer.from(WatchCloudletUpdate.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchCloudletUpdate => WatchCloudletUpdate.decode(value),
+  },
+  /** Tells how long it takes to reach instances; what enough clients of a region say refines what others there are told. Ours. */
+  reportLatency: {
+    path: "/distributed_match_engine.MatchEngineApi/ReportLatency" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: LatencyReport): Buffer => Buffer.from(LatencyReport.encode(value).finish()),
+    requestDeserialize: (value: Buffer): LatencyReport => LatencyReport.decode(value),
+    responseSerialize: (value: LatencyReportReply): Buffer => Buffer.from(LatencyReportReply.encode(value).finish()),
+    responseDeserialize: (value: Buffer): LatencyReportReply => LatencyReportReply.decode(value),
+  },
 } as const;
 
 export interface MatchEngineApiServer extends UntypedServiceImplementation {
@@ -2165,6 +2922,10 @@ export interface MatchEngineApiServer extends UntypedServiceImplementation {
   getAppInstList: handleUnaryCall<AppInstListRequest, AppInstListReply>;
   /** Lists the names of Apps; for platform apps. */
   getFqdnList: handleUnaryCall<FqdnListRequest, FqdnListReply>;
+  /** Says which instance is the one to connect to, now and whenever that changes; until the cookie expires. Ours. */
+  watchCloudlet: handleServerStreamingCall<WatchCloudletRequest, WatchCloudletUpdate>;
+  /** Tells how long it takes to reach instances; what enough clients of a region say refines what others there are told. Ours. */
+  reportLatency: handleUnaryCall<LatencyReport, LatencyReportReply>;
 }
 
 export interface MatchEngineApiClient extends Client {
@@ -2279,6 +3040,32 @@ export interface MatchEngineApiClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: FqdnListReply) => void,
+  ): ClientUnaryCall;
+  /** Says which instance is the one to connect to, now and whenever that changes; until the cookie expires. Ours. */
+  watchCloudlet(
+    request: WatchCloudletRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchCloudletUpdate>;
+  watchCloudlet(
+    request: WatchCloudletRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchCloudletUpdate>;
+  /** Tells how long it takes to reach instances; what enough clients of a region say refines what others there are told. Ours. */
+  reportLatency(
+    request: LatencyReport,
+    callback: (error: ServiceError | null, response: LatencyReportReply) => void,
+  ): ClientUnaryCall;
+  reportLatency(
+    request: LatencyReport,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: LatencyReportReply) => void,
+  ): ClientUnaryCall;
+  reportLatency(
+    request: LatencyReport,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: LatencyReportReply) => void,
   ): ClientUnaryCall;
 }
 
