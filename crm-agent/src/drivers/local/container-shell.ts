@@ -1,18 +1,28 @@
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
-import { PassThrough, type Readable, Writable } from 'node:stream';
+import { type Duplex, PassThrough, type Readable, Writable } from 'node:stream';
 import { type Clock, messageOf } from '@edgeplane/base';
 import type { ShellEnd, TerminalSize } from '@edgeplane/remote-shell';
 import { frames, type PodmanClient } from '../../engines/podman/index.js';
-import { endSession, type ProcessSession, sessionOf } from '../../engines/process/index.js';
+import { endSession, sessionOf } from '../../engines/process/index.js';
 import type { Shell, ShellRequest } from '../../exec/shell.js';
 
 /** How long programs get to end after their terminal hung up, milliseconds. */
 const HANG_UP_MS = 1000;
 
+/** What ends every program of the session that a process is in; undefined when the process has ended. */
+export type SessionEnder = (pid: number) => Promise<(() => Promise<void>) | undefined>;
+
+/** For a podman of this host. */
+export function endsHostSessions(clock: Clock): SessionEnder {
+  return async (pid) => {
+    const session = await sessionOf(pid);
+    return session && (() => endSession(session, { clock, graceMs: HANG_UP_MS }));
+  };
+}
+
 export interface ContainerShellOptions {
   readonly client: PodmanClient;
-  readonly clock: Clock;
+  readonly endsSession: SessionEnder;
   readonly container: string;
   readonly request: Pick<ShellRequest, 'command' | 'plain'>;
   readonly size: TerminalSize;
@@ -32,7 +42,7 @@ export async function openContainerShell(options: ContainerShellOptions): Promis
   );
   const socket = await client.execs.attach(id, { terminal, ...size, signal });
   const { pid } = await client.execs.state(id).catch(() => ({ pid: 0 }));
-  return new ContainerShell(options, id, socket, await sessionOf(pid));
+  return new ContainerShell(options, id, socket, pid === 0 ? undefined : await options.endsSession(pid));
 }
 
 /** Ends the input of a program at a terminal. */
@@ -45,22 +55,22 @@ class ContainerShell implements Shell {
   readonly ended: Promise<ShellEnd>;
   readonly #options: ContainerShellOptions;
   readonly #id: string;
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   /** Undefined when it had ended before it could be looked at. */
-  readonly #session: ProcessSession | undefined;
+  readonly #endSession: (() => Promise<void>) | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(
     options: ContainerShellOptions,
     id: string,
-    socket: Socket,
-    session: ProcessSession | undefined,
+    socket: Duplex,
+    endSession: (() => Promise<void>) | undefined,
   ) {
     const { plain } = options.request;
     this.#options = options;
     this.#id = id;
     this.#socket = socket;
-    this.#session = session;
+    this.#endSession = endSession;
     socket.on('error', () => undefined);
     this.input = new Writable({
       write: (chunk, _, done) => void socket.write(chunk, done),
@@ -85,9 +95,8 @@ class ContainerShell implements Shell {
   }
 
   async #close(): Promise<void> {
-    const { clock } = this.#options;
     // Podman lets a program run on when nobody is connected to it any more, and so do shells with what they began.
-    if (this.#session) await endSession(this.#session, { clock, graceMs: HANG_UP_MS });
+    await this.#endSession?.();
     this.#socket.destroy();
   }
 
@@ -103,7 +112,7 @@ class ContainerShell implements Shell {
 }
 
 async function takeApart(
-  socket: Socket,
+  socket: Duplex,
   { output, errors }: { readonly output: PassThrough; readonly errors: PassThrough },
 ): Promise<void> {
   try {
@@ -121,15 +130,15 @@ async function takeApart(
 /** Ends every program that was started beside a container's own. */
 export async function endShells(
   client: PodmanClient,
-  clock: Clock,
+  endsSession: SessionEnder,
   containers: readonly { readonly Id: string }[],
 ): Promise<void> {
   for (const { Id } of containers) {
     const { ExecIDs } = await client.containers.inspect(Id);
     for (const id of ExecIDs ?? []) {
       const { running, pid } = await client.execs.state(id);
-      const session = running ? await sessionOf(pid) : undefined;
-      if (session) await endSession(session, { clock, graceMs: HANG_UP_MS });
+      const end = running ? await endsSession(pid) : undefined;
+      await end?.();
     }
   }
 }

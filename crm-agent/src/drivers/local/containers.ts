@@ -1,11 +1,11 @@
 import { type Clock, fail, type Logger, messageOf } from '@edgeplane/base';
 import type { TerminalSize } from '@edgeplane/remote-shell';
-import { LABEL, PodmanEngine, podmanErrors } from '../../engines/podman/index.js';
+import { PodmanEngine } from '../../engines/podman/index.js';
 import type { Shell, ShellRequest } from '../../exec/shell.js';
 import type { InstanceUsage, Operation } from '../driver.js';
 import { prepareImage } from './container-images.js';
 import type { ContainerPlan } from './container-plan.js';
-import { endShells, openContainerShell } from './container-shell.js';
+import { endShells, endsHostSessions, openContainerShell } from './container-shell.js';
 import { localErrors } from './errors.js';
 import { hostTurn } from './host-turn.js';
 import { changeManifest } from './manifest.js';
@@ -110,14 +110,7 @@ export class ContainerHost {
 
   /** Names of the workload's containers, in order. @throws when there is no such workload. */
   async containerNames(name: string): Promise<readonly string[]> {
-    const engine = this.#engine();
-    const status = await engine.status(name);
-    if (status.state === 'missing') throw fail(podmanErrors.PODMAN_NOT_FOUND, { kind: 'workload', name });
-    const listed = await engine.client.containers.list({ [LABEL.name]: name });
-    return listed
-      .filter((c) => !c.IsInfra)
-      .map((c) => c.Names[0] ?? c.Id)
-      .sort();
+    return this.#engine().containerNames(name);
   }
 
   /** Runs a shell in a container. */
@@ -127,8 +120,15 @@ export class ContainerHost {
     size: TerminalSize,
     signal: AbortSignal,
   ): Promise<Shell> {
-    const { clock } = this.#options;
-    return openContainerShell({ client: this.#engine().client, clock, container, request, size, signal });
+    const endsSession = endsHostSessions(this.#options.clock);
+    return openContainerShell({
+      client: this.#engine().client,
+      endsSession,
+      container,
+      request,
+      size,
+      signal,
+    });
   }
 
   /** Puts in order what a crash left, starts what is stopped, removes what nobody knows. Names of what runs. */
@@ -138,7 +138,11 @@ export class ContainerHost {
     for (const { name } of await engine.list()) if (!known.has(name)) await engine.remove(name);
     const { workloads } = await engine.recover({ start: true });
     // Shells of an agent that was killed: nobody is left to end them.
-    await endShells(engine.client, this.#options.clock, await engine.client.containers.list());
+    await endShells(
+      engine.client,
+      endsHostSessions(this.#options.clock),
+      await engine.client.containers.list(),
+    );
     return new Set(workloads.filter((w) => w.state === 'running').map((w) => w.name));
   }
 

@@ -1,7 +1,9 @@
-import type { Socket } from 'node:net';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import type { Clock } from '@edgeplane/base';
 import { type ApiFault, apiFailure } from './api-faults.js';
-import { type CallOptions, type HttpAnswer, type HttpCall, UnixHttp } from './http.js';
+import { type CallOptions, type Endpoint, type HttpAnswer, type HttpCall, PodmanHttp } from './http.js';
 
 const BASE = '/v4.0.0/libpod';
 
@@ -19,10 +21,10 @@ export const part = (...words: readonly string[]): string =>
 
 /** Sends calls to podman's REST interface and turns refusals into errors. */
 export class ApiCaller {
-  readonly #http: UnixHttp;
+  readonly #http: PodmanHttp;
 
-  constructor(socket: string, clock: Clock) {
-    this.#http = new UnixHttp(socket, clock);
+  constructor(endpoint: Endpoint, clock: Clock) {
+    this.#http = new PodmanHttp(endpoint, clock);
   }
 
   send(call: ApiCall): Promise<HttpAnswer> {
@@ -33,8 +35,17 @@ export class ApiCaller {
     return this.#http.stream({ ...call, path: `${BASE}${call.path}` });
   }
 
+  /** Sends a call whose answer is read as it comes. */
+  async opened(call: ApiCall & { readonly signal: AbortSignal }): Promise<IncomingMessage> {
+    const response = await this.stream(call);
+    const status = response.statusCode ?? 0;
+    if (status < 400) return response;
+    const subject = call.subject ?? { kind: 'podman', name: '' };
+    throw apiFailure({ status, body: await buffer(response), ...subject, action: call.action });
+  }
+
   /** Sends a call whose connection becomes a plain stream both ways. */
-  async upgrade(call: ApiCall): Promise<Socket> {
+  async upgrade(call: ApiCall): Promise<Duplex> {
     const found = await this.#http.upgrade({ ...call, path: `${BASE}${call.path}` });
     if (!('status' in found)) return found;
     const subject = call.subject ?? { kind: 'podman', name: '' };

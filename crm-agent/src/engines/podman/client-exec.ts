@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { type ApiCaller, part } from './api-caller.js';
 import type { CallOptions } from './http.js';
 
@@ -11,7 +11,7 @@ export interface ExecSpec {
 
 export interface ExecState {
   readonly running: boolean;
-  /** On the host; 0 when it does not run. */
+  /** On podman's machine; 0 when it does not run. */
   readonly pid: number;
   /** Known for some seconds after the end. */
   readonly exitCode: number;
@@ -48,7 +48,7 @@ export class ExecCalls {
   attach(
     id: string,
     options: CallOptions & { readonly terminal: boolean; readonly cols: number; readonly rows: number },
-  ): Promise<Socket> {
+  ): Promise<Duplex> {
     const { terminal, cols, rows, ...rest } = options;
     return this.#api.upgrade({
       method: 'POST',

@@ -68,6 +68,18 @@ export class ImageCalls {
     return id;
   }
 
+  /** The image as a docker archive; the stream ends early when `signal` aborts. */
+  export(ref: string, signal: AbortSignal): Promise<Readable> {
+    return this.#api.opened({
+      method: 'GET',
+      path: part('images', ref, 'get'),
+      query: { format: 'docker-archive', compress: 'false' },
+      action: `export image ${ref}`,
+      subject: { kind: 'image', name: ref },
+      signal,
+    });
+  }
+
   async tag(ref: string, repo: string, tag: string, options: CallOptions = {}): Promise<void> {
     const subject = { kind: 'image', name: ref };
     const query = { repo, tag };

@@ -7,7 +7,7 @@ import { ExecCalls } from './client-exec.js';
 import { ImageCalls } from './client-images.js';
 import { NetworkCalls, VolumeCalls } from './client-networks.js';
 import { PodCalls } from './client-pods.js';
-import type { CallOptions } from './http.js';
+import type { CallOptions, Endpoint } from './http.js';
 
 /**
  * The calls of podman's REST interface that the engine makes, typed. Knows nothing of owners or specs. Every call has a
@@ -22,8 +22,8 @@ export class PodmanClient {
   readonly pods: PodCalls;
   readonly execs: ExecCalls;
 
-  constructor(socket: string, clock: Clock) {
-    this.#api = new ApiCaller(socket, clock);
+  constructor(endpoint: Endpoint, clock: Clock) {
+    this.#api = new ApiCaller(endpoint, clock);
     this.images = new ImageCalls(this.#api);
     this.networks = new NetworkCalls(this.#api);
     this.volumes = new VolumeCalls(this.#api);

@@ -4,7 +4,7 @@ import type { Labels } from './api-caller.js';
 import type { ExecResult } from './api-types.js';
 import { PodmanClient } from './client.js';
 import { podmanErrors } from './errors.js';
-import type { CallOptions } from './http.js';
+import { type CallOptions, unixEndpoint } from './http.js';
 import { type EnsureImageOptions, Images, type LocalImage } from './images.js';
 import { KeyLock } from './key-lock.js';
 import { planKube } from './kube.js';
@@ -16,9 +16,10 @@ import { PodmanService } from './service.js';
 import { type PodmanSettings, SLIRP_MODE } from './settings.js';
 import { type ContainerSpec, checkSpec, type KubeSpec, LABEL } from './spec.js';
 import { claimStateDir, releaseStateDir } from './state-dir.js';
-import { statusOf, summarize, type WorkloadStatus, type WorkloadSummary } from './status.js';
+import type { WorkloadStatus, WorkloadSummary } from './status.js';
 import { sweepHost, sweepNetworks } from './sweep.js';
-import { addUsage, type WorkloadUsage } from './usage.js';
+import type { WorkloadUsage } from './usage.js';
+import { WorkloadFigures } from './workload-figures.js';
 import { type WorkloadHandle, Workloads } from './workloads.js';
 
 export interface PodmanEngineOptions {
@@ -63,6 +64,7 @@ export class PodmanEngine {
   readonly #images: Images;
   readonly #networks: Networks;
   readonly #workloads: Workloads;
+  readonly #figures: WorkloadFigures;
   readonly #locks = new KeyLock();
   #released = false;
   readonly client: PodmanClient;
@@ -71,11 +73,12 @@ export class PodmanEngine {
     this.#o = options;
     this.#layout = layout;
     this.#settings = settings;
-    this.client = new PodmanClient(layout.socket, options.clock);
+    this.client = new PodmanClient(unixEndpoint(layout.socket), options.clock);
     this.#images = new Images(this.client);
     this.#networks = new Networks(this.client, options.owner, layout.stateDir);
     const { logger, clock, owner } = options;
     this.#workloads = new Workloads({ client: this.client, owner, settings, clock, logger });
+    this.#figures = new WorkloadFigures(this.client, this.#workloads, owner);
     this.#service = new PodmanService({ layout, settings, logger, clock, ping: () => this.client.ping() });
   }
 
@@ -164,67 +167,41 @@ export class PodmanEngine {
   // ---- questions
 
   async list(labels: Labels = {}): Promise<WorkloadSummary[]> {
-    await this.#service.ready();
-    return summarize(await this.client.containers.list({ ...this.#mine, ...labels }));
+    return (await this.#ready()).list(labels);
   }
 
   async status(name: string): Promise<WorkloadStatus> {
-    await this.#service.ready();
-    return statusOf(await this.#workloads.inspect(name));
+    return (await this.#ready()).status(name);
   }
 
   async stats(name: string): Promise<WorkloadUsage> {
-    await this.#service.ready();
-    const listed = await this.#workloads.required(name);
-    // A pod's traffic is counted in its infra container, which has no labels.
-    const pods = new Set(listed.map((c) => c.Pod).filter(Boolean));
-    const infra =
-      pods.size === 0
-        ? []
-        : (await this.client.containers.list()).filter((c) => c.IsInfra && pods.has(c.Pod));
-    const running = [...listed, ...infra].filter((c) => c.State === 'running');
-    if (running.length === 0) return addUsage([], new Set());
-    const stats = await this.client.containers.stats(running.map((c) => c.Id));
-    return addUsage(stats, new Set(infra.map((c) => c.Id)));
+    return (await this.#ready()).stats(name);
   }
 
-  /** What its containers have written over their images, bytes. Takes as long as a walk over those files. */
   async diskBytes(name: string): Promise<number> {
-    await this.#service.ready();
-    const sizes = await this.client.containers.sizes({ ...this.#mine, [LABEL.name]: name });
-    return sizes.reduce((sum, size) => sum + size, 0);
+    return (await this.#ready()).diskBytes(name);
   }
 
-  /** The last lines of its containers; lines of several containers are marked with the container's name. */
   async logs(name: string, tail = 100): Promise<string> {
-    await this.#service.ready();
-    const listed = await this.#workloads.required(name);
-    const texts = await Promise.all(
-      listed.map(async (c) => ({
-        name: c.Names[0] ?? '',
-        text: await this.client.containers.logs(c.Id, tail),
-      })),
-    );
-    if (texts.length === 1) return texts[0]?.text ?? '';
-    return texts.map((t) => t.text.replace(/^(?=.)/gm, `${t.name}: `)).join('');
+    return (await this.#ready()).logs(name, tail);
   }
 
-  /** Runs a program in the workload: in `container` of a manifest, else in its first container. */
+  async containerNames(name: string): Promise<readonly string[]> {
+    return (await this.#ready()).containerNames(name);
+  }
+
   async exec(
     name: string,
     argv: readonly string[],
     options: CallOptions & { readonly container?: string } = {},
   ): Promise<ExecResult> {
+    return (await this.#ready()).exec(name, argv, options);
+  }
+
+  /** Questions can be asked once the service takes them. */
+  async #ready(): Promise<WorkloadFigures> {
     await this.#service.ready();
-    const { container, ...call } = options;
-    const listed = await this.#workloads.required(name);
-    const target =
-      container === undefined
-        ? listed[0]
-        : listed.find((c) => c.Names.some((n) => n === container || n.endsWith(`-${container}`)));
-    if (!target)
-      throw fail(podmanErrors.PODMAN_NOT_FOUND, { kind: 'container', name: `${name}/${container ?? ''}` });
-    return this.client.containers.exec(target.Id, argv, call);
+    return this.#figures;
   }
 
   /** All that carries this owner's label, by name. */

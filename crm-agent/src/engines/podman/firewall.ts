@@ -1,3 +1,5 @@
+import { rulesOf, type SavedRule, valueAfter } from '../network/saved-rules.js';
+
 /**
  * Which iptables rules of netavark are left over. Netavark writes one DNAT rule for each published port, with the
  * network's name and the container's id in its comment, and a few rules for each subnet. It removes them with the
@@ -12,42 +14,11 @@ export interface NetworkUse {
   readonly liveAddresses: ReadonlySet<string>;
 }
 
-interface Rule {
-  readonly table: string;
-  readonly chain: string;
-  /** The words after the chain's name. */
-  readonly words: readonly string[];
-}
-
 /** Arguments of one iptables call. */
 export type FirewallStep = readonly string[];
 
-/** Splits a line of iptables-save; double quotes hold a word together. */
-function wordsOf(line: string): string[] {
-  return [...line.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)].map((m) =>
-    m[1] === undefined ? (m[2] ?? '') : m[1].replace(/\\(.)/g, '$1'),
-  );
-}
-
-function rulesOf(saved: string): Rule[] {
-  const rules: Rule[] = [];
-  let table = '';
-  for (const line of saved.split('\n')) {
-    if (line.startsWith('*')) table = line.slice(1).trim();
-    if (!line.startsWith('-A ')) continue;
-    const [, chain = '', ...words] = wordsOf(line);
-    rules.push({ table, chain, words });
-  }
-  return rules;
-}
-
-const valueAfter = (rule: Rule, flag: string): string | undefined => {
-  const at = rule.words.indexOf(flag);
-  return at < 0 ? undefined : rule.words[at + 1];
-};
-
 /** The network and container a DNAT rule was made for. */
-function dnatOwner(rule: Rule): { network: string; id: string } | undefined {
+function dnatOwner(rule: SavedRule): { network: string; id: string } | undefined {
   const match = /^dnat name: (\S+) id: ([0-9a-f]+)$/.exec(valueAfter(rule, '--comment') ?? '');
   return match ? { network: match[1] ?? '', id: match[2] ?? '' } : undefined;
 }
@@ -57,7 +28,7 @@ export function staleRules(saved: string, networks: readonly NetworkUse[]): Fire
   const rules = rulesOf(saved);
   const steps: FirewallStep[] = [];
   const chains = new Set<string>();
-  const drop = (rule: Rule) => steps.push(['-t', rule.table, '-D', rule.chain, ...rule.words]);
+  const drop = (rule: SavedRule) => steps.push(['-t', rule.table, '-D', rule.chain, ...rule.words]);
   for (const network of networks) {
     const idle = network.liveIds.size === 0;
     const own = rules.filter((rule) => dnatOwner(rule)?.network === network.name);
@@ -71,7 +42,7 @@ export function staleRules(saved: string, networks: readonly NetworkUse[]): Fire
       continue;
     }
     for (const chain of dnatChains) chains.add(chain);
-    const ofSubnet = (rule: Rule) =>
+    const ofSubnet = (rule: SavedRule) =>
       network.subnets.some((s) => valueAfter(rule, '-s') === s || valueAfter(rule, '-d') === s);
     for (const rule of rules.filter(ofSubnet)) {
       if (rule.chain !== 'POSTROUTING' && rule.chain !== 'NETAVARK_FORWARD') continue;

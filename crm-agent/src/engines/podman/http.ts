@@ -1,6 +1,5 @@
-import { type IncomingMessage, request } from 'node:http';
-import type { Socket } from 'node:net';
-import type { Readable } from 'node:stream';
+import { type IncomingMessage, type RequestOptions, request } from 'node:http';
+import type { Duplex, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { type Clock, fail, messageOf } from '@edgeplane/base';
 import { podmanErrors } from './errors.js';
@@ -31,13 +30,26 @@ const DEFAULT_DEADLINE_MS = 60_000;
 /** Enough for any answer but logs, which the caller bounds by a line count. */
 const MAX_ANSWER = 64 << 20;
 
-/** HTTP over a unix socket, one connection for each call, so that a restarted service is never met through an old one. */
-export class UnixHttp {
-  readonly #socket: string;
+/** Where a podman listens, and how a new connection to it is made. */
+export interface Endpoint {
+  /** For error texts. */
+  readonly name: string;
+  /** What of an HTTP request leads there; rejects when nothing does, and soon once `signal` aborts. */
+  route(signal: AbortSignal): Promise<Pick<RequestOptions, 'socketPath' | 'createConnection'>>;
+}
+
+/** A podman of this host. */
+export function unixEndpoint(socketPath: string): Endpoint {
+  return { name: socketPath, route: async () => ({ socketPath }) };
+}
+
+/** HTTP to a podman, one connection for each call, so that a restarted service is never met through an old one. */
+export class PodmanHttp {
+  readonly #endpoint: Endpoint;
   readonly #clock: Clock;
 
-  constructor(socket: string, clock: Clock) {
-    this.#socket = socket;
+  constructor(endpoint: Endpoint, clock: Clock) {
+    this.#endpoint = endpoint;
     this.#clock = clock;
   }
 
@@ -60,11 +72,7 @@ export class UnixHttp {
     } catch (error) {
       call.signal?.throwIfAborted();
       if (timer.signal.aborted) throw fail(podmanErrors.PODMAN_DEADLINE, { action: call.action, limit });
-      throw fail(
-        podmanErrors.PODMAN_UNAVAILABLE,
-        { socket: this.#socket, reason: messageOf(error) },
-        { cause: error },
-      );
+      throw this.#unavailable(error);
     } finally {
       cancel();
     }
@@ -76,33 +84,33 @@ export class UnixHttp {
       return await this.#open(call, call.signal);
     } catch (error) {
       call.signal.throwIfAborted();
-      throw fail(
-        podmanErrors.PODMAN_UNAVAILABLE,
-        { socket: this.#socket, reason: messageOf(error) },
-        { cause: error },
-      );
+      throw this.#unavailable(error);
     }
   }
 
   /** Sends and hands over the connection, once the other side has agreed to make it a stream; else its answer. */
-  async upgrade(call: HttpCall): Promise<Socket | HttpAnswer> {
+  async upgrade(call: HttpCall): Promise<Duplex | HttpAnswer> {
     const limit = call.deadlineMs ?? DEFAULT_DEADLINE_MS;
+    const timer = new AbortController();
+    const cancel = this.#clock.after(limit, () => timer.abort());
+    const signal = call.signal ? AbortSignal.any([call.signal, timer.signal]) : timer.signal;
+    try {
+      return await this.#upgrade(call, signal);
+    } catch (error) {
+      call.signal?.throwIfAborted();
+      if (timer.signal.aborted) throw fail(podmanErrors.PODMAN_DEADLINE, { action: call.action, limit });
+      throw this.#unavailable(error);
+    } finally {
+      cancel();
+    }
+  }
+
+  async #upgrade(call: HttpCall, signal: AbortSignal): Promise<Duplex | HttpAnswer> {
     const text = JSON.stringify(call.body ?? {});
+    const route = await this.#endpoint.route(signal);
     return new Promise((resolve, reject) => {
-      const stop = new AbortController();
-      const signal = call.signal ? AbortSignal.any([call.signal, stop.signal]) : stop.signal;
-      const cancel = this.#clock.after(limit, () => stop.abort());
-      const broken = (error: unknown) => {
-        cancel();
-        const reason = messageOf(error);
-        if (call.signal?.aborted) reject(call.signal.reason);
-        else if (stop.signal.aborted)
-          reject(fail(podmanErrors.PODMAN_DEADLINE, { action: call.action, limit }));
-        else
-          reject(fail(podmanErrors.PODMAN_UNAVAILABLE, { socket: this.#socket, reason }, { cause: error }));
-      };
       const outgoing = request({
-        socketPath: this.#socket,
+        ...route,
         method: call.method,
         path: call.path + queryString(call.query ?? {}),
         headers: {
@@ -111,26 +119,28 @@ export class UnixHttp {
           'Content-Length': Buffer.byteLength(text),
           ...{ Connection: 'Upgrade', Upgrade: 'tcp' },
         },
-        agent: false,
+        ...(route.socketPath === undefined ? {} : { agent: false }),
         signal,
       });
-      outgoing.on('error', broken);
-      outgoing.on('upgrade', (_response, socket: Socket, head: Buffer) => {
-        cancel();
+      outgoing.on('error', reject);
+      outgoing.on('upgrade', (_response, socket: Duplex, head: Buffer) => {
         if (head.length > 0) socket.unshift(head);
         resolve(socket);
       });
       outgoing.on('response', (response) => {
-        buffer(response).then((body) => {
-          cancel();
-          resolve({ status: response.statusCode ?? 0, body });
-        }, broken);
+        buffer(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject);
       });
       outgoing.end(text);
     });
   }
 
-  #open(call: HttpCall, signal: AbortSignal): Promise<IncomingMessage> {
+  #unavailable(error: unknown) {
+    const values = { socket: this.#endpoint.name, reason: messageOf(error) };
+    return fail(podmanErrors.PODMAN_UNAVAILABLE, values, { cause: error });
+  }
+
+  async #open(call: HttpCall, signal: AbortSignal): Promise<IncomingMessage> {
+    const route = await this.#endpoint.route(signal);
     return new Promise((resolve, reject) => {
       const { body } = call;
       const piped = typeof body === 'object' && isReadable(body);
@@ -138,7 +148,7 @@ export class UnixHttp {
         body === undefined || piped ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
       const outgoing = request(
         {
-          socketPath: this.#socket,
+          ...route,
           method: call.method,
           path: call.path + queryString(call.query ?? {}),
           headers: {
@@ -147,7 +157,7 @@ export class UnixHttp {
             ...(typeof body === 'object' && !piped ? { 'Content-Type': 'application/json' } : {}),
             ...call.headers,
           },
-          agent: false,
+          ...(route.socketPath === undefined ? {} : { agent: false }),
           signal,
         },
         resolve,

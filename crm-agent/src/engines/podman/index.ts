@@ -10,12 +10,13 @@ export {
   type RecoverReport,
 } from './engine.js';
 export { podmanErrors } from './errors.js';
-export type { CallOptions } from './http.js';
+export type { CallOptions, Endpoint } from './http.js';
 export { fullName } from './image-ref.js';
 export type { EnsureImageOptions, LocalImage } from './images.js';
 export { type KubeContext, type KubePlan, planKube } from './kube.js';
 export { type PodmanLayout, podmanLayout } from './layout.js';
 export { type ProbeOptions, type ProbeResult, probePodman } from './probe.js';
+export { RemotePodman, type RemotePodmanOptions } from './remote.js';
 export { type Availability, available } from './requirements.js';
 export { PodmanService, type PodmanServiceOptions } from './service.js';
 export { globalFlags, type PodmanSettings, podmanEnv } from './settings.js';

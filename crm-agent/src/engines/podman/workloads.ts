@@ -24,6 +24,8 @@ export interface WorkloadsOptions {
   readonly settings: PodmanSettings;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Podman is on another machine, whose processes and ports cannot be looked at from here. */
+  readonly remote?: boolean;
 }
 
 /** Seconds a program has to end by itself before it is killed. */
@@ -158,6 +160,7 @@ export class Workloads {
   }
 
   async #sweepRuntime(containers: readonly ContainerListed[]): Promise<void> {
+    if (this.#o.remote) return;
     const ids = containers.map((c) => c.Id);
     await sweepRuntime(this.#o.settings.runtime, ids, this.#o.clock);
   }
@@ -165,7 +168,7 @@ export class Workloads {
   /** Runs steps that open host ports; two workloads that want the same one take turns. */
   #withPorts<T>(name: string, ports: readonly HostPort[], steps: () => Promise<T>): Promise<T> {
     return this.#ports.runAll(portKeys(ports), async () => {
-      await refuseTakenPorts(name, ports);
+      if (!this.#o.remote) await refuseTakenPorts(name, ports);
       return steps();
     });
   }
