@@ -1,0 +1,3 @@
+export { sshErrors } from './errors.js';
+export { newKeyPair, type SshKeyPair } from './keys.js';
+export { SshChannel, type SshTarget } from './ssh-channel.js';
