@@ -43,6 +43,7 @@ export const PACKAGES = {
     { name: 'zstd', probe: '/usr/bin/zstd', without: 'no sample images are built' },
     { name: 'xz-utils', probe: '/usr/bin/xz', without: 'no sample images are built' },
     { name: 'e2fsprogs', probe: '/sbin/mke2fs', without: 'no sample images are built' },
+    { name: 'mmdebstrap', probe: '/usr/bin/mmdebstrap', without: 'no image of cluster nodes is built' },
     // The boot loader's image builder is linked against it.
     {
       name: 'libdevmapper1.02.1',
