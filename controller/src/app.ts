@@ -227,7 +227,8 @@ async function start(
   if (config.cookieKeyRotationMs > 0) running.parts.push(await startCookieKeys(context, config));
   const lineage = await storeIdentity(store, region, random);
   const identity = { region: String(config.region), required: config.notifyIdentityRequired };
-  const protocol = { lineage, identity, maxVersion: config.notifyVersion };
+  const { notifyVersion: maxVersion, notifyLimits: limits } = config;
+  const protocol = { lineage, identity, maxVersion, limits };
   const notify: ControllerNotify = createNotify(context, clock, tls, influx, protocol);
   running.parts.push(notify.server);
   observeNotify(metrics, notify);

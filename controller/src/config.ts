@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { fail, kebab, type ParsedAreas, parseDebugAreas, parseFlags } from '@edgeplane/base';
+import { limitsOf, type NotifyLimits } from '@edgeplane/notify';
 import { parseAddress } from '@edgeplane/rpc';
 import type { Timeouts } from './context.js';
 import { controllerErrors } from './errors.js';
@@ -29,6 +30,7 @@ export interface ControllerConfig {
   readonly notifyAddr: string;
   /** Highest version of the notify protocol to speak. */
   readonly notifyVersion: number;
+  readonly notifyLimits: NotifyLimits;
   /** Peers must say in their certificates for whom they speak. */
   readonly notifyIdentityRequired: boolean;
   /** Of `/metrics` and `/healthz`; empty: none. */
@@ -104,6 +106,7 @@ export function parseConfig(
     httpEnums: enumNames(values.httpEnums),
     notifyAddr: values.notifyAddr,
     notifyVersion: Number(values.notifyVersion),
+    notifyLimits: limitsOf(values),
     notifyIdentityRequired: values.notifyIdentity === 'required',
     metricsAddr: values.metricsAddr,
     tls: values.tls,

@@ -1,5 +1,5 @@
 import { DEBUG_AREAS, type FlagSpec } from '@edgeplane/base';
-import { DEFAULT_VERSION, IDENTITY_MODES, NOTIFY_VERSIONS } from '@edgeplane/notify';
+import { DEFAULT_VERSION, IDENTITY_MODES, NOTIFY_LIMIT_FLAGS, NOTIFY_VERSIONS } from '@edgeplane/notify';
 import { CAPACITY_MODES } from './refs/capacity.js';
 
 /** Accepted from old start scripts, without effect. */
@@ -118,6 +118,7 @@ export const CONTROLLER_FLAGS = {
     about:
       'whether certificates of peers must say for whom they speak; one that says so is held to it in any case',
   },
+  ...NOTIFY_LIMIT_FLAGS,
   enforceCapacity: {
     type: 'string',
     default: 'binding',

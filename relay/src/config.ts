@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { fail, type ParsedAreas, parseDebugAreas, parseFlags } from '@edgeplane/base';
-import type { IdentityRule } from '@edgeplane/notify';
+import { type IdentityRule, limitsOf, type NotifyLimits } from '@edgeplane/notify';
 import { parseAddress } from '@edgeplane/rpc';
 import { relayErrors } from './errors.js';
 import { RELAY_FLAGS } from './flags.js';
@@ -16,6 +16,7 @@ export interface RelayConfig {
   readonly tls: string | undefined;
   /** How to go by the certificates of peers below. */
   readonly identity: IdentityRule;
+  readonly limits: NotifyLimits;
   readonly debug: ParsedAreas;
 }
 
@@ -38,6 +39,7 @@ export function parseConfig(argv: readonly string[]): RelayConfig {
     metricsAddr: values.metricsAddr,
     tls: values.tls === '' ? undefined : values.tls,
     identity: { region: values.region, required: values.notifyIdentity === 'required' },
+    limits: limitsOf(values),
     debug: parseDebugAreas(values.d),
   };
 }

@@ -1,5 +1,5 @@
 import { DEBUG_AREAS, type FlagSpec } from '@edgeplane/base';
-import { IDENTITY_MODES } from '@edgeplane/notify';
+import { IDENTITY_MODES, NOTIFY_LIMIT_FLAGS } from '@edgeplane/notify';
 
 /** The command line. The listener is on loopback unless told otherwise. */
 export const RELAY_FLAGS = {
@@ -37,6 +37,7 @@ export const RELAY_FLAGS = {
     default: '1',
     about: 'region of the controllers, as certificates of peers name it',
   },
+  ...NOTIFY_LIMIT_FLAGS,
   d: {
     type: 'string',
     default: '',

@@ -10,6 +10,7 @@ import {
   systemRandom,
 } from '@edgeplane/base';
 import {
+  clientLimitsOf,
   NotifyClient,
   type NotifyDialer,
   type NotifyLimits,
@@ -63,7 +64,8 @@ export function createRelay(config: RelayConfig, overrides: RelayOverrides = {})
   const clock = overrides.clock ?? systemClock;
   const logger = overrides.logger ?? debugLogger('edgeplane-relay', config.debug).logger;
   const notifyLogger = inArea(logger, 'notify');
-  const { limits = {}, random = systemRandom, dial } = overrides;
+  const { random = systemRandom, dial } = overrides;
+  const limits = { ...config.limits, ...overrides.limits };
   const tls = config.tls === undefined ? undefined : loadTls(config.tls);
   const addresses: Record<string, string> = {};
 
@@ -121,7 +123,8 @@ export function createRelay(config: RelayConfig, overrides: RelayOverrides = {})
     downstream: links.downstream,
     maxVersion: 2,
     logger: notifyLogger,
-    ...{ tls, clock, random, limits, dial },
+    ...{ tls, clock, random, dial },
+    limits: clientLimitsOf(limits),
   });
   let stopped = false;
   const metrics = new Metrics();

@@ -1,5 +1,6 @@
 import { silentLogger } from '@edgeplane/base';
 import {
+  DEFAULT_LIMITS,
   type NodeTime,
   NotifyClient,
   type NotifyLimits,
@@ -106,6 +107,7 @@ export async function testRelay(net: TestNet, name: string, above: readonly stri
       name,
       metricsAddr: '',
       tls: undefined,
+      limits: DEFAULT_LIMITS,
       identity: { region: '1', required: false },
       debug: { areas: [], unknown: [] } as never,
     },

@@ -1,5 +1,5 @@
 import { DME_HISTOGRAMS, DME_METRICS } from '@edgeplane/dme/metrics';
-import { NOTIFY_METRICS, OBJECT_METRICS } from '@edgeplane/notify';
+import { limitRows, NOTIFY_METRICS, OBJECT_METRICS } from '@edgeplane/notify';
 import type { MetricDefinition } from '@edgeplane/observe';
 import { CONNECTION_METRICS } from '@edgeplane/rpc';
 
@@ -16,7 +16,13 @@ export function docSections(): readonly DocSection[] {
   const metrics = [NOTIFY_METRICS, CONNECTION_METRICS, OBJECT_METRICS, DME_METRICS, DME_HISTOGRAMS].flatMap(
     (definitions): MetricDefinition[] => Object.values(definitions),
   );
-  return [{ file: 'docs/metrics.md', name: 'metrics', text: metricsTable(metrics) }];
+  return [
+    { file: 'docs/metrics.md', name: 'metrics', text: metricsTable(metrics) },
+    {
+      ...{ file: 'docs/notify-protocol.md', name: 'limits' },
+      text: table(['what', 'default', 'flag of controllers and relays', 'beyond it'], limitRows()),
+    },
+  ];
 }
 
 /** The document with the section in its place. @throws Error when it has no such place */
@@ -30,9 +36,13 @@ export function withSection(document: string, { file, name, text }: DocSection):
 }
 
 function metricsTable(definitions: readonly MetricDefinition[]): string {
-  const rows = definitions.map(
-    ({ name, kind, labels = [], help }) =>
-      `| \`${name}\` | ${kind} | ${labels.map((label) => `\`${label}\``).join(', ')} | ${help} |\n`,
-  );
-  return `| metric | kind | labels | meaning |\n|---|---|---|---|\n${rows.join('')}`;
+  const rows = definitions.map(({ name, kind, labels = [], help }) => [
+    ...[`\`${name}\``, kind, labels.map((label) => `\`${label}\``).join(', '), help],
+  ]);
+  return table(['metric', 'kind', 'labels', 'meaning'], rows);
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |\n`;
+  return `${line(head)}|${'---|'.repeat(head.length)}\n${rows.map(line).join('')}`;
 }

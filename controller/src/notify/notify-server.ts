@@ -2,6 +2,7 @@ import { type Clock, inArea } from '@edgeplane/base';
 import {
   type IdentityRule,
   type MessageReceiver,
+  type NotifyLimits,
   NotifyServer,
   type ObjectTable,
   type Receiver,
@@ -42,7 +43,12 @@ export function createNotify(
   clock: Clock,
   tls: TlsMaterial | undefined,
   sink: MetricSink | undefined,
-  protocol: { readonly lineage: string; readonly maxVersion: number; readonly identity: IdentityRule },
+  protocol: {
+    readonly lineage: string;
+    readonly maxVersion: number;
+    readonly identity: IdentityRule;
+    readonly limits: NotifyLimits;
+  },
 ): ControllerNotify {
   const { caches, logger, sync } = context;
   const speakers = new Speakers();
@@ -89,6 +95,7 @@ export function createNotify(
     logger: inArea(logger, 'notify'),
     clock,
     maxVersion: protocol.maxVersion,
+    limits: protocol.limits,
     identity: protocol.identity,
     time: {
       lineage: protocol.lineage,

@@ -17,6 +17,7 @@ import { notifyErrors } from './errors.js';
 import { FanOut } from './fan-out.js';
 import { grpcDialer } from './grpc-dialer.js';
 import { Inbound } from './inbound.js';
+import { CLIENT_LIMITS, type NotifyLimits } from './limits.js';
 import { NoticeReader } from './notice-reader.js';
 import { inSendOrder, receivedTypes } from './order.js';
 import type { Feed } from './sender.js';
@@ -24,11 +25,9 @@ import { Session } from './session.js';
 import { SessionEnds } from './session-ends.js';
 import type { NotifyDialer } from './transport.js';
 import {
-  CLIENT_LIMITS,
   type MessageReceiver,
   type NodeTime,
   type NotifyCounters,
-  type NotifyLimits,
   newCounters,
   type PeerInfo,
   type Receiver,

@@ -1,5 +1,5 @@
 import type { ConnectionLimits } from '@edgeplane/rpc';
-import type { NotifyLimits } from './types.js';
+import type { NotifyLimits } from './limits.js';
 
 /** Connections beyond the sessions that there may be. */
 const SPARE_CONNECTIONS = 16;

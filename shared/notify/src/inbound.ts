@@ -2,9 +2,10 @@ import { fail, type Logger, messageOf } from '@edgeplane/base';
 import { type Notice, NoticeAction } from '@edgeplane/proto/edgeproto/notice.js';
 import { notifyErrors } from './errors.js';
 import { FewLines } from './few-lines.js';
+import type { NotifyLimits } from './limits.js';
 import type { Permit } from './permit.js';
 import { shortened } from './text.js';
-import type { MessageReceiver, NotifyCounters, NotifyLimits, PeerInfo, Receiver } from './types.js';
+import type { MessageReceiver, NotifyCounters, PeerInfo, Receiver } from './types.js';
 import { checkedBody, decodeNotice, fullTypeName, messageCodec, typeOfUrl } from './wire.js';
 
 export interface InboundOptions {

@@ -1,5 +1,13 @@
 export { NotifyClient, type NotifyClientOptions, type NotifyState } from './client.js';
 export { notifyErrors } from './errors.js';
+export {
+  clientLimitsOf,
+  DEFAULT_LIMITS,
+  limitRows,
+  limitsOf,
+  NOTIFY_LIMIT_FLAGS,
+  type NotifyLimits,
+} from './limits.js';
 export { NOTIFY_METRICS, OBJECT_METRICS, observeNotify, observeObjects } from './metrics.js';
 export { ObjectTable } from './object-table.js';
 export { IDENTITY_MODES, type IdentityRule } from './permit.js';
@@ -7,17 +15,15 @@ export { NotifyServer } from './server.js';
 export type { NotifyServerOptions } from './server-options.js';
 export { Speakers } from './speakers.js';
 export type { NotifyCall, NotifyCaller, NotifyDialer } from './transport.js';
-export {
-  type CatchUp,
-  DEFAULT_LIMITS,
-  type MessageReceiver,
-  type NodeTime,
-  type NotifyCounters,
-  type NotifyLimits,
-  type PeerInfo,
-  type Received,
-  type Receiver,
-  type SendSource,
+export type {
+  CatchUp,
+  MessageReceiver,
+  NodeTime,
+  NotifyCounters,
+  PeerInfo,
+  Received,
+  Receiver,
+  SendSource,
 } from './types.js';
 export type { Downstream, Upstream, Wanted } from './upstream.js';
 export type { Cursor, HeldBefore } from './v2/held.js';

@@ -1,4 +1,4 @@
-import type { NotifyLimits } from './types.js';
+import type { NotifyLimits } from './limits.js';
 
 const NO_KEYS: ReadonlySet<string> = new Set();
 

@@ -2,10 +2,11 @@ import { Duplex } from 'node:stream';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Ending } from './ending.js';
+import { DEFAULT_LIMITS } from './limits.js';
 import { Outbox } from './outbox.js';
 import { type Feed, Sender } from './sender.js';
 import { until } from './testing.js';
-import { DEFAULT_LIMITS, newCounters } from './types.js';
+import { newCounters } from './types.js';
 import { SENDALL_END_NOTICE } from './wire.js';
 
 /** A stream whose reader takes one message per call of `read`. */

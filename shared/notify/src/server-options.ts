@@ -1,7 +1,8 @@
 import type { Clock, Logger } from '@edgeplane/base';
 import type { TlsMaterial } from '@edgeplane/rpc';
+import type { NotifyLimits } from './limits.js';
 import type { IdentityRule } from './permit.js';
-import type { MessageReceiver, NodeTime, NotifyLimits, Receiver, SendSource } from './types.js';
+import type { MessageReceiver, NodeTime, Receiver, SendSource } from './types.js';
 import type { Upstream } from './upstream.js';
 
 export interface NotifyServerOptions {

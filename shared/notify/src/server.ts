@@ -27,6 +27,7 @@ import { notifyErrors } from './errors.js';
 import { FanOut, type Subscriber } from './fan-out.js';
 import { holdBack } from './hold-back.js';
 import { Inbound } from './inbound.js';
+import { DEFAULT_LIMITS, type NotifyLimits } from './limits.js';
 import { NoticeReader } from './notice-reader.js';
 import { inSendOrder, serverWants } from './order.js';
 import { type Permit, permitFor, refuseSecrets } from './permit.js';
@@ -34,13 +35,7 @@ import type { NotifyServerOptions } from './server-options.js';
 import { Session } from './session.js';
 import { SessionEnds } from './session-ends.js';
 import type { NotifyCaller } from './transport.js';
-import {
-  DEFAULT_LIMITS,
-  type NotifyCounters,
-  type NotifyLimits,
-  newCounters,
-  type PeerInfo,
-} from './types.js';
+import { type NotifyCounters, newCounters, type PeerInfo } from './types.js';
 import { NOTHING_WANTED } from './upstream.js';
 import { type FrameConnection, FrameServer } from './v2/frame-server.js';
 import type { FrameSession } from './v2/frame-session.js';

@@ -3,10 +3,11 @@ import type { MessageStream } from '@edgeplane/rpc';
 import { Ending } from './ending.js';
 import { notifyErrors } from './errors.js';
 import type { Inbound } from './inbound.js';
+import type { NotifyLimits } from './limits.js';
 import type { NoticeReader } from './notice-reader.js';
 import { Outbox } from './outbox.js';
 import { type Feed, Sender } from './sender.js';
-import type { NotifyCounters, NotifyLimits } from './types.js';
+import type { NotifyCounters } from './types.js';
 
 export interface SessionOptions {
   readonly stream: MessageStream;

@@ -4,10 +4,11 @@
  */
 import { createLogger } from '@edgeplane/base';
 import { OBJECTS } from '@edgeplane/objects';
+import type { NotifyLimits } from './limits.js';
 import { ObjectTable } from './object-table.js';
 import { NotifyServer } from './server.js';
 import { make, table } from './testing.js';
-import type { NotifyCounters, NotifyLimits, Receiver } from './types.js';
+import type { NotifyCounters, Receiver } from './types.js';
 
 /** What a host is asked. */
 export type HostRequest =

@@ -5,10 +5,10 @@ import { currentVersionHash, OBJECTS } from '@edgeplane/objects';
 import { ExecRequest } from '@edgeplane/proto/edgeproto/exec.js';
 import { NotifyClient } from '../client.js';
 import { notifyErrors } from '../errors.js';
+import type { NotifyLimits } from '../limits.js';
 import { NotifyServer } from '../server.js';
 import { controllerTables, make, table } from '../testing.js';
 import { TestLink } from '../testing-link.js';
-import type { NotifyLimits } from '../types.js';
 import { Dice } from './dice.js';
 import { RandomPeer } from './random-frame.js';
 

@@ -3,16 +3,9 @@ import { OBJECTS } from '@edgeplane/objects';
 import type { Drain, Hello, Scope } from '@edgeplane/proto/edgeplane/notify.js';
 import type { MessageStream } from '@edgeplane/rpc';
 import type { FanOut } from '../fan-out.js';
+import type { NotifyLimits } from '../limits.js';
 import type { NoticeReader } from '../notice-reader.js';
-import type {
-  MessageReceiver,
-  NodeTime,
-  NotifyCounters,
-  NotifyLimits,
-  PeerInfo,
-  Receiver,
-  SendSource,
-} from '../types.js';
+import type { MessageReceiver, NodeTime, NotifyCounters, PeerInfo, Receiver, SendSource } from '../types.js';
 import { type Downstream, NOTHING_WANTED, type Wanted } from '../upstream.js';
 import { senderClock } from './frame-server.js';
 import { FrameSession } from './frame-session.js';

@@ -3,9 +3,10 @@ import type { Change, Nack, Origin, Reset, Digest as WireDigest } from '@edgepla
 import { type Notice, NoticeAction } from '@edgeplane/proto/edgeproto/notice.js';
 import { notifyErrors } from '../errors.js';
 import { FewLines } from '../few-lines.js';
+import type { NotifyLimits } from '../limits.js';
 import type { Permit } from '../permit.js';
 import { shortened } from '../text.js';
-import type { MessageReceiver, NotifyCounters, NotifyLimits, PeerInfo, Receiver } from '../types.js';
+import type { MessageReceiver, NotifyCounters, PeerInfo, Receiver } from '../types.js';
 import { checkedBody, fullTypeName, messageCodec } from '../wire.js';
 import { bucketCount, isBucketCount } from './buckets.js';
 import { fingerprint } from './digest.js';

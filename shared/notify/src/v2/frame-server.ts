@@ -4,17 +4,11 @@ import type { Notice } from '@edgeplane/proto/edgeproto/notice.js';
 import type { MessageStream } from '@edgeplane/rpc';
 import { notifyErrors } from '../errors.js';
 import type { FanOut } from '../fan-out.js';
+import type { NotifyLimits } from '../limits.js';
 import type { NoticeReader } from '../notice-reader.js';
 import type { Permit } from '../permit.js';
 import type { NotifyCaller } from '../transport.js';
-import type {
-  MessageReceiver,
-  NodeTime,
-  NotifyCounters,
-  NotifyLimits,
-  PeerInfo,
-  Receiver,
-} from '../types.js';
+import type { MessageReceiver, NodeTime, NotifyCounters, PeerInfo, Receiver } from '../types.js';
 import { HOLD_BACK_MS, type Upstream, type Wanted } from '../upstream.js';
 import { PROTOCOL_VERSION, versionNotice } from '../wire.js';
 import { FrameSession } from './frame-session.js';

@@ -1,7 +1,7 @@
 import { type Clock, fail } from '@edgeplane/base';
 import type { PeerIdentity } from '@edgeplane/rpc';
 import { notifyErrors } from '../errors.js';
-import type { NotifyLimits } from '../types.js';
+import type { NotifyLimits } from '../limits.js';
 import { Held } from './held.js';
 import { Origins } from './origins.js';
 
