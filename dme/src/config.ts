@@ -39,6 +39,8 @@ export interface DmeConfig {
   readonly cookieExpirationMs: number;
   /** How often statistics are sent, milliseconds; 0: never. */
   readonly statsIntervalMs: number;
+  /** How long to wait for a controller before clients are served, milliseconds. */
+  readonly syncWaitMs: number;
   readonly gate: GateLimits;
   readonly connections: Pick<ConnectionLimits, 'max' | 'maxPerAddress' | 'maxStreams'>;
   readonly cookieKeys: (typeof KEY_SOURCES)[number];
@@ -96,6 +98,7 @@ export function parseConfig(argv: readonly string[], env: Environment = {}): Dme
     tokenServerUrl: values.toksrvurl,
     cookieExpirationMs: values.cookieExpiration,
     statsIntervalMs: notNegative('--stats-interval', values.statsInterval) * 1000,
+    syncWaitMs: notNegative('--sync-wait', values.syncWait),
     gate: {
       peerRate: rateOf('--peer-rate', values.peerRate, 10),
       rate: rateOf('--rate', values.rate, 1),

@@ -20,6 +20,7 @@ import { dynamicLocGroupApi } from './api/groups-api.js';
 import { matchEngineApi } from './api/match-engine-api.js';
 import { standaloneAppApi, standaloneAppInstApi } from './api/standalone-api.js';
 import type { DmeConfig } from './config.js';
+import { firstSync } from './first-sync.js';
 import { fixtureTable } from './fixtures.js';
 import { followControllers } from './follow.js';
 import { Groups } from './groups/groups.js';
@@ -63,8 +64,8 @@ export interface Dme extends Service {
 }
 
 /**
- * Makes a match engine; nothing is opened before `start`. It is ready for clients before a controller is connected,
- * and then answers that it knows no App. Start fails with KEY_FILE_UNREADABLE, TLS_FILE_UNREADABLE or LISTEN_FAILED.
+ * Makes a match engine; nothing is opened before `start`. It is ready for clients when a controller has sent what it has,
+ * or soon if none is there. Start fails with KEY_FILE_UNREADABLE, TLS_FILE_UNREADABLE or LISTEN_FAILED.
  */
 export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme {
   const clock = overrides.clock ?? systemClock;
@@ -127,7 +128,6 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
       });
       running.push({ stop: () => server.stop() });
       const gate = new Gate(config.gate, clock);
-      gate.start();
       running.push(gate);
       const stats = new CallStats((key) => table.app(key) !== undefined);
       observeDme(metrics, stats, gate);
@@ -152,6 +152,9 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
         server.addService(AppApiService, standaloneAppApi(table));
         server.addService(AppInstApiService, standaloneAppInstApi(table));
       }
+      notify?.start();
+      if (notify && config.syncWaitMs > 0) await firstSync(notify, config.syncWaitMs, clock);
+      if (stopped) return;
       const api = await server.listen(config.apiAddr);
       addresses['api'] = api;
       if (config.dlgAddr !== '') addresses['dlg'] = await server.listen(config.dlgAddr);
@@ -172,7 +175,6 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
       running.push(watchers, groups);
       // A stop may have come while the listeners were being opened.
       if (stopped) await stopAll();
-      else notify?.start();
     },
 
     async stop() {

@@ -99,6 +99,12 @@ export const DME_FLAGS = {
     default: '1',
     about: 'seconds between statistics that are sent to the controller; 0 for none',
   },
+  syncWait: {
+    type: 'duration',
+    default: '1s',
+    about:
+      'how long to wait for a controller at the start; one that is there is then waited for until it has sent everything. 0s: serve clients at once',
+  },
   peerRate: {
     type: 'number',
     default: '0',
@@ -118,8 +124,9 @@ export const DME_FLAGS = {
   },
   shedLag: {
     type: 'duration',
-    default: '1s',
-    about: 'when calls wait longer than this for their turn, as many are refused as are too many; 0s: never',
+    default: '500ms',
+    about:
+      'calls that waited longer than this for their turn are refused, so that others need not; 0s: none is',
   },
   maxConnections: { type: 'number', default: '20000', about: 'gRPC connections at a time' },
   maxConnectionsPerPeer: { type: 'number', default: '5000', about: 'the same, of one address' },

@@ -3,7 +3,7 @@ import type { RpcContext } from '@edgeplane/rpc';
 import { dmeErrors } from '../errors.js';
 import { peerIp } from '../peer-ip.js';
 import { Bucket, PeerBuckets, peerName, type Rate } from './buckets.js';
-import { LagMeter } from './lag-meter.js';
+import { Turns } from './turns.js';
 
 /** What calls are held to; undefined and 0: to nothing. */
 export interface GateLimits {
@@ -13,7 +13,7 @@ export interface GateLimits {
   readonly rate: Rate | undefined;
   /** Cookies and tokens of one peer that are not good. */
   readonly badRate: Rate | undefined;
-  /** Calls that wait longer than this for their turn are shed, in proportion, milliseconds. */
+  /** Calls that waited longer than this for their turn are shed, milliseconds. */
   readonly shedLagMs: number;
 }
 
@@ -46,26 +46,21 @@ export class Gate {
   readonly #peers: PeerBuckets | undefined;
   readonly #all: Bucket | undefined;
   readonly #bad: PeerBuckets | undefined;
-  readonly #lag: LagMeter | undefined;
+  readonly #turns: Turns | undefined;
   readonly #end = new AbortController();
-  #share = 0;
   #held = 0;
 
-  constructor(limits: GateLimits, clock: Clock) {
+  /** `turns` by default those of the event loop. */
+  constructor(limits: GateLimits, clock: Clock, turns = new Turns(clock)) {
     this.#limits = limits;
     this.#clock = clock;
     this.#peers = limits.peerRate && new PeerBuckets(limits.peerRate, clock);
     this.#all = limits.rate && new Bucket(limits.rate, clock.monotonic());
     this.#bad = limits.badRate && new PeerBuckets(limits.badRate, clock);
-    this.#lag = limits.shedLagMs > 0 ? new LagMeter(clock) : undefined;
-  }
-
-  start(): void {
-    this.#lag?.start();
+    this.#turns = limits.shedLagMs > 0 ? turns : undefined;
   }
 
   async stop(): Promise<void> {
-    this.#lag?.stop();
     this.#end.abort();
   }
 
@@ -73,8 +68,9 @@ export class Gate {
     return this.#held;
   }
 
+  /** How long the calls of the last turn waited, the last one of them, milliseconds. */
   get lagMs(): number {
-    return this.#lag?.lagMs ?? 0;
+    return this.#turns?.lastMs ?? 0;
   }
 
   /**
@@ -83,7 +79,7 @@ export class Gate {
    */
   refusal(caller: Caller): Promise<never> | undefined {
     const { peerRate, rate, shedLagMs } = this.#limits;
-    if (this.#lag && this.#sheds(this.#lag.lagMs, shedLagMs)) {
+    if (this.#turns && this.#turns.waitedMs() > shedLagMs) {
       this.counts.lag += 1;
       return this.#hold(fail(dmeErrors.OVERLOADED_SHED));
     }
@@ -107,15 +103,6 @@ export class Gate {
     if (!this.#bad || this.#bad.take(nameOf(caller))) throw error;
     this.counts.bad += 1;
     return this.#hold(fail(dmeErrors.TOO_MANY_BAD));
-  }
-
-  /** Lets the share pass that can be answered in time, evenly. */
-  #sheds(lagMs: number, limitMs: number): boolean {
-    if (lagMs <= limitMs) return false;
-    this.#share += limitMs / lagMs;
-    if (this.#share < 1) return true;
-    this.#share -= 1;
-    return false;
   }
 
   async #hold(error: EdgeplaneError): Promise<never> {

@@ -11,6 +11,7 @@ import { type TestDme, TestWorld } from '../testing.js';
 import { Bounded } from './bounded.js';
 import { Bucket, PeerBuckets, peerName } from './buckets.js';
 import { Gate, type GateLimits } from './gate.js';
+import { Turns } from './turns.js';
 
 const NONE: GateLimits = { peerRate: undefined, rate: undefined, badRate: undefined, shedLagMs: 0 };
 const A = { peer: '10.0.0.1:1000' };
@@ -82,38 +83,25 @@ test('bad cookies are told what is wrong until there are too many', async () => 
   assert.match(messages[4] ?? '', /^too many bad cookies/);
 });
 
-/** A clock whose timers are late. */
-class LateClock extends ManualClock {
-  lateMs = 0;
-
-  override after(ms: number, fn: () => void): () => void {
-    return super.after(ms + this.lateMs, fn);
-  }
-}
-
-test('under overload the share that can be answered in time passes, evenly', async () => {
-  const clock = new LateClock();
-  const gate = new Gate({ ...NONE, shedLagMs: 100 }, clock);
-  gate.start();
-  const passes = () => {
-    const refusal = gate.refusal(A);
-    refusal?.catch(() => undefined);
-    return !refusal;
+test('calls that waited too long for their turn are shed; the next turn begins anew', async () => {
+  const clock = new ManualClock();
+  const ends: (() => void)[] = [];
+  const gate = new Gate({ ...NONE, shedLagMs: 100 }, clock, new Turns(clock, (fn) => void ends.push(fn)));
+  /** Handles calls that take 10 ms each in one turn; which of them passed. */
+  const turn = (calls: number) => {
+    const passed = Array.from({ length: calls }, () => {
+      const refusal = gate.refusal(A);
+      refusal?.catch(() => undefined);
+      if (!refusal) clock.advance(10);
+      return !refusal;
+    });
+    for (const end of ends.splice(0)) end();
+    return passed.filter(Boolean).length;
   };
-  const share = () => Array.from({ length: 100 }, passes).filter(Boolean).length;
-  assert.is(share(), 100);
-  clock.lateMs = 400;
-  clock.advance(2000);
-  const refused = gate.refusal(A);
-  assert.ok(refused);
-  const passed = share();
-  assert.ok(passed >= 24 && passed <= 26, `${passed}`);
-  clock.lateMs = 0;
-  clock.advance(2000);
-  assert.is(await code(refused), 'OVERLOADED_SHED');
-  assert.is(share(), 100);
-  await gate.stop();
-  assert.is(clock.pending, 0);
+  assert.equal([turn(5), turn(11), turn(30), turn(30), turn(1)], [5, 11, 11, 11, 1]);
+  assert.is(gate.counts.lag, 38);
+  assert.is(gate.lagMs, 10);
+  assert.is(turn(12), 11);
 });
 
 test('bounded work refuses what is too much, and goes on after failures', async () => {
