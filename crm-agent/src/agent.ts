@@ -10,7 +10,7 @@ import {
   systemClock,
   systemRandom,
 } from '@edgeplane/base';
-import type { NotifyDialer } from '@edgeplane/notify';
+import { type NotifyDialer, TableMirror } from '@edgeplane/notify';
 import { OBJECTS } from '@edgeplane/objects';
 import { Metrics } from '@edgeplane/observe';
 import { DebugApiService } from '@edgeplane/proto/log/debug.js';
@@ -23,7 +23,6 @@ import { type Disk, systemDisk } from './disk.js';
 import type { Driver } from './drivers/driver.js';
 import { type SessionLimits, ShellSessions } from './exec/sessions.js';
 import { makeDriver } from './make-driver.js';
-import { TableMirror } from './mirror/table-mirror.js';
 
 /** What an agent may be given instead of its own. */
 export interface AgentOverrides {

@@ -7,6 +7,7 @@ import {
   observeNotify,
   observeObjects,
   type SendSource,
+  type TableMirror,
 } from '@edgeplane/notify';
 import { OBJECTS } from '@edgeplane/objects';
 import type { Metrics } from '@edgeplane/observe';
@@ -24,7 +25,6 @@ import type { ShellSessions } from './exec/sessions.js';
 import { appInstChannel, clusterInstChannel } from './info-reporters.js';
 import { readHostUsage } from './metrics/host-usage.js';
 import { Sampler } from './metrics/sampler.js';
-import type { TableMirror } from './mirror/table-mirror.js';
 import { Settling } from './settling.js';
 import { InstanceWorkers } from './workers.js';
 

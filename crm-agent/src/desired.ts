@@ -1,7 +1,6 @@
-import { type HeldBefore, ObjectTable, type Receiver } from '@edgeplane/notify';
+import { type HeldBefore, heldBefore, type Mirrored, ObjectTable, type Receiver } from '@edgeplane/notify';
 import { OBJECTS } from '@edgeplane/objects';
 import type { Flavor, FlavorKey } from '@edgeplane/proto/edgeproto/flavor.js';
-import type { Mirrored, MirroredTable } from './mirror/table-mirror.js';
 import type { Settling } from './settling.js';
 
 /** What the controller sends, kept while disconnected. */
@@ -18,20 +17,16 @@ export function desiredTables() {
 export type AgentTables = ReturnType<typeof desiredTables>;
 
 /** Puts what an earlier run had into its table; what the notify client has to know of it. */
-export function fillTables(tables: AgentTables, { objects, cursors }: Mirrored): HeldBefore[] {
+export function fillTables(tables: AgentTables, mirrored: Mirrored): HeldBefore[] {
   const list = tableList(tables);
   const byType = new Map(list.map((table) => [table.type.name, table]));
-  for (const { type, object } of objects) byType.get(type)?.put(object);
-  return list.map(({ type: { name, fullName } }) => ({
-    type: fullName,
-    cursor: cursors.find(({ type }) => type === name) ?? { lineage: '', revision: 0 },
-    objects: objects.filter(({ type }) => type === name),
-  }));
+  for (const { type, object } of mirrored.objects) byType.get(type)?.put(object);
+  return heldBefore(mirrored, list);
 }
 
-export function tableList(tables: AgentTables): MirroredTable[] {
+export function tableList(tables: AgentTables): ObjectTable<unknown, unknown>[] {
   // Each takes only what its own type decodes to, which the list's type cannot say.
-  return Object.values(tables) as unknown[] as MirroredTable[];
+  return Object.values(tables) as unknown[] as ObjectTable<unknown, unknown>[];
 }
 
 /** What is told of a session. */

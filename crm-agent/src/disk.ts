@@ -1,29 +1,18 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  appendToFile,
-  readJsonFile,
-  readTextFile,
-  removeFile,
-  renameFile,
-  writeFileAtomic,
-} from './json-file.js';
+import { removeFile, writeFileAtomic } from '@edgeplane/base';
+import { fileDisk, type MirrorDisk } from '@edgeplane/notify';
+import { readJsonFile } from './json-file.js';
 import { lockStateDir, type StateLock } from './state-lock.js';
 
 /** Where an agent keeps what has to outlive it. What a call has written or removed is durable when it resolves. */
-export interface Disk {
+export interface Disk extends MirrorDisk {
   /** Takes a folder for this agent. @throws STATE_DIR_BUSY when another one has it. */
   lock(dir: string): Promise<StateLock>;
   /** The parsed JSON of every record of a folder, which is made when needed. @throws RECORD_BROKEN naming the path. */
   list(dir: string): Promise<unknown[]>;
-  /** The text of a file; undefined when there is no such file. */
-  read(path: string): Promise<string | undefined>;
   /** Replaces a file: a crash leaves the old text or the new one. */
   write(path: string, text: string): Promise<void>;
-  /** Adds to a file that was written before; a crash may leave any part of the text. */
-  append(path: string, text: string): Promise<void>;
-  /** Over what is there. */
-  rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
 }
 
@@ -31,6 +20,7 @@ const READ_AT_ONCE = 32;
 
 /** The machine's disk. */
 export const systemDisk: Disk = {
+  ...fileDisk,
   lock: lockStateDir,
   async list(dir) {
     await mkdir(dir, { recursive: true, mode: 0o700 });
@@ -44,9 +34,6 @@ export const systemDisk: Disk = {
     }
     return records;
   },
-  read: readTextFile,
   write: (path, text) => writeFileAtomic(path, text),
-  append: (path, text) => appendToFile(path, text),
-  rename: renameFile,
   remove: removeFile,
 };

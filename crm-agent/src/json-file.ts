@@ -1,58 +1,5 @@
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { fail, messageOf } from '@edgeplane/base';
+import { fail, messageOf, readTextFile } from '@edgeplane/base';
 import { agentErrors } from './errors.js';
-
-/**
- * Replaces a file so that a reader, or the next run after a crash, meets the old text or the new one and nothing
- * between. One writer per path at a time.
- */
-export async function writeFileAtomic(path: string, text: string, mode = 0o600): Promise<void> {
-  const temporary = `${path}.new`;
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const file = await open(temporary, 'w', mode);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
-  await syncFolder(dirname(path));
-}
-
-/** Removes a file for good; none is fine. */
-export async function removeFile(path: string): Promise<void> {
-  await rm(path, { force: true });
-  await syncFolder(dirname(path));
-}
-
-/** Adds to a file, which is made when needed. A crash may leave any part of the text. One writer per path at a time. */
-export async function appendToFile(path: string, text: string, mode = 0o600): Promise<void> {
-  const file = await open(path, 'a', mode);
-  try {
-    await file.writeFile(text);
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
-}
-
-/** Renames a file for good, over another if there is one. */
-export async function renameFile(from: string, to: string): Promise<void> {
-  await rename(from, to);
-  await syncFolder(dirname(to));
-}
-
-/** The text of a file; undefined when there is no such file. */
-export async function readTextFile(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
 
 /** The JSON of a file; undefined when there is no such file. @throws RECORD_BROKEN naming the path. */
 export async function readJsonFile(path: string): Promise<unknown> {
@@ -62,21 +9,5 @@ export async function readJsonFile(path: string): Promise<unknown> {
     return JSON.parse(text) as unknown;
   } catch (error) {
     throw fail(agentErrors.RECORD_BROKEN, { path, reason: messageOf(error) }, { cause: error });
-  }
-}
-
-/** Makes renames and removals in a folder durable. */
-async function syncFolder(path: string): Promise<void> {
-  let folder: Awaited<ReturnType<typeof open>>;
-  try {
-    folder = await open(path, 'r');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
-  }
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }

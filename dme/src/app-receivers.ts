@@ -14,9 +14,9 @@ import type { AppTable } from './tables.js';
 export function appReceiver(table: AppTable, breathe: Breathe, logger: Logger): Receiver<App, AppKey> {
   return {
     type: OBJECTS.App,
-    onUpdate(app, _peer, keyJson = OBJECTS.App.keyJsonOf(app)) {
+    onUpdate(app, _peer, keyJson = OBJECTS.App.keyJsonOf(app), received) {
       logger.debug({ app: keyJson }, 'App');
-      table.putApp(app, keyJson);
+      table.putApp(app, keyJson, received?.bytes);
       return breathe();
     },
     onDelete(_key, keyJson) {

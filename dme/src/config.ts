@@ -33,6 +33,8 @@ export interface DmeConfig {
   readonly cloudletKey: CloudletKey;
   /** Name of this match engine among those of its cloudlet. */
   readonly scaleId: string;
+  /** Where tables are kept; empty: nowhere. */
+  readonly stateDir: string;
   /** Which instances clients are sent to. */
   readonly offer: OfferRule;
   readonly tokenServerUrl: string;
@@ -93,6 +95,7 @@ export function parseConfig(argv: readonly string[], env: Environment = {}): Dme
       values.standalone && values.cloudletKey === ''
         ? STANDALONE_CLOUDLET
         : parseCloudletKey(values.cloudletKey),
+    stateDir: values.stateDir,
     offer: values.offer as OfferRule,
     scaleId: values.scaleID || hostname() || 'nohostname',
     tokenServerUrl: values.toksrvurl,

@@ -75,6 +75,7 @@ world.before(async (w) => {
   const flags = [
     ...['--notifyAddrs', w.notify, '-apiAddr', '127.0.0.1:0', '--scaleID=dme-1', '--toksrvurl', 'http://tok'],
     ...['--cloudlet-key', CLOUDLET_KEY, '--cookie-key-file', join(w.dir, 'keys.json')],
+    ...['--state-dir', join(w.dir, 'tables')],
     ...['--httpAddr', '127.0.0.1:0', '--vaultAddr', 'http://nowhere', '--statsInterval', '5'],
   ];
   w.dme = createDme(parseConfig(flags), { logger: silentLogger });

@@ -31,6 +31,7 @@ import { LatencyBook } from './latency-book.js';
 import { LocationApi } from './location/location-api.js';
 import { Bounded } from './protect/bounded.js';
 import { Gate } from './protect/gate.js';
+import { remember } from './remembered.js';
 import { serveRest } from './rest.js';
 import { Sessions } from './sessions.js';
 import { CallStats } from './stats/call-stats.js';
@@ -99,10 +100,13 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
         overrides.table ?? (config.standalone ? fixtureTable(config.offer) : new AppTable(config.offer));
       const metrics = new Metrics();
       if (!config.standalone) {
+        const remembered = await remember(config, table, { logger: inArea(logger, 'dmedb'), clock, random });
+        if (remembered) running.push(remembered);
         notify = followControllers(config, table, {
-          ...{ tls, logger, clock, random },
+          ...{ tls, logger, clock, random, held: remembered?.held ?? [] },
           receivers: keys.receivers,
         });
+        remembered?.follow(notify);
         running.push(notify);
         observeNotify(metrics, { client: notify });
       }

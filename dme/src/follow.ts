@@ -1,5 +1,11 @@
 import { type Clock, inArea, type Logger, type Random } from '@edgeplane/base';
-import { NotifyClient, type NotifyDialer, ObjectTable, type Receiver } from '@edgeplane/notify';
+import {
+  type HeldBefore,
+  NotifyClient,
+  type NotifyDialer,
+  ObjectTable,
+  type Receiver,
+} from '@edgeplane/notify';
 import { OBJECTS } from '@edgeplane/objects';
 import { NodeType } from '@edgeplane/proto/edgeproto/node.js';
 import type { TlsMaterial } from '@edgeplane/rpc';
@@ -14,6 +20,8 @@ export interface FollowOptions {
   readonly dial?: NotifyDialer;
   /** How changes give way to calls; default by the clock. */
   readonly breathe?: Breathe;
+  /** What the table holds from an earlier life. */
+  readonly held?: readonly HeldBefore[];
   /** What else controllers are asked for. */
   readonly receivers?: readonly Receiver[];
   readonly logger: Logger;

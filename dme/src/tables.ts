@@ -30,6 +30,9 @@ export interface AppEntry extends Carriers<Instance> {
   nowhere(carrier: string): Iterable<Instance>;
 }
 
+/** Hears of each change of an object, by its type and key JSON. */
+export type ObjectListener = (type: 'App' | 'AppInst', keyJson: string) => void;
+
 /** Hears of each change of what is offered of an App, by its key JSON, on cloudlets of a carrier. */
 export type TableListener = (app: string, carrier: string) => void;
 
@@ -39,6 +42,8 @@ class Entry implements AppEntry {
   /** The App is there; before that, instances wait for it. */
   known = false;
   key: AppKey;
+  /** The App as it came, one character per byte. */
+  wire = '';
   authPublicKey = '';
   androidPackageName = '';
   permitsPlatformApps = false;
@@ -100,6 +105,7 @@ export class AppTable {
   readonly #sites = new Sites();
   readonly #rule: OfferRule;
   readonly #listeners = new Set<TableListener>();
+  readonly #followers = new Set<ObjectListener>();
   #known = 0;
 
   constructor(rule: OfferRule = 'all') {
@@ -110,6 +116,12 @@ export class AppTable {
   subscribe(listener: TableListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Tells of every object that is put or dropped, at once; the result ends that. */
+  follow(listener: ObjectListener): () => void {
+    this.#followers.add(listener);
+    return () => this.#followers.delete(listener);
   }
 
   /** Number of Apps. */
@@ -146,16 +158,25 @@ export class AppTable {
       .map(([, entry]) => entry);
   }
 
-  /** Adds an App, or changes its attributes and keeps its instances. `keyJson` is its key's, for who has it. */
-  putApp(app: App, keyJson: string = OBJECTS.App.keyJsonOf(app)): void {
+  /**
+   * Adds an App, or changes its attributes and keeps its instances. `keyJson` is its key's, and `wire` its encoded form, for
+   * who has them.
+   */
+  putApp(
+    app: App,
+    keyJson: string = OBJECTS.App.keyJsonOf(app),
+    wire: Uint8Array = OBJECTS.App.toWire(app),
+  ): void {
     const entry = this.#entry(keyJson, OBJECTS.App.key(app));
     const isNew = !entry.known;
     if (isNew) this.#known += 1;
     entry.known = true;
+    entry.wire = Buffer.from(wire.buffer, wire.byteOffset, wire.byteLength).toString('latin1');
     entry.authPublicKey = app.authPublicKey;
     entry.androidPackageName = app.androidPackageName;
     entry.permitsPlatformApps = app.permitsPlatformApps;
     if (isNew) for (const carrier of entry.offers.keys()) this.#tell(keyJson, carrier);
+    this.#told('App', keyJson);
   }
 
   /** Drops an App and its instances. */
@@ -166,10 +187,12 @@ export class AppTable {
       for (const instance of [...offer, ...offer.withheld()]) {
         this.#instances.delete(instance.name);
         this.#sites.release(instance.site);
+        this.#told('AppInst', instance.name);
       }
     if (entry.known) this.#known -= 1;
     this.#apps.delete(keyJson);
     for (const carrier of entry.offers.keys()) this.#tell(keyJson, carrier);
+    this.#told('App', keyJson);
   }
 
   /** Adds an instance or replaces it. `name` is its key JSON, and `wire` its encoded form, for who has them. */
@@ -187,12 +210,15 @@ export class AppTable {
     this.#instances.set(name, instance);
     entry.add(instance);
     this.#tell(app, carrierOf(instance));
+    this.#told('AppInst', name);
   }
 
   /** Drops an instance, by its key JSON. */
   deleteInst(name: string): void {
     const instance = this.#remove(name);
-    if (instance) this.#tell(instance.app, carrierOf(instance));
+    if (!instance) return;
+    this.#tell(instance.app, carrierOf(instance));
+    this.#told('AppInst', name);
   }
 
   #remove(name: string): StoredInstance | undefined {
@@ -206,6 +232,10 @@ export class AppTable {
     return instance;
   }
 
+  #told(type: 'App' | 'AppInst', keyJson: string): void {
+    for (const listener of this.#followers) listener(type, keyJson);
+  }
+
   #tell(app: string, carrier: string): void {
     for (const listener of this.#listeners) listener(app, carrier);
   }
@@ -213,6 +243,17 @@ export class AppTable {
   /** Key JSON of every App. */
   *appKeys(): IterableIterator<string> {
     for (const [keyJson, { known }] of this.#apps) if (known) yield keyJson;
+  }
+
+  /** An App as it came; undefined when there is none. */
+  appWire(keyJson: string): Uint8Array | undefined {
+    const entry = this.#apps.get(keyJson);
+    return entry?.known ? Buffer.from(entry.wire, 'latin1') : undefined;
+  }
+
+  /** By key JSON. */
+  instance(keyJson: string): StoredInstance | undefined {
+    return this.#instances.get(keyJson);
   }
 
   /** Key JSON of every AppInst. */

@@ -56,7 +56,9 @@ export class TestWorld {
     const argv = [
       ...['--notifyAddrs', this.#notify, '--apiAddr', '127.0.0.1:0', '--httpAddr', '127.0.0.1:0'],
       ...['--scaleID', 'dme-1', '--cloudletKey', CLOUDLET_KEY],
-      ...['--cookie-key-file', join(this.dir, 'keys.json'), ...flags],
+      ...['--cookie-key-file', join(this.dir, 'keys.json')],
+      ...(flags.includes('--state-dir') ? [] : ['--state-dir', '']),
+      ...flags,
     ];
     const dme = createDme(parseConfig(argv), { logger: silentLogger, ...overrides });
     await dme.start();

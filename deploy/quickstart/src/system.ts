@@ -97,6 +97,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
         cloudletKey(SITES[0]?.name ?? ''),
         '--cookie-key-file',
         join(stateDir, 'cookie-keys.json'),
+        '--state-dir',
+        join(stateDir, 'dme-tables'),
       ],
     ]);
     await Promise.all(SITES.map(runAgent));

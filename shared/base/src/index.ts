@@ -24,6 +24,14 @@ export {
   type StatusName,
 } from './errors.js';
 export {
+  appendToFile,
+  readTextFile,
+  removeFile,
+  renameFile,
+  writeFileAtomic,
+  writePartsAtomic,
+} from './files.js';
+export {
   type FlagSpec,
   type FlagType,
   type FlagValues,

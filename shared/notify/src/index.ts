@@ -9,6 +9,14 @@ export {
   type NotifyLimits,
 } from './limits.js';
 export { NOTIFY_METRICS, OBJECT_METRICS, observeNotify, observeObjects } from './metrics.js';
+export { fileDisk, type MirrorDisk } from './mirror/mirror-disk.js';
+export {
+  heldBefore,
+  type Mirrored,
+  type MirroredTable,
+  TableMirror,
+  type TableMirrorOptions,
+} from './mirror/table-mirror.js';
 export { ObjectTable } from './object-table.js';
 export { IDENTITY_MODES, type IdentityRule } from './permit.js';
 export { NotifyServer } from './server.js';

@@ -1,3 +1,4 @@
+import { mkdtempSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Launched, launch } from '@edgeplane/base';
@@ -96,6 +97,7 @@ export function startRelay(
 export function startDme(dir: string, notify: string, args: readonly string[] = []): Promise<Running> {
   const key = cloudletKeyArg('op', 'dme-home');
   const keys = join(dir, 'cookie-keys.json');
+  const tables = mkdtempSync(join(dir, 'dme-tables-'));
   return startProgram(
     'dme',
     [
@@ -109,6 +111,8 @@ export function startDme(dir: string, notify: string, args: readonly string[] = 
       '127.0.0.1:0',
       '--cookie-key-file',
       keys,
+      '--state-dir',
+      tables,
       ...args,
     ],
     dir,

@@ -15,9 +15,9 @@ class WatchedTable extends AppTable {
     this.#monitor = monitor;
   }
 
-  override putApp(app: App, keyJson?: string): void {
+  override putApp(app: App, keyJson?: string, wire?: Uint8Array): void {
     this.#monitor.saw(OBJECTS.App, app);
-    super.putApp(app, keyJson);
+    super.putApp(app, keyJson, wire);
   }
 
   override putInst(inst: AppInst, keyJson?: string, wire?: Uint8Array): void {

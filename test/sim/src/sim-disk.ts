@@ -70,6 +70,10 @@ export class SimDisk {
           this.#files.set(to, this.#files.get(from) ?? '');
           this.#files.delete(from);
         }),
+      writeParts: (path, parts) => {
+        const text = [...parts].join('');
+        return busy(() => void this.#files.set(path, text));
+      },
       write: (path, text) => busy(() => void this.#files.set(path, text)),
       remove: (path) => busy(() => void this.#files.delete(path)),
     };

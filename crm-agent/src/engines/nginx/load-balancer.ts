@@ -9,8 +9,9 @@ import {
   messageOf,
   type Random,
   sleep,
+  writeFileAtomic,
 } from '@edgeplane/base';
-import { readJsonFile, writeFileAtomic } from '../../json-file.js';
+import { readJsonFile } from '../../json-file.js';
 import { portTaken } from '../process/index.js';
 import { type NginxSettings, nginxConfig } from './config.js';
 import { nginxErrors } from './errors.js';

@@ -1,5 +1,5 @@
 import { copyFile, stat, truncate } from 'node:fs/promises';
-import { readTextFile, removeFile, renameFile, writeFileAtomic } from '../../json-file.js';
+import { readTextFile, removeFile, renameFile, writeFileAtomic } from '@edgeplane/base';
 import { portsOf } from '../process/index.js';
 import type { NginxLayout } from './layout.js';
 import { type MasterOptions, NginxMaster } from './master.js';

@@ -17,18 +17,21 @@ export interface EngineOptions {
   readonly notify?: string;
 }
 
+const NOBODY = '127.0.0.1:1';
+
 function methods() {
   const table = new AppTable();
   const delay = monitorEventLoopDelay({ resolution: 1 });
   return {
     /** The address. */
-    async start({ dir, instances, notify = '127.0.0.1:1' }: EngineOptions): Promise<string> {
+    async start({ dir, instances, notify = NOBODY }: EngineOptions): Promise<string> {
       if (instances > 0) table.putApp(benchApp());
       for (let i = 0; i < instances; i++) table.putInst(benchInst(i));
       const config = parseConfig([
         ...['--cloudletKey', OBJECTS.Cloudlet.keyJson({ operatorKey: { name: 'op' }, name: 'here' })],
         ...['--apiAddr', '127.0.0.1:0', '--httpAddr', '', '--metrics-addr', ''],
         ...['--notifyAddrs', notify, '--cookie-key-file', join(dir, 'keys.json')],
+        ...['--state-dir', notify === NOBODY ? '' : join(dir, 'tables')],
       ]);
       const dme = createDme(config, { logger: silentLogger, table });
       delay.enable();

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { messageOf } from '@edgeplane/base';
-import type { Cursor } from '@edgeplane/notify';
+import type { Cursor } from '../v2/held.js';
 
 /** Whose objects a log holds, and how they are encoded. */
 export interface LogOwner {

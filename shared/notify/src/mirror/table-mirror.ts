@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { Backoff, type Clock, type Logger, messageOf, type Random } from '@edgeplane/base';
-import type { Cursor, ObjectTable } from '@edgeplane/notify';
-import { currentVersionHash } from '@edgeplane/objects';
-import type { Disk } from '../disk.js';
+import { currentVersionHash, type ObjectType } from '@edgeplane/objects';
+import type { Cursor, HeldBefore } from '../v2/held.js';
+import type { MirrorDisk } from './mirror-disk.js';
 import {
   encodeBatch,
   encodeHeader,
@@ -13,18 +13,35 @@ import {
   readLog,
 } from './mirror-log.js';
 
-/** One table of the set that is mirrored; which objects it has does not matter. */
-export type MirroredTable = ObjectTable<unknown, unknown>;
+/** One table of the set that is mirrored; which objects it has does not matter. An ObjectTable is one. */
+export interface MirroredTable {
+  readonly type: MirroredType;
+  /** Key JSON of every object. */
+  keys(): Iterable<string>;
+  /** What is held under a key, which is never altered in place. */
+  get(keyJson: string): unknown;
+  /** It, as it came; default as its type encodes it. */
+  encode?(held: never): Uint8Array;
+  /** Calls back after each put or delete; returns the function that ends it. */
+  subscribe(listener: (keyJson: string) => void): () => void;
+}
+
+type MirroredType = Pick<ObjectType<unknown, unknown>, 'name' | 'fullName' | 'fromWire' | 'toWire'>;
 
 export interface TableMirrorOptions {
   /** Folder of its own. */
   readonly dir: string;
-  readonly disk: Disk;
+  readonly disk: MirrorDisk;
   /** Key JSON of the cloudlet: a log of another one is not read. */
   readonly cloudlet: string;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /**
+   * Most objects of one line of the log, each of which is read back as a whole or not at all; default all that changed
+   * together, so that what is read back is what there was at some moment.
+   */
+  readonly lineObjects?: number;
 }
 
 /** One object that is read back. */
@@ -63,7 +80,7 @@ const RETRY = { base: 1000, max: 60_000 };
  * not, so what is read back is what the tables held at some moment, not before the last `flush` that resolved. The log
  * is written anew when it has grown by more than it holds: a change costs what it is long, not what there is.
  *
- * Nothing about it stops an agent: what cannot be read is set aside, and what cannot be written is tried again.
+ * Nothing about it stops who uses it: what cannot be read is set aside, and what cannot be written is tried again.
  */
 export class TableMirror {
   readonly #options: TableMirrorOptions;
@@ -96,7 +113,7 @@ export class TableMirror {
    * What an earlier run left of these tables' types; before `follow`. A log that is damaged, or of another cloudlet or data
    * model, is set aside beside the new one; what is whole of a damaged one is given.
    */
-  async load(tables: Iterable<MirroredTable>): Promise<Mirrored> {
+  async load(tables: Iterable<Pick<MirroredTable, 'type'>>): Promise<Mirrored> {
     const { disk, logger } = this.#options;
     const types = new Map(Array.from(tables, ({ type }) => [type.name, type] as const));
     let log: ReadLog;
@@ -188,20 +205,30 @@ export class TableMirror {
   }
 
   async #append(entries: readonly LogEntry[]): Promise<void> {
-    const text = encodeBatch(entries, this.#cursors());
-    await this.#options.disk.append(this.#path, text);
-    this.#grownBytes += Buffer.byteLength(text);
+    const { disk, lineObjects = Number.POSITIVE_INFINITY } = this.#options;
+    for (const part of inParts(entries, lineObjects)) {
+      const text = encodeBatch(part, this.#cursors());
+      await disk.append(this.#path, text);
+      this.#grownBytes += Buffer.byteLength(text);
+    }
     this.#anew = this.#grownBytes > Math.max(GROWTH_BYTES, GROWTH * this.#baseBytes);
   }
 
   async #writeAnew(): Promise<void> {
-    const entries = [...this.#tables].flatMap(([type, table]) =>
-      Array.from(table.keys(), (keyJson) => this.#entry(type, keyJson)),
-    );
-    let text = encodeHeader(this.#owner) + encodeBatch([], this.#cursors());
-    for (let at = 0; at < entries.length; at += BATCH) text += encodeBatch(entries.slice(at, at + BATCH), []);
-    await this.#options.disk.write(this.#path, text);
-    this.#baseBytes = Buffer.byteLength(text);
+    let bytes = 0;
+    const counted = (text: string) => {
+      bytes += Buffer.byteLength(text);
+      return text;
+    };
+    // What is held now, although it is encoded later, part by part.
+    const held = [...this.#tables.values()].flatMap((table) => Array.from(table.keys(), this.#hold(table)));
+    const head = encodeHeader(this.#owner) + encodeBatch([], this.#cursors());
+    const parts = function* () {
+      yield counted(head);
+      for (const part of inParts(held, BATCH)) yield counted(encodeBatch(part.map(entryOf), []));
+    };
+    await this.#options.disk.writeParts(this.#path, parts());
+    this.#baseBytes = bytes;
     this.#grownBytes = 0;
     this.#anew = false;
   }
@@ -215,10 +242,12 @@ export class TableMirror {
 
   #entry(type: string, keyJson: string): LogEntry {
     const table = this.#tables.get(type);
-    const object = table?.get(keyJson);
-    if (!table || object === undefined) return { type, keyJson };
-    const revision = this.#source?.heldOf(table.type.fullName).revisionOf(keyJson);
-    return { type, keyJson, bytes: table.type.toWire(object), revision };
+    return table ? entryOf(this.#hold(table)(keyJson)) : { type, keyJson };
+  }
+
+  #hold(table: MirroredTable): (keyJson: string) => HeldEntry {
+    const source = this.#source?.heldOf(table.type.fullName);
+    return (keyJson) => ({ table, keyJson, held: table.get(keyJson), revision: source?.revisionOf(keyJson) });
   }
 
   async #setAside(reason: string, kept: number): Promise<void> {
@@ -232,4 +261,37 @@ export class TableMirror {
       logger.error({ ...line, err: error }, 'What the controller sent earlier cannot be read, nor set aside');
     }
   }
+}
+
+/** What a table has under a key; undefined when there is nothing. */
+interface HeldEntry {
+  readonly table: MirroredTable;
+  readonly keyJson: string;
+  readonly held: unknown;
+  readonly revision: number | undefined;
+}
+
+function entryOf({ table, keyJson, held, revision }: HeldEntry): LogEntry {
+  const type = table.type.name;
+  if (held === undefined) return { type, keyJson };
+  // It came from this very table.
+  const bytes = table.encode ? table.encode(held as never) : table.type.toWire(held);
+  return { type, keyJson, bytes, revision };
+}
+
+function* inParts<T>(all: readonly T[], most: number): IterableIterator<readonly T[]> {
+  if (all.length <= most) yield all;
+  else for (let at = 0; at < all.length; at += most) yield all.slice(at, at + most);
+}
+
+/** What a notify client has to know of what was read back. */
+export function heldBefore(
+  { objects, cursors }: Mirrored,
+  tables: Iterable<Pick<MirroredTable, 'type'>>,
+): HeldBefore[] {
+  return Array.from(tables, ({ type: { name, fullName } }) => ({
+    type: fullName,
+    cursor: cursors.find(({ type }) => type === name) ?? { lineage: '', revision: 0 },
+    objects: objects.filter(({ type }) => type === name),
+  }));
 }

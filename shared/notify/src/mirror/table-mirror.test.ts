@@ -2,35 +2,35 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger, ManualClock, seededRandom, silentLogger } from '@edgeplane/base';
-import { ObjectTable } from '@edgeplane/notify';
 import { OBJECTS } from '@edgeplane/objects';
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Disk, systemDisk } from '../disk.js';
-import { testApp, testFlavor } from '../testing.js';
-import { type MirroredTable, TableMirror, type TableMirrorOptions } from './table-mirror.js';
+import { ObjectTable } from '../object-table.js';
+import { fileDisk, type MirrorDisk } from './mirror-disk.js';
+import { TableMirror, type TableMirrorOptions } from './table-mirror.js';
 import { TestingDisk } from './testing-disk.js';
 
 const LOG = 'mirror/objects.log';
 
-function setUp(disk: Disk, over: Partial<TableMirrorOptions> = {}) {
+function setUp(disk: MirrorDisk, over: Partial<TableMirrorOptions> = {}) {
   const clock = new ManualClock();
   const flavors = new ObjectTable(OBJECTS.Flavor);
   const apps = new ObjectTable(OBJECTS.App);
-  const list = [flavors, apps] as unknown[] as MirroredTable[];
+  const list = [flavors, apps] as unknown[] as ObjectTable<unknown, unknown>[];
   const mirror = new TableMirror({
     ...{ dir: 'mirror', disk, cloudlet: 'here', clock, random: seededRandom(1), logger: silentLogger },
     ...over,
   });
-  const put = (name: string, ram: number) => flavors.put(testFlavor({ key: { name }, ram: BigInt(ram) }));
+  const put = (name: string, ram: number) =>
+    flavors.put({ ...OBJECTS.Flavor.withKey({ name }), ram: BigInt(ram) });
   return { clock, flavors, apps, list, mirror, put };
 }
 
 type SetUp = ReturnType<typeof setUp>;
 
 /** As an agent starts: what was left is in the tables, and is followed. */
-async function start(disk: Disk, over: Partial<TableMirrorOptions> = {}): Promise<SetUp> {
+async function start(disk: MirrorDisk, over: Partial<TableMirrorOptions> = {}): Promise<SetUp> {
   const t = setUp(disk, over);
   const byName = new Map(t.list.map((table) => [table.type.name, table]));
   for (const { type, object } of (await t.mirror.load(t.list)).objects) byName.get(type)?.put(object);
@@ -159,7 +159,11 @@ test('a change costs what it is long, and the log does not grow for ever', async
   const disk = new TestingDisk();
   const t = await start(disk.mount());
   const manifest = 'm'.repeat(1000);
-  for (let i = 0; i < 1000; i++) t.apps.put(testApp({ deploymentManifest: manifest }, `app${i}`));
+  const app = (name: string, deploymentManifest: string) => ({
+    ...OBJECTS.App.withKey({ developerKey: { name: 'dev' }, name, version: '1' }),
+    deploymentManifest,
+  });
+  for (let i = 0; i < 1000; i++) t.apps.put(app(`app${i}`, manifest));
   t.clock.advance(200);
   await soon();
   const all = disk.written;
@@ -167,7 +171,7 @@ test('a change costs what it is long, and the log does not grow for ever', async
   await t.mirror.flush();
   assert.ok(disk.written - all < 1000, `${disk.written - all} for one change`);
   for (let i = 0; i < 5000; i++) {
-    t.apps.put(testApp({ deploymentManifest: `${i}${manifest}` }, 'app0'));
+    t.apps.put(app('app0', `${i}${manifest}`));
     await t.mirror.flush();
   }
   const size = disk.files.get(LOG)?.length ?? 0;
@@ -213,11 +217,12 @@ test('revisions and how far it was in step are kept where they are known', async
   await t.mirror.stop();
   const again = setUp(disk.mount());
   const { objects, cursors } = await again.mirror.load(again.list);
+  const encoded = (name: string) => OBJECTS.Flavor.toWire({ ...OBJECTS.Flavor.withKey({ name }), ram: 1n });
   assert.equal(
     objects.map((o) => [o.keyJson, o.revision, Buffer.from(o.bytes)]),
     [
-      ['{"name":"a"}', 7, OBJECTS.Flavor.toWire(testFlavor({ key: { name: 'a' }, ram: 1n }))],
-      ['{"name":"b"}', 0, OBJECTS.Flavor.toWire(testFlavor({ key: { name: 'b' }, ram: 1n }))],
+      ['{"name":"a"}', 7, encoded('a')],
+      ['{"name":"b"}', 0, encoded('b')],
     ].map(([key, revision, bytes]) => [key, revision, Buffer.from(bytes as Uint8Array)]),
   );
   assert.equal(cursors, [{ type: 'Flavor', ...cursor }]);
@@ -227,15 +232,15 @@ test('on a real disk nobody else can read it', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'mirror-'));
   try {
     const path = join(dir, 'mirror', 'objects.log');
-    const t = await start(systemDisk, { dir: join(dir, 'mirror') });
+    const t = await start(fileDisk, { dir: join(dir, 'mirror') });
     t.put('a', 1);
     await t.mirror.flush();
     t.put('b', 2);
     await t.mirror.stop();
     assert.is(statSync(path).mode & 0o777, 0o600);
-    assert.is(held(await start(systemDisk, { dir: join(dir, 'mirror') })), held(t));
+    assert.is(held(await start(fileDisk, { dir: join(dir, 'mirror') })), held(t));
     writeFileSync(path, Buffer.from([0xff, 0, 0x80]));
-    const damaged = await start(systemDisk, { dir: join(dir, 'mirror') });
+    const damaged = await start(fileDisk, { dir: join(dir, 'mirror') });
     assert.is(damaged.flavors.size, 0);
     await damaged.mirror.stop();
     assert.is(statSync(`${path}.aside`).size, 3);

@@ -1,4 +1,4 @@
-import type { Disk } from '../disk.js';
+import type { MirrorDisk } from './mirror-disk.js';
 
 /** A disk in memory, whose process may be killed at any write. */
 export class TestingDisk {
@@ -11,12 +11,11 @@ export class TestingDisk {
   failures: Error[] = [];
 
   /** As one process has it. */
-  mount(): Disk {
+  mount(): MirrorDisk {
     return {
-      lock: async () => ({ release: async () => undefined }),
-      list: async () => [],
       read: async (path) => this.files.get(path),
-      write: async (path, text) => {
+      writeParts: async (path, parts) => {
+        const text = [...parts].join('');
         const part = await this.#take(text);
         if (part === text) this.files.set(path, text);
         await this.#end(part, text);
@@ -32,7 +31,6 @@ export class TestingDisk {
         this.files.set(to, text);
         this.files.delete(from);
       },
-      remove: async (path) => void this.files.delete(path),
     };
   }
 
