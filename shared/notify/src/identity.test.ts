@@ -43,6 +43,7 @@ function reasons() {
     if (reason) found.push(reason);
   };
   const logger = { ...silentLogger, info: line, warn: line, error: line, debug: () => undefined };
+  Object.assign(logger, { isLevelEnabled: () => false });
   Object.assign(logger, { child: () => logger });
   return { found, logger: logger as unknown as Logger };
 }

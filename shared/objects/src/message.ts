@@ -118,23 +118,37 @@ function normalizeField(field: FieldSchema, value: unknown): unknown {
   return value;
 }
 
-/** Fields that are messages, or lists or maps of them, by schema; what else may be missing in a decoded message. */
-const parts = new WeakMap<MessageSchema, readonly FieldSchema[]>();
+/** A field that is a message or a list of them: what else may be missing in a decoded message. */
+interface Part {
+  readonly field: FieldSchema;
+  readonly schema: MessageSchema;
+  /** It has no such fields itself. */
+  readonly isLeaf: boolean;
+}
+
+const parts = new WeakMap<MessageSchema, readonly Part[]>();
+
+const isPart = ({ kind, oneof }: FieldSchema) => kind === 'message' && oneof === undefined;
+
+function partsOf(schema: MessageSchema): readonly Part[] {
+  const found = schema.fields.filter(isPart).map((field) => {
+    const inner = messageSchema(field.type);
+    return { field, schema: inner, isLeaf: !inner.fields.some(isPart) };
+  });
+  parts.set(schema, found);
+  return found;
+}
 
 /** Puts always-present sub-messages into a decoded message, which has all its other members; the same message. */
 export function complete<T>(schema: MessageSchema, message: T): T {
-  let fields = parts.get(schema);
-  if (!fields) {
-    fields = schema.fields.filter(({ kind, oneof }) => kind === 'message' && oneof === undefined);
-    parts.set(schema, fields);
-  }
   const target = message as AnyMessage;
-  for (const field of fields) {
+  for (const part of parts.get(schema) ?? partsOf(schema)) {
+    const { field } = part;
     const value = target[field.prop];
     if (value === undefined) target[field.prop] = emptyField(field);
-    else if (field.repeated)
-      for (const one of value as AnyMessage[]) complete(messageSchema(field.type), one);
-    else complete(messageSchema(field.type), value as AnyMessage);
+    else if (part.isLeaf) continue;
+    else if (field.repeated) for (const one of value as AnyMessage[]) complete(part.schema, one);
+    else complete(part.schema, value as AnyMessage);
   }
   return message;
 }

@@ -6,7 +6,7 @@ import { FewLines } from '../few-lines.js';
 import type { NotifyLimits } from '../limits.js';
 import type { Permit } from '../permit.js';
 import { shortened } from '../text.js';
-import type { MessageReceiver, NotifyCounters, PeerInfo, Receiver } from '../types.js';
+import type { MessageReceiver, NotifyCounters, PeerInfo, Received, Receiver } from '../types.js';
 import { checkedBody, fullTypeName, messageCodec } from '../wire.js';
 import { bucketCount, isBucketCount } from './buckets.js';
 import { fingerprint } from './digest.js';
@@ -87,17 +87,8 @@ export class FrameReceiver {
       if (!receiver) continue;
       const held = options.held.of(type);
       this.#types.set(place, {
-        ...{
-          place,
-          receiver,
-          held,
-          unconfirmed: undefined,
-          asking: false,
-          awaited: 0,
-          repairs: 0,
-          matched: false,
-          scope: 0,
-        },
+        ...{ place, receiver, held, unconfirmed: undefined, asking: false, awaited: 0 },
+        ...{ repairs: 0, matched: false, scope: 0 },
       });
     }
     this.#messages = new Map(options.messageReceivers.map((r) => [fullTypeName(r.typeName), r]));
@@ -233,14 +224,33 @@ export class FrameReceiver {
     held.set(keyJson, fingerprint(bytes), revision, bytes.length, origin?.number);
     incoming.unconfirmed?.delete(keyJson);
     if (stampNotifyId && hasNotifyId(object)) object.notifyId = peer.id;
-    const taken = (failure: Outcome) => {
-      if (failure === undefined) this.#options.afterUpdate?.(receiver, object, peer);
-      return failure;
-    };
-    const done = this.#guard(type.fullName, () =>
-      receiver.onUpdate(object, peer, keyJson, { bytes, revision }),
-    );
-    return done instanceof Promise ? done.then(taken) : taken(done);
+    return this.#handOn(receiver, object, peer, keyJson, { bytes, revision });
+  }
+
+  #handOn(
+    receiver: Receiver,
+    object: unknown,
+    peer: PeerInfo,
+    keyJson: string,
+    received: Received,
+  ): Outcome | Promise<Outcome> {
+    const { fullName } = receiver.type;
+    const { afterUpdate } = this.#options;
+    try {
+      const done = receiver.onUpdate(object, peer, keyJson, received);
+      if (done instanceof Promise)
+        return done.then(
+          () => {
+            afterUpdate?.(receiver, object, peer);
+            return undefined;
+          },
+          (error: unknown) => this.#failed(fullName, error),
+        );
+    } catch (error) {
+      return this.#failed(fullName, error);
+    }
+    afterUpdate?.(receiver, object, peer);
+    return undefined;
   }
 
   /** One that its origin has withdrawn is told even if it was never held: it may have come and gone meanwhile. */

@@ -57,7 +57,8 @@ export class HeldType {
 
   /** Key JSON of what is held, without what has no known key. */
   keys(): string[] {
-    return [...this.#objects.keys()].filter((key) => !key.startsWith(NAMELESS));
+    const keys = [...this.#objects.keys()];
+    return this.#nameless === 0 ? keys : keys.filter((key) => !key.startsWith(NAMELESS));
   }
 
   has(keyJson: string): boolean {
@@ -106,7 +107,7 @@ export class HeldType {
     // Now its name is known.
     if (this.#nameless > 0 && !keyJson.startsWith(NAMELESS)) this.delete(`${NAMELESS}${keyNumber(keyJson)}`);
     const known = this.#objects.get(keyJson);
-    if (!known) return false;
+    if (known === undefined) return false;
     this.#objects.delete(keyJson);
     this.digest.remove(known);
     this.#bytes -= known.bytes;
