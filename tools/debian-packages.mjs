@@ -59,6 +59,7 @@ export const PACKAGES = {
     { name: 'slirp4netns', probe: '/usr/bin/slirp4netns', without: 'tests of the fallback network fail' },
     { name: 'git', probe: '/usr/bin/git', without: 'the house-rule check and the clean-clone test fail' },
     { name: 'openssl', probe: '/usr/bin/openssl', without: 'TLS tests fail' },
+    { name: 'curl', probe: '/usr/bin/curl', without: 'the examples of the match engine are not tried' },
     { name: 'procps', probe: '/bin/ps', without: 'leak checks fail' },
   ],
 };

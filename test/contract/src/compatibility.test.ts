@@ -5,9 +5,10 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 const ROOT = new URL('../../../', import.meta.url).pathname;
-const [weaknesses = '', vectors = ''] = readFileSync(join(ROOT, 'docs/compatibility.md'), 'utf8').split(
-  '## Acceptance vectors',
-);
+const [weaknesses = '', vectors = '', quirks = '', engineVectors = ''] = readFileSync(
+  join(ROOT, 'docs/compatibility.md'),
+  'utf8',
+).split(/^##+ (?:Acceptance vectors|The match engine and the agent|Vectors of the match engine)$/m);
 
 /** Rows of the table in a text: numbers, and file and name of the test in the last column. */
 function rows(
@@ -21,11 +22,13 @@ function rows(
 for (const [what, text, count] of [
   ['weakness', weaknesses, 46],
   ['vector', vectors, 20],
+  ['quirk of the match engine and the agent', quirks, 15],
+  ['vector of the match engine', engineVectors, 5],
 ] as const) {
   test(`every ${what} is held by a test`, () => {
     const found = rows(text);
     assert.equal(
-      found.flatMap(({ numbers }) => numbers),
+      [...new Set(found.flatMap(({ numbers }) => numbers))],
       Array.from({ length: count }, (_, i) => i + 1),
     );
     for (const { file, name } of found) {
