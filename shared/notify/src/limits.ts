@@ -29,7 +29,7 @@ export const NOTIFY_LIMITS = {
     least: MIB,
     most: 4 * MIB,
     about: 'largest notice; peers take none beyond 4 MiB',
-    beyond: 'refused by gRPC with RESOURCE_EXHAUSTED; a larger object is not sent and named',
+    beyond: 'refused with RESOURCE_EXHAUSTED; a larger object is not sent and named',
   },
   maxScope: {
     unit: 'count',
