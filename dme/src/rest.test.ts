@@ -72,6 +72,17 @@ rest('an answer has every member, proto names, and one space of indent', async (
   assert.match(none.body, '"status": "AI_SUCCESS",\n "cloudlets": [\n ]');
 });
 
+rest('an IPv6 caller registers, and its cookie names it', async ({ world }) => {
+  const dme = await world.start(['--httpAddr', '[::1]:0', '--apiAddr', '[::1]:0', '--stateDir', '']);
+  const names = { dev_name: 'Untomt', app_name: 'Untomt', app_vers: '1.1' };
+  for (const cookie of [
+    (JSON.parse((await dme.http('/v1/registerclient', names)).body) as { session_cookie: string })
+      .session_cookie,
+    await dme.cookie(APPS.untomt),
+  ])
+    assert.is((decodeJwt(cookie)['key'] as { peerip?: string }).peerip, '::1');
+});
+
 rest('refusals: the status of the code, and an object with it', async ({ dme }) => {
   const body = (code: number, message: string) =>
     `{\n "code": ${code},\n "message": "${message}",\n "details": [\n ]\n}`;

@@ -51,7 +51,11 @@ export class TestWorld {
   }
 
   /** Starts a match engine on free ports and waits until it knows everything. */
-  async start(flags: readonly string[] = [], overrides: DmeOverrides = {}): Promise<TestDme> {
+  async start(
+    flags: readonly string[] = [],
+    overrides: DmeOverrides = {},
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<TestDme> {
     this.#notify ||= await this.#controller.listen('127.0.0.1:0');
     const argv = [
       ...['--notifyAddrs', this.#notify, '--apiAddr', '127.0.0.1:0', '--httpAddr', '127.0.0.1:0'],
@@ -60,7 +64,7 @@ export class TestWorld {
       ...(flags.includes('--state-dir') ? [] : ['--state-dir', '']),
       ...flags,
     ];
-    const dme = createDme(parseConfig(argv), { logger: silentLogger, ...overrides });
+    const dme = createDme(parseConfig(argv, env), { logger: silentLogger, ...overrides });
     await dme.start();
     await until('synced', () => dme.notifyState === 'synced');
     const started = new TestDme(dme);

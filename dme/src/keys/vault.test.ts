@@ -1,9 +1,11 @@
 /** Cookie keys from a Vault (match engine spec section 3.1), over real HTTP. */
-import { ManualClock, silentLogger, systemClock, systemRandom } from '@edgeplane/base';
+import { type EdgeplaneError, ManualClock, silentLogger, systemClock, systemRandom } from '@edgeplane/base';
+import { decodeJwt } from 'jose';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { APPS } from '../fixtures.js';
 import { Sessions } from '../sessions.js';
-import { until } from '../testing.js';
+import { TestWorld, until } from '../testing.js';
 import { KeyRing } from './key-ring.js';
 import { TestVault } from './testing-vault.js';
 import { VaultKeys } from './vault.js';
@@ -121,6 +123,35 @@ tests(
     });
   },
 );
+
+tests('a match engine reads its keys there, and has none to sign with before', async (context) => {
+  const { vault, url } = context;
+  vault.down = true;
+  const world = new TestWorld();
+  try {
+    const env = { VAULT_ROLE_ID: 'role', VAULT_SECRET_ID: 'hush' };
+    const dme = await world.start(['--vaultAddr', url], {}, env);
+    await dme.register(APPS.ever).then(
+      () => assert.unreachable(),
+      (error: EdgeplaneError) => assert.equal([error.status, error.message], ['INTERNAL', 'no signing key']),
+    );
+    vault.versions.set(1, { secret: 'a' }).set(2, { secret: 'b' });
+    vault.down = false;
+    const cookie = await eventually(() => dme.cookie(APPS.ever));
+    assert.is((decodeJwt(cookie)['key'] as { kid?: number }).kid, 2);
+  } finally {
+    await world.stop();
+  }
+});
+
+async function eventually(call: () => Promise<string>): Promise<string> {
+  let result = '';
+  await until('it works', async () => {
+    result = await call().catch(() => '');
+    return result !== '';
+  });
+  return result;
+}
 
 tests('what cannot be used is said, without what was sent or came', async (context) => {
   const { vault } = context;

@@ -14,6 +14,7 @@ import { answer, fail } from './answer.js';
 import { gatewayErrors } from './errors.js';
 import { failureOf, METHOD_NOT_ALLOWED, NOT_IMPLEMENTED } from './failures.js';
 import type { EnumNames } from './json-body.js';
+import { DEFAULT_LIMITS, type GatewayLimits } from './limits.js';
 import { openApiDocument } from './openapi.js';
 import { addParameters, parametersOf, type QueryParameter } from './query-parameter.js';
 import { type Route, routesOf } from './routes.js';
@@ -52,29 +53,6 @@ export interface Gateway {
 /** How to call an API that listens on every interface. */
 const LOOPBACK: Readonly<Record<string, string>> = { '': '127.0.0.1', '0.0.0.0': '127.0.0.1', '::': '::1' };
 
-/** Bounds of what callers may use. */
-export interface GatewayLimits {
-  /** Longest request body. */
-  readonly bodyBytes: number;
-  /** A client has this long to send a whole request, milliseconds. */
-  readonly requestMs: number;
-  /** Connections at a time; more are closed as they come. 0: any number. */
-  readonly connections: number;
-  /**
-   * A connection on which nothing moves for this long while it has a request is closed, milliseconds: its client does not
-   * read. Answers that stream are let be. 0: never.
-   */
-  readonly stalledMs: number;
-}
-
-/** The body as in gRPC, and slow clients in any number: for callers that are known. */
-export const DEFAULT_LIMITS: GatewayLimits = {
-  bodyBytes: 4 * 1024 * 1024,
-  requestMs: 30_000,
-  connections: 0,
-  stalledMs: 0,
-};
-
 const HEADERS_MS = 10_000;
 const KEEP_ALIVE_MS = 75_000;
 /** Requests that do not end by themselves are broken off this long after a stop, milliseconds. */
@@ -97,16 +75,19 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     connectionTimeout: limits.stalledMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
   };
+  // Times are kept to within a quarter.
+  const checks = { connectionsCheckingInterval: Math.ceil(limits.requestMs / 4) };
   const app = (
     tls
       ? fastify({
           ...serverOptions,
           http2: true,
-          https: { allowHTTP1: true, key: tls.key, cert: tls.cert, minVersion: 'TLSv1.2' },
+          http2SessionTimeout: limits.stalledMs || KEEP_ALIVE_MS,
+          https: { allowHTTP1: true, key: tls.key, cert: tls.cert, minVersion: 'TLSv1.2', ...checks },
         })
-      : fastify(serverOptions)
+      : fastify({ ...serverOptions, http: checks })
   ) as FastifyInstance;
-  if ('headersTimeout' in app.server) app.server.headersTimeout = HEADERS_MS;
+  if ('headersTimeout' in app.server) app.server.headersTimeout = Math.min(HEADERS_MS, limits.requestMs);
   if (limits.connections > 0) app.server.maxConnections = limits.connections;
   const routes = routesOf(options.services);
   addRoutes(app, routes, options, client);
