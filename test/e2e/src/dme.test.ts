@@ -95,7 +95,14 @@ async function engine({ dir, controller }: Context, name: string): Promise<Engin
     startProgram(
       'dme',
       [
-        ...['--notifyAddrs', controller.addresses['notify'] ?? '', '--apiAddr', address, '--httpAddr', ''],
+        ...[
+          '--notifyAddrs',
+          controller.addresses['notify'] ?? '',
+          '--apiAddr',
+          address,
+          '--httpAddr',
+          '127.0.0.1:0',
+        ],
         ...['--cloudletKey', cloudletKeyArg('op', 'site-a'), '--scaleID', name, '--tls', tls],
         ...['--cookie-keys', 'controller', '--cookie-key-file', join(home, 'keys.json')],
       ],
@@ -249,6 +256,27 @@ tests('a history finds what is wrong, late or missing', () => {
   assert.is(fault(5700, 'site-a'), 'site-a was not there');
   assert.is(fault(900, 'site-a'), 'site-a was not there');
   assert.is(fault(2000, 'site-b'), 'site-b was not there');
+});
+
+tests('REST is HTTPS and wants no certificate; gRPC does', async ({ dir, dmes }) => {
+  const { http, api } = dmes[0]?.running.addresses ?? {};
+  const post = (path: string, body: object) =>
+    runCommand('curl', [
+      '-s',
+      '--cacert',
+      join(dir, 'mex-ca.crt'),
+      `https://${http}${path}`,
+      '-d',
+      JSON.stringify(body),
+    ]);
+  const registered = await post('/v1/registerclient', { dev_name: 'dev', app_name: 'web', app_vers: '1.0' });
+  const { session_cookie } = JSON.parse(registered.stdout) as { session_cookie: string };
+  const request = { session_cookie, carrier_name: 'op', gps_location: { latitude: 1, longitude: 1 } };
+  assert.match((await post('/v1/findcloudlet', request)).stdout, '"status": "FIND_NOTFOUND"');
+  const stranger = connect(MatchEngineApiClient, api ?? '');
+  const refused = callUnary(stranger, 'getFqdnList', { ver: 0, sessionCookie: session_cookie });
+  assert.is(await refused.catch((error: EdgeplaneError) => error.status), 'UNAVAILABLE');
+  stranger.close();
 });
 
 tests('instances come and go while 50 clients ask and a match engine is killed', async (context) => {
