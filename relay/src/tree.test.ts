@@ -2,8 +2,10 @@
 /** Trees of relays that are cut and killed at any moment: everything ends up where it belongs. */
 import { appInstKey, cloudletKey, make, until } from '@edgeplane/notify/testing';
 import { OBJECTS } from '@edgeplane/objects';
+import { ExecRequest } from '@edgeplane/proto/edgeproto/exec.js';
 import fc from 'fast-check';
 import { test } from 'uvu';
+import * as assert from 'uvu/assert';
 import { type TestAgent, TestNet, testAgent, testController, testRelay } from './testing.js';
 
 const SITES = ['x', 'y', 'z'] as const;
@@ -47,9 +49,14 @@ test('random trees, changes, cuts and kills: each agent holds its view, the cont
       const addressOf = (at: number, below: number) => (at < below ? `r${at}:1` : 'c:1');
       const aboveOf = (at: number) => [addressOf(shape.relays[at] ?? 3, at)];
       const relays = await Promise.all(shape.relays.map((_, at) => testRelay(net, `r${at}:1`, aboveOf(at))));
+      const offers: string[] = [];
+      const withdrawn = new Set<string>();
       const start = (at: number): TestAgent => {
         const above = (shape.agents[at] ?? []).map((n) => addressOf(n, relays.length));
-        return testAgent(net, SITES[at] ?? 'x', above, at === shape.old ? 1 : 2);
+        const site = SITES[at] ?? 'x';
+        return testAgent(net, site, above, at === shape.old ? 1 : 2, ({ requestId }) =>
+          offers.push(`${requestId} at ${site}`),
+        );
       };
       const agents = SITES.map((_, at) => start(at));
       const ended: Promise<unknown>[] = [];
@@ -64,8 +71,10 @@ test('random trees, changes, cuts and kills: each agent holds its view, the cont
         else if (what === 'report') {
           const info = OBJECTS.AppInstInfo.withKey(appInstKey(`n${n}`, site));
           agents[at]?.insts.put({ ...info, errors: [String(value)] });
-        } else if (what === 'withdraw') agents[at]?.insts.delete(appInstKey(`n${n}`, site));
-        else if (what === 'cut') net.link(addressOf(n, relays.length)).cut();
+        } else if (what === 'withdraw') {
+          withdrawn.add(OBJECTS.AppInstInfo.keyJson(appInstKey(`n${n}`, site)));
+          agents[at]?.insts.delete(appInstKey(`n${n}`, site));
+        } else if (what === 'cut') net.link(addressOf(n, relays.length)).cut();
         else if (what === 'kill') {
           const relay = relays[n];
           if (!relay) continue;
@@ -102,11 +111,64 @@ test('random trees, changes, cuts and kills: each agent holds its view, the cont
         );
       await until(() => known() === wanted(), 'every report');
       await until(() => c.reports.infos.held.size === SITES.length, 'every site');
+      // An offer of a shell gets to the agent of its site and to no other; measurements get to the controller. What is lost
+      // with a session that was cut a moment ago is sent again, as callers do.
+      const samples = c.metrics.length;
+      const isHeard = (site: string) => offers.some((offer) => offer.endsWith(` at ${site}`));
+      await until(() => {
+        for (const { site, client } of agents) {
+          const key = here(site);
+          const offer = { appInstKey: appInstKey('a', site), requestId: site, offer: site };
+          if (!isHeard(site))
+            c.server.sendMessage(
+              'ExecRequest',
+              { ...ExecRequest.decode(Buffer.alloc(0)), ...offer },
+              ({ cloudlets }) => cloudlets.has(key),
+            );
+          client.sendMessage('Metric', { name: 'm', timestamp: undefined, tags: [], vals: [] });
+        }
+        return SITES.every(isHeard) && c.metrics.length - samples >= SITES.length;
+      }, 'messages');
+      assert.equal(
+        [...new Set(offers)].sort(),
+        SITES.map((site) => `${site} at ${site}`),
+      );
+
+      // What comes and goes while there is no way up is told to be gone, when there is one again.
+      const behind = agents.filter(
+        ({ site }, at) =>
+          site !== SITES[shape.old] && (shape.agents[at] ?? []).every((n) => n < relays.length),
+      );
+      const { server } = net.link('c:1');
+      net.link('c:1').server = undefined;
+      net.link('c:1').cut();
+      await until(() => c.server.peers().length === 0, 'no way up');
+      for (const { site, insts, client } of behind) {
+        const key = appInstKey('unheard', site);
+        withdrawn.add(OBJECTS.AppInstInfo.keyJson(key));
+        const sent = client.counters.changesSent;
+        insts.put(OBJECTS.AppInstInfo.withKey(key));
+        await until(() => client.counters.changesSent > sent, 'its relay hears of it');
+        insts.delete(key);
+        await until(() => client.counters.changesSent > sent + 1, 'and of its end');
+      }
+      net.link('c:1').server = server;
+      for (const { site } of behind) {
+        const key = OBJECTS.AppInstInfo.keyJson(appInstKey('unheard', site));
+        await until(() => c.reports.insts.withdrawn.includes(key), `the withdrawal at ${site}`);
+      }
+      await until(
+        () => known() === wanted() && c.reports.infos.held.size === SITES.length,
+        'all of it again',
+      );
       for (const { client } of agents) await client.stop();
       await until(
         () => c.reports.infos.held.size + c.reports.insts.held.size === 0,
         'nothing is left of them',
       );
+      assert.equal(c.reports.infos.withdrawn, [], 'a farewell is no withdrawal');
+      const unasked = c.reports.insts.withdrawn.filter((key) => !withdrawn.has(key));
+      assert.equal(unasked, [], 'nothing was withdrawn that its agent did not withdraw');
       await Promise.all([...ended, ...relays.map((relay) => relay.stop())]);
       await c.server.stop();
     }),

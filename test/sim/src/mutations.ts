@@ -162,6 +162,28 @@ export const MUTATIONS: readonly Mutation[] = [
     test: 'relay/src/rewind.test.ts',
   },
   {
+    name: 'a relay forgets what was withdrawn while it had no link',
+    file: 'relay/src/report-table.ts',
+    find: 'this.#withdrawn.set(keyJson, origin);',
+    replace: '',
+    test: 'relay/src/tree.test.ts',
+  },
+  {
+    name: 'a relay takes the end of a session for a withdrawal of its reports',
+    file: 'relay/src/report-book.ts',
+    find: 'for (const table of this.#tables) table.drop(number);',
+    replace:
+      'for (const table of this.#tables) for (const key of table.keys()) if (table.originOf(key)?.number === number) table.withdraw(key, peer);',
+    test: 'relay/src/tree.test.ts',
+  },
+  {
+    name: 'a relay offers shells to agents of other sites',
+    file: 'relay/src/messages.ts',
+    find: 'keyJson !== undefined && peer.cloudlets.has(keyJson)',
+    replace: 'keyJson !== undefined && peer.cloudlets.size >= 0',
+    test: 'relay/src/tree.test.ts',
+  },
+  {
     name: 'a dead connection takes the place of a living one',
     file: 'shared/notify/src/v2/retained-peers.ts',
     find: 'known.turn > turn',
