@@ -138,8 +138,22 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'acks are not sent',
     file: 'shared/notify/src/v2/frame-session.ts',
-    find: 'this.#sender.acknowledge(last, nacks);',
+    find: 'this.#writer.acknowledge(last, nacks);',
     replace: '',
+  },
+  {
+    name: 'a frame with an ack behind it waits for its own',
+    file: 'shared/notify/src/v2/frame-session.ts',
+    find: 'if (!this.#ackAtOnce(bytes)) {',
+    replace: 'if (this.#ackAtOnce(bytes)) continue;\n        else {',
+    test: 'shared/notify/src/v2/hostile-frames.test.ts',
+  },
+  {
+    name: 'that an instance is gone is forgotten while its agent is not heard',
+    file: 'shared/notify/src/speakers.ts',
+    find: '    silent.reports.set(name, report);',
+    replace: '    if (!isGone) silent.reports.set(name, report);',
+    test: 'shared/notify/src/speakers.test.ts',
   },
   {
     name: 'what differs is not asked for',
