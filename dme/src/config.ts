@@ -11,6 +11,8 @@ import type { Rate } from './protect/buckets.js';
 import type { GateLimits } from './protect/gate.js';
 import type { OfferRule } from './usable.js';
 
+const MOST_WORKERS = 256;
+
 /** Settings of a match engine. */
 export interface DmeConfig {
   readonly notifyAddrs: readonly string[];
@@ -33,6 +35,8 @@ export interface DmeConfig {
   readonly cloudletKey: CloudletKey;
   /** Name of this match engine among those of its cloudlet. */
   readonly scaleId: string;
+  /** Processes that serve clients. */
+  readonly workers: number;
   /** Where tables are kept; empty: nowhere. */
   readonly stateDir: string;
   /** Which instances clients are sent to. */
@@ -95,6 +99,7 @@ export function parseConfig(argv: readonly string[], env: Environment = {}): Dme
       values.standalone && values.cloudletKey === ''
         ? STANDALONE_CLOUDLET
         : parseCloudletKey(values.cloudletKey),
+    workers: workersOf(values.workers, values.standalone),
     stateDir: values.stateDir,
     offer: values.offer as OfferRule,
     scaleId: values.scaleID || hostname() || 'nohostname',
@@ -156,4 +161,11 @@ function atLeastOne(flag: string, value: number): number {
   if (!Number.isSafeInteger(value) || value < 1)
     throw fail(dmeErrors.FLAG_TOO_SMALL, { flag, least: 1, value });
   return value;
+}
+
+function workersOf(count: number, standalone: boolean): number {
+  if (!Number.isInteger(count) || count < 1 || count > MOST_WORKERS)
+    throw fail(dmeErrors.WORKERS_INVALID, { count, most: MOST_WORKERS });
+  if (standalone && count > 1) throw fail(dmeErrors.WORKERS_STANDALONE, { count });
+  return count;
 }

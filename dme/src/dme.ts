@@ -9,7 +9,13 @@ import {
   systemClock,
   systemRandom,
 } from '@edgeplane/base';
-import { type NotifyClient, type NotifyState, observeNotify, observeObjects } from '@edgeplane/notify';
+import {
+  type NotifyClient,
+  type NotifyDialer,
+  type NotifyState,
+  observeNotify,
+  observeObjects,
+} from '@edgeplane/notify';
 import { Metrics } from '@edgeplane/observe';
 import { DynamicLocGroupApiService } from '@edgeplane/proto/dme/dynamic-loc-group.js';
 import { AppApiService } from '@edgeplane/proto/edgeproto/app.js';
@@ -23,6 +29,7 @@ import type { DmeConfig } from './config.js';
 import { firstSync } from './first-sync.js';
 import { fixtureTable } from './fixtures.js';
 import { followControllers } from './follow.js';
+import type { GroupLink } from './groups/group-link.js';
 import { Groups } from './groups/groups.js';
 import { openGroupLink } from './groups/open-group-link.js';
 import { KeyRing } from './keys/key-ring.js';
@@ -47,13 +54,19 @@ const FIRST_CALL_MS = 60_000;
 /** Checks of developers' signatures at a time. */
 const MAX_TOKEN_CHECKS = 128;
 
-/** What a test may replace. */
+/** What a test, or a worker of several, may replace. */
 export interface DmeOverrides {
   readonly clock?: Clock;
   readonly random?: Random;
   readonly logger?: Logger;
   /** Filled by whoever has it; default an empty one. */
   readonly table?: AppTable;
+  /** How controllers are reached. */
+  readonly dial?: NotifyDialer;
+  /** Where what is asked of it is told. */
+  readonly metrics?: Metrics;
+  readonly groupLink?: GroupLink;
+  readonly latencies?: LatencyBook;
 }
 
 /** A match engine. Once it is started, `addresses` has `api`, and `http` and `metrics` unless off. */
@@ -98,22 +111,20 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
       await ring.start();
       const table =
         overrides.table ?? (config.standalone ? fixtureTable(config.offer) : new AppTable(config.offer));
-      const metrics = new Metrics();
+      const metrics = overrides.metrics ?? new Metrics();
       if (!config.standalone) {
         const remembered = await remember(config, table, { logger: inArea(logger, 'dmedb'), clock, random });
         if (remembered) running.push(remembered);
         notify = followControllers(config, table, {
           ...{ tls, logger, clock, random, held: remembered?.held ?? [] },
+          ...(overrides.dial && { dial: overrides.dial }),
           receivers: keys.receivers,
         });
         remembered?.follow(notify);
         running.push(notify);
-        observeNotify(metrics, { client: notify });
+        if (!overrides.metrics) observeNotify(metrics, { client: notify });
       }
-      observeObjects(metrics, () => [
-        ['App', table.appCount],
-        ['AppInst', table.instanceCount],
-      ]);
+      if (!overrides.metrics) observeTable(metrics, table);
       if (config.metricsAddr !== '') {
         const health = () => (stopped ? 'stopping' : addresses['api'] ? undefined : 'starting');
         const listener = await serveMetrics({ address: config.metricsAddr, metrics, health, tls, logger });
@@ -136,11 +147,12 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
       const stats = new CallStats((key) => table.app(key) !== undefined);
       observeDme(metrics, stats, gate);
       const watchers = new Watchers(table, clock);
-      const groups = new Groups(openGroupLink(config, { clock, random, logger }), clock, random);
+      const link = overrides.groupLink ?? openGroupLink(config, { clock, random, logger });
+      const groups = new Groups(link, clock, random);
       groups.start();
       const engine = {
         ...{ table, ring, groups, gate, stats, clock, watchers },
-        latencies: new LatencyBook(clock),
+        latencies: overrides.latencies ?? new LatencyBook(clock),
         tokenChecks: new Bounded(MAX_TOKEN_CHECKS, 'token checks'),
         sessions: new Sessions(ring, clock, config.cookieExpirationMs),
         cookieExpirationMs: config.cookieExpirationMs,
@@ -186,4 +198,12 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
       await stopAll();
     },
   };
+}
+
+/** Tells how much is in a table. */
+export function observeTable(metrics: Metrics, table: AppTable): void {
+  observeObjects(metrics, () => [
+    ['App', table.appCount],
+    ['AppInst', table.instanceCount],
+  ]);
 }

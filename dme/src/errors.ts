@@ -54,6 +54,12 @@ export const dmeErrors = defineErrors({
   TOO_MANY_CANDIDATES: ['INVALID_ARGUMENT', 'max_candidates must be at most {most}, but is {count}'],
   TOO_MANY_SAMPLES: ['INVALID_ARGUMENT', 'samples must be at most {most}, but are {count}'],
   TOO_MANY_WATCHERS: ['RESOURCE_EXHAUSTED', 'there are {most} watching clients already'],
+  WORKER_FAILED: ['UNAVAILABLE', 'a worker could not start: {reason}'],
+  WORKERS_INVALID: ['INVALID_ARGUMENT', 'flag --workers: must be a number from 1 to {most}, but is {count}'],
+  WORKERS_STANDALONE: [
+    'INVALID_ARGUMENT',
+    'flag --workers: a standalone match engine has one, but got {count}',
+  ],
   ENGINE_STOPPING: ['UNAVAILABLE', 'this match engine is stopping'],
   NOT_A_PLATFORM_APP: ['PERMISSION_DENIED', 'API Not allowed for developer: {dev} app: {app}'],
   NO_VERIFY_TOKEN: ['INVALID_ARGUMENT', 'verifyloc token required'],

@@ -132,6 +132,11 @@ export const DME_FLAGS = {
   maxConnectionsPerPeer: { type: 'number', default: '5000', about: 'the same, of one address' },
   maxStreams: { type: 'number', default: '1000', about: 'calls of one gRPC connection at a time' },
   statsShards: { type: 'number', default: '10', about: 'accepted for compatibility', ignored: true },
+  workers: {
+    type: 'number',
+    default: '1',
+    about: 'processes that serve clients; a good number is that of the cores',
+  },
   stateDir: {
     type: 'string',
     default: '.edgeplane/dme/tables',

@@ -8,6 +8,15 @@ interface Report {
   readonly at: number;
 }
 
+/** One report that was taken. */
+export interface LatencySample {
+  readonly reporter: string;
+  readonly from: Place;
+  /** A name of any kind. */
+  readonly cloudlet: string;
+  readonly ms: number;
+}
+
 export interface LatencyLimits {
   /** Pairs of a region and a cloudlet that are kept; the one that was reported longest ago goes first. */
   readonly pairs: number;
@@ -43,12 +52,19 @@ const LIVES = 8;
 export class LatencyBook {
   readonly #clock: Clock;
   readonly #limits: LatencyLimits;
+  readonly #onTaken: (sample: LatencySample) => void;
   /** By region and cloudlet, the one that was reported last at the end. */
   readonly #pairs = new Map<string, Report[]>();
 
-  constructor(clock: Clock, limits: LatencyLimits = LATENCY_LIMITS) {
+  /** `onTaken` hears of what is reported here and taken. */
+  constructor(
+    clock: Clock,
+    limits: LatencyLimits = LATENCY_LIMITS,
+    onTaken: (sample: LatencySample) => void = () => undefined,
+  ) {
     this.#clock = clock;
     this.#limits = limits;
+    this.#onTaken = onTaken;
   }
 
   get size(): number {
@@ -61,6 +77,14 @@ export class LatencyBook {
     if (!(ms >= least && ms > 0))
       return `${ms} ms is less than light takes for the distance, ${least.toFixed(2)} ms`;
     if (ms > SLOWEST_MS) return `${ms} ms is more than ${SLOWEST_MS} ms`;
+    const sample = { reporter, from: { latitude: from.latitude, longitude: from.longitude }, cloudlet, ms };
+    this.add(sample);
+    this.#onTaken(sample);
+    return undefined;
+  }
+
+  /** Notes what was reported elsewhere, and taken there. */
+  add({ reporter, from, cloudlet, ms }: LatencySample): void {
     const pair = pairOf(from, cloudlet);
     const others = (this.#pairs.get(pair) ?? []).filter((report) => report.reporter !== reporter);
     const reports = [...others, { reporter, ms, at: this.#clock.monotonic() }];
@@ -71,7 +95,6 @@ export class LatencyBook {
         this.#pairs.delete(oldest);
         break;
       }
-    return undefined;
   }
 
   /** What clients around a place have reported of a cloudlet; undefined when too few have, of late. */

@@ -2,6 +2,7 @@ import { runProgram } from '@edgeplane/base';
 import { parseConfig } from './config.js';
 import { createDme } from './dme.js';
 import { DME_FLAGS } from './flags.js';
+import { createPrimary } from './workers/primary.js';
 
 await runProgram(
   {
@@ -10,7 +11,8 @@ await runProgram(
     version: '0.1.0',
     flags: DME_FLAGS,
     create(argv) {
-      const service = createDme(parseConfig(argv, process.env));
+      const config = parseConfig(argv, process.env);
+      const service = config.workers > 1 ? createPrimary(config, argv) : createDme(config);
       return { service, logger: service.logger };
     },
   },

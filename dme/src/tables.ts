@@ -42,8 +42,8 @@ class Entry implements AppEntry {
   /** The App is there; before that, instances wait for it. */
   known = false;
   key: AppKey;
-  /** The App as it came, one character per byte. */
-  wire = '';
+  /** The App as it came. */
+  wire: Uint8Array = new Uint8Array();
   authPublicKey = '';
   androidPackageName = '';
   permitsPlatformApps = false;
@@ -171,7 +171,8 @@ export class AppTable {
     const isNew = !entry.known;
     if (isNew) this.#known += 1;
     entry.known = true;
-    entry.wire = Buffer.from(wire.buffer, wire.byteOffset, wire.byteLength).toString('latin1');
+    // A copy: it may be a part of something long.
+    entry.wire = Uint8Array.from(wire);
     entry.authPublicKey = app.authPublicKey;
     entry.androidPackageName = app.androidPackageName;
     entry.permitsPlatformApps = app.permitsPlatformApps;
@@ -248,7 +249,7 @@ export class AppTable {
   /** An App as it came; undefined when there is none. */
   appWire(keyJson: string): Uint8Array | undefined {
     const entry = this.#apps.get(keyJson);
-    return entry?.known ? Buffer.from(entry.wire, 'latin1') : undefined;
+    return entry?.known ? entry.wire : undefined;
   }
 
   /** By key JSON. */

@@ -88,6 +88,7 @@ function integer(name: string, value: number): MetricVal {
   return { name, value: { $case: 'ival', value: BigInt(value) } };
 }
 
-function timestampOf(ms: number) {
+/** When something was measured. */
+export function timestampOf(ms: number) {
   return { seconds: BigInt(Math.floor(ms / 1000)), nanos: Math.floor(ms % 1000) * 1_000_000 };
 }

@@ -7,4 +7,4 @@ export {
   type ReadMetrics,
   type Sample,
 } from './definition.js';
-export { type CounterOf, type HistogramOf, Metrics } from './metrics.js';
+export { type CounterOf, type HistogramOf, type MetricPart, Metrics } from './metrics.js';

@@ -1,4 +1,12 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import {
+  AggregatorRegistry,
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  type PrometheusContentType,
+  Registry,
+} from 'prom-client';
 import type {
   HistogramSample,
   MetricDefinition,
@@ -11,6 +19,9 @@ type LabelOf<D extends MetricDefinition> = D extends { readonly labels: readonly
   ? L
   : never;
 
+/** What one process says, as plain data. */
+export type MetricPart = object[];
+
 /** A counter of the caller's own: `inc(labels?, by?)`. */
 export type CounterOf<D extends MetricDefinition> = Counter<LabelOf<D>>;
 /** A histogram of the caller's own: `observe(labels?, value)`. */
@@ -22,6 +33,7 @@ export type HistogramOf<D extends MetricDefinition> = Histogram<LabelOf<D>>;
  */
 export class Metrics {
   readonly #registry = new Registry();
+  #others: (() => Promise<readonly MetricPart[]>) | undefined;
 
   /** Memory, processor time, event loop and garbage of the Node process, from now on. Costs a timer. */
   watchProcess(): void {
@@ -67,8 +79,20 @@ export class Metrics {
   }
 
   /** Everything, in the text format of Prometheus. */
-  text(): Promise<string> {
-    return this.#registry.metrics();
+  async text(): Promise<string> {
+    if (!this.#others) return this.#registry.metrics();
+    const parts = [await this.part(), ...(await this.#others())];
+    return AggregatorRegistry.aggregate<PrometheusContentType>([...parts]).metrics();
+  }
+
+  /** Everything, for the text of another process, whose values are added to these. */
+  part(): Promise<MetricPart> {
+    return this.#registry.getMetricsAsJSON();
+  }
+
+  /** Other processes that make one program with this one; asked whenever the text is. */
+  include(others: () => Promise<readonly MetricPart[]>): void {
+    this.#others = others;
   }
 
   #options({ name, help, labels = [] }: MetricDefinition) {
