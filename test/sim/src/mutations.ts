@@ -113,8 +113,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a match engine keeps instances that are gone',
     file: 'dme/src/tables.ts',
-    find: 'if (!where) return;\n    this.#whereIs.delete(name);',
-    replace: 'if (where || !where) return;',
+    find: 'const instance = this.#remove(name);\n    if (!instance) return;',
+    replace: 'const instance = this.#instances.get(name);\n    if (instance || !instance) return;',
   },
   {
     name: 'an instance that is gone keeps its ports',
