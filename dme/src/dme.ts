@@ -20,7 +20,7 @@ import { Metrics } from '@edgeplane/observe';
 import { DynamicLocGroupApiService } from '@edgeplane/proto/dme/dynamic-loc-group.js';
 import { AppApiService } from '@edgeplane/proto/edgeproto/app.js';
 import { AppInstApiService } from '@edgeplane/proto/edgeproto/app_inst.js';
-import { loadTls, RpcServer, serveMetrics } from '@edgeplane/rpc';
+import { type Keepalive, loadTls, RpcServer, serveMetrics } from '@edgeplane/rpc';
 import { MATCH_ENGINE_API } from './api/encoded-reply.js';
 import { dynamicLocGroupApi } from './api/groups-api.js';
 import { matchEngineApi } from './api/match-engine-api.js';
@@ -49,8 +49,8 @@ import { Watchers } from './watchers.js';
 
 /** Longest request, bytes. */
 const MAX_REQUEST = 64 * 1024;
-/** A connection without a call is closed after this, milliseconds. */
-const FIRST_CALL_MS = 60_000;
+/** Devices vanish without a word, or keep connections that they do not use. */
+const KEEPALIVE: Keepalive = { timeMs: 60_000, timeoutMs: 20_000, maxIdleMs: 10 * 60_000 };
 /** Checks of developers' signatures at a time. */
 const MAX_TOKEN_CHECKS = 128;
 
@@ -139,7 +139,8 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
         clock,
         gatewayToken,
         maxReceiveBytes: MAX_REQUEST,
-        connections: { ...config.connections, firstCallMs: FIRST_CALL_MS, lingerMs: 0 },
+        connections: { ...config.connections, firstCallMs: 0, lingerMs: 0 },
+        keepalive: KEEPALIVE,
       });
       running.push({ stop: () => server.stop() });
       const gate = new Gate(config.gate, clock);

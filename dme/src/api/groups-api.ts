@@ -57,7 +57,7 @@ export function dynamicLocGroupApi({
     withKeysFor(ring, cookie, (keys) => checkGroupCookie(cookie, groupId, keys, unixSeconds(clock)));
   return {
     sendToGroup: unary(async (message, context) => {
-      const refusal = gate.refusal(context);
+      const refusal = gate.refusal(context, clock.monotonic());
       if (refusal) return refusal;
       const { groupCookie, lgId, messageId } = message;
       // A client that has no cookie does not know of groups; it is told what it always was, and heard by nobody.

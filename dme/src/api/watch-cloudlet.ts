@@ -30,7 +30,7 @@ export async function watchCloudlet(
 ): Promise<void> {
   const { table, sessions, watchers, clock, gate } = engine;
   const { signal } = context;
-  await gate.refusal(context);
+  await gate.refusal(context, clock.monotonic());
   const request = find ?? FindCloudletRequest.create();
   const checked = await sessions.check(request.sessionCookie).catch((error) => gate.bad(error, context));
   const { app: own } = checked.session;

@@ -1,5 +1,4 @@
 import { isIPv6 } from 'node:net';
-import type { Clock } from '@edgeplane/base';
 
 /** How much may happen: so many in a second in the long run, and so many at once. */
 export interface Rate {
@@ -37,16 +36,14 @@ const MAX_PEERS = 50_000;
 /** A bucket for each peer, for as many as may be told apart; then the ones met first are forgotten, and begin anew. */
 export class PeerBuckets {
   readonly #rate: Rate;
-  readonly #clock: Clock;
   readonly #buckets = new Map<string, Bucket>();
 
-  constructor(rate: Rate, clock: Clock) {
+  constructor(rate: Rate) {
     this.#rate = rate;
-    this.#clock = clock;
   }
 
-  take(peer: string): boolean {
-    const now = this.#clock.monotonic();
+  /** As {@link Bucket.take}. */
+  take(peer: string, now: number): boolean {
     let bucket = this.#buckets.get(peer);
     if (!bucket) {
       if (this.#buckets.size >= MAX_PEERS) {

@@ -54,9 +54,9 @@ export class Gate {
   constructor(limits: GateLimits, clock: Clock, turns = new Turns(clock)) {
     this.#limits = limits;
     this.#clock = clock;
-    this.#peers = limits.peerRate && new PeerBuckets(limits.peerRate, clock);
+    this.#peers = limits.peerRate && new PeerBuckets(limits.peerRate);
     this.#all = limits.rate && new Bucket(limits.rate, clock.monotonic());
-    this.#bad = limits.badRate && new PeerBuckets(limits.badRate, clock);
+    this.#bad = limits.badRate && new PeerBuckets(limits.badRate);
     this.#turns = limits.shedLagMs > 0 ? turns : undefined;
   }
 
@@ -74,21 +74,22 @@ export class Gate {
   }
 
   /**
-   * Undefined when a call may pass; otherwise a promise that rejects after a moment. `peer` is the transport address.
+   * Undefined when a call may pass; otherwise a promise that rejects after a moment. `peer` is the transport address, `now` milliseconds of the
+   * clock that never goes back.
    * Rejects with EdgeplaneError TOO_MANY_CALLS, TOO_MANY_CALLS_OF_PEER or OVERLOADED_SHED.
    */
-  refusal(caller: Caller): Promise<never> | undefined {
+  refusal(caller: Caller, now: number): Promise<never> | undefined {
     const { peerRate, rate, shedLagMs } = this.#limits;
-    if (this.#turns && this.#turns.waitedMs() > shedLagMs) {
+    if (this.#turns && this.#turns.waitedMs(now) > shedLagMs) {
       this.counts.lag += 1;
       return this.#hold(fail(dmeErrors.OVERLOADED_SHED));
     }
     // A peer's own limit first, so that it takes nothing of what all share.
-    if (this.#peers && !this.#peers.take(nameOf(caller))) {
+    if (this.#peers && !this.#peers.take(nameOf(caller), now)) {
       this.counts.peer += 1;
       return this.#hold(fail(dmeErrors.TOO_MANY_CALLS_OF_PEER, { rate: peerRate?.perSecond ?? 0 }));
     }
-    if (this.#all && !this.#all.take(this.#clock.monotonic())) {
+    if (this.#all && !this.#all.take(now)) {
       this.counts.all += 1;
       return this.#hold(fail(dmeErrors.TOO_MANY_CALLS, { rate: rate?.perSecond ?? 0 }));
     }
@@ -100,7 +101,7 @@ export class Gate {
    * and after a moment.
    */
   async bad(error: unknown, caller: Caller): Promise<never> {
-    if (!this.#bad || this.#bad.take(nameOf(caller))) throw error;
+    if (!this.#bad || this.#bad.take(nameOf(caller), this.#clock.monotonic())) throw error;
     this.counts.bad += 1;
     return this.#hold(fail(dmeErrors.TOO_MANY_BAD));
   }

@@ -47,9 +47,9 @@ test('a peer is an IPv4 address, or half of an IPv6 one; the table is bounded', 
   assert.is(peerName('2001:db8::1'), peerName('2001:DB8:0:0:ffff::2'));
   assert.is.not(peerName('2001:db8::1'), peerName('2001:db8:0:1::1'));
   assert.is(peerName('::1'), '0:0:0:0::/64');
-  const buckets = new PeerBuckets({ perSecond: 1, burst: 1 }, new ManualClock());
-  for (let i = 0; i < 60_000; i++) assert.ok(buckets.take(`peer ${i}`));
-  assert.not.ok(buckets.take('peer 59999'));
+  const buckets = new PeerBuckets({ perSecond: 1, burst: 1 });
+  for (let i = 0; i < 60_000; i++) assert.ok(buckets.take(`peer ${i}`, 0));
+  assert.not.ok(buckets.take('peer 59999', 0));
 });
 
 test('the rate of one peer is no business of another, and takes nothing of what all share', async () => {
@@ -57,9 +57,9 @@ test('the rate of one peer is no business of another, and takes nothing of what 
   const limits = { ...NONE, peerRate: { perSecond: 1, burst: 2 }, rate: { perSecond: 1, burst: 5 } };
   const gate = new Gate(limits, clock);
   const outcomes: Promise<string>[] = [];
-  for (let i = 0; i < 10; i++) outcomes.push(code(gate.refusal(A)));
-  for (let i = 0; i < 2; i++) outcomes.push(code(gate.refusal(B)));
-  for (let i = 0; i < 3; i++) outcomes.push(code(gate.refusal({ peer: `10.0.1.${i}:1` })));
+  for (let i = 0; i < 10; i++) outcomes.push(code(gate.refusal(A, clock.monotonic())));
+  for (let i = 0; i < 2; i++) outcomes.push(code(gate.refusal(B, clock.monotonic())));
+  for (let i = 0; i < 3; i++) outcomes.push(code(gate.refusal({ peer: `10.0.1.${i}:1` }, clock.monotonic())));
   assert.is(gate.held, 10);
   clock.advance(250);
   const codes = await Promise.all(outcomes);
@@ -75,7 +75,7 @@ test('bad cookies are told what is wrong until there are too many', async () => 
   const outcomes = Array.from({ length: 5 }, () =>
     gate.bad(new Error('signature is invalid'), A).catch((error: Error) => error.message),
   );
-  assert.is(gate.refusal(A), undefined);
+  assert.is(gate.refusal(A, clock.monotonic()), undefined);
   await Promise.resolve();
   clock.advance(250);
   const messages = await Promise.all(outcomes);
@@ -90,7 +90,7 @@ test('calls that waited too long for their turn are shed; the next turn begins a
   /** Handles calls that take 10 ms each in one turn; which of them passed. */
   const turn = (calls: number) => {
     const passed = Array.from({ length: calls }, () => {
-      const refusal = gate.refusal(A);
+      const refusal = gate.refusal(A, clock.monotonic());
       refusal?.catch(() => undefined);
       if (!refusal) clock.advance(10);
       return !refusal;

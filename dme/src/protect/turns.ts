@@ -21,9 +21,8 @@ export class Turns {
     return this.#last;
   }
 
-  /** How long a call that is begun now has waited, milliseconds. */
-  waitedMs(): number {
-    const now = this.#clock.monotonic();
+  /** How long a call that is begun at `now` has waited, milliseconds of the clock that never goes back. */
+  waitedMs(now: number): number {
     if (this.#began !== undefined) return now - this.#began;
     this.#began = now;
     this.#afterTurn(() => {

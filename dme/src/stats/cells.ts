@@ -6,6 +6,9 @@ import type { Place } from '../geo.js';
  */
 const BANDS = 180;
 const MOST_PER_BAND = 360;
+const PARTS: readonly number[] = Array.from({ length: BANDS }, (_, band) =>
+  Math.max(1, Math.round(MOST_PER_BAND * Math.cos(((band - 89.5) * Math.PI) / 180))),
+);
 
 export function cellOf({ latitude, longitude }: Place): number {
   const band = Math.min(BANDS - 1, Math.max(0, Math.floor(latitude + 90)));
@@ -23,5 +26,5 @@ export function middleOf(cell: number): Place {
 }
 
 function partsOf(band: number): number {
-  return Math.max(1, Math.round(MOST_PER_BAND * Math.cos(((band - 89.5) * Math.PI) / 180)));
+  return PARTS[band] ?? 1;
 }

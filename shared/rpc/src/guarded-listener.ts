@@ -8,7 +8,10 @@ export interface ConnectionLimits {
   readonly max: number;
   /** The same, of one IP address. */
   readonly maxPerAddress: number;
-  /** A connection without a call is closed after this, milliseconds. */
+  /**
+   * A connection without a call is closed after this, milliseconds. 0: never, which costs a call less; then let
+   * `Keepalive.maxIdleMs` end idle ones.
+   */
   readonly firstCallMs: number;
   /**
    * How long a peer may take to read the answer of a call, after which its connection is broken off, milliseconds. 0: for ever,
@@ -122,7 +125,10 @@ export class GuardedListener {
       return false;
     }
     const peer = `${address}:${socket.remotePort}`;
-    const cancel = this.#clock.after(firstCallMs, () => this.#breakOff(peer, 'no call came'));
+    const cancel =
+      firstCallMs > 0
+        ? this.#clock.after(firstCallMs, () => this.#breakOff(peer, 'no call came'))
+        : undefined;
     this.#open.set(peer, { socket, cancel });
     this.#perAddress.set(address, here + 1);
     socket.once('close', () => this.#closed(peer, address));

@@ -104,7 +104,7 @@ export class RpcServer {
       ...channelOptions(options),
       ...(connections && {
         'grpc.max_concurrent_streams': connections.maxStreams,
-        interceptors: [this.#calls],
+        ...(connections.firstCallMs > 0 && { interceptors: [this.#calls] }),
       }),
     });
     answerUnknownServices(this.#server, (name) => this.#services.has(name));
