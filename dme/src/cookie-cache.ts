@@ -1,4 +1,5 @@
 import type { CookieKeys } from './keys/cookie-keys.js';
+import { Recent } from './recent.js';
 import type { CheckedCookie } from './sessions.js';
 
 interface Known {
@@ -14,32 +15,27 @@ export type CookieCheck = (cookie: string, keys: CookieKeys, now: number) => Che
 
 /**
  * Remembers cookies that were good, since clients show theirs with every call: a look takes a fraction of a check. What it
- * says is what a check would say: it forgets what has expired, and everything when the keys change. Bounded: there are two
- * generations, and when the younger is full the older goes with all that was not shown since.
+ * says is what a check would say: it forgets what has expired, and everything when the keys change.
  */
 export class CookieCache {
   readonly #check: CookieCheck;
-  readonly #most: number;
-  #young = new Map<string, Known>();
-  #old: ReadonlyMap<string, Known> = new Map();
+  readonly #known: Recent<string, Known>;
 
-  /** `most`: cookies in each of the two generations. */
+  /** `most`: cookies that it may remember. */
   constructor(check: CookieCheck, most: number) {
     this.#check = check;
-    this.#most = most;
+    this.#known = new Recent(Math.max(1, Math.floor(most / 2)));
   }
 
   get size(): number {
-    return this.#young.size + this.#old.size;
+    return this.#known.size;
   }
 
   /** What a check would give, if that is known. */
   find(cookie: string, keys: CookieKeys, now: number): CheckedCookie | undefined {
-    const young = this.#young.get(cookie);
-    const known = young ?? this.#old.get(cookie);
+    const known = this.#known.get(cookie);
     // Of a time before it was checked it is not known whether it was issued by then.
     if (!known || known.keys !== keys || now < known.at || now > known.checked.exp) return undefined;
-    if (!young) this.#put(cookie, known);
     return known.checked;
   }
 
@@ -47,17 +43,9 @@ export class CookieCache {
   check(cookie: string, keys: CookieKeys, now: number): CheckedCookie {
     const known = this.find(cookie, keys, now);
     if (known) return known;
-    this.#young.delete(cookie);
+    this.#known.delete(cookie);
     const checked = this.#check(cookie, keys, now);
-    this.#put(cookie, { checked, keys, at: now });
+    this.#known.set(cookie, { checked, keys, at: now });
     return checked;
-  }
-
-  #put(cookie: string, known: Known): void {
-    if (this.#young.size >= this.#most) {
-      this.#old = this.#young;
-      this.#young = new Map();
-    }
-    this.#young.set(cookie, known);
   }
 }

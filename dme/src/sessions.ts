@@ -30,7 +30,7 @@ export class Sessions {
   readonly #ring: KeyRing;
   readonly #clock: Clock;
   readonly #lifetimeS: number;
-  readonly #cache = new CookieCache(checkCookie, REMEMBERED / 2);
+  readonly #cache = new CookieCache(checkCookie, REMEMBERED);
 
   /** `lifetimeMs` is counted in whole seconds. */
   constructor(ring: KeyRing, clock: Clock, lifetimeMs: number) {

@@ -230,12 +230,15 @@ class Search<P> {
   }
 
   #scan({ points, coordinates }: Leaf<P>): void {
-    for (const [i, point] of points.entries()) {
+    const { length } = points;
+    for (let i = 0; i < length; i++) {
       const x = (coordinates[3 * i] ?? 0) - this.#x;
       const y = (coordinates[3 * i + 1] ?? 0) - this.#y;
       const z = (coordinates[3 * i + 2] ?? 0) - this.#z;
       const chord = x * x + y * y + z * z;
-      if (chord <= this.#limit) this.#keep(point, chord);
+      if (chord > this.#limit) continue;
+      const point = points[i];
+      if (point) this.#keep(point, chord);
     }
   }
 

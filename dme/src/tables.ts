@@ -7,8 +7,12 @@ import { type Instance, StoredInstance } from './instance.js';
 import type { Carriers } from './matcher.js';
 import type { Match } from './nearby.js';
 import { Offer } from './offer.js';
+import { Recent } from './recent.js';
 import { type CloudletSite, Sites } from './sites.js';
 import { isOffered, type OfferRule } from './usable.js';
+
+/** Answers that are kept, of some 100 bytes each. */
+const REPLIES = 20_000;
 
 /** An App with its instances. */
 export interface AppEntry extends Carriers<Instance> {
@@ -102,6 +106,9 @@ class Entry implements AppEntry {
 export class AppTable {
   readonly #apps = new Map<string, Entry>();
   readonly #instances = new Map<string, StoredInstance>();
+  readonly #keyJsons = new WeakMap<AppKey, string>();
+  /** Answers of instances that clients are often sent to. An instance never changes. */
+  readonly #replies = new Recent<Instance, Buffer>(REPLIES / 2);
   readonly #sites = new Sites();
   readonly #rule: OfferRule;
   readonly #listeners = new Set<TableListener>();
@@ -134,8 +141,15 @@ export class AppTable {
     return this.#instances.size;
   }
 
+  /** The key must not be altered afterwards. */
   app(key: AppKey): AppEntry | undefined {
-    const entry = this.#apps.get(OBJECTS.App.keyJson(key));
+    // Sessions that are known come with the same key again and again.
+    let keyJson = this.#keyJsons.get(key);
+    if (keyJson === undefined) {
+      keyJson = OBJECTS.App.keyJson(key);
+      this.#keyJsons.set(key, keyJson);
+    }
+    const entry = this.#apps.get(keyJson);
     return entry?.known ? entry : undefined;
   }
 
@@ -148,6 +162,16 @@ export class AppTable {
   /** Whether clients may be sent to the instance of this name. */
   isOffered(name: string): boolean {
     return this.#instances.get(name)?.isOffered ?? false;
+  }
+
+  /** The whole answer of FindCloudlet about an instance, encoded. */
+  encodedReply(instance: Instance): Buffer {
+    let reply = this.#replies.get(instance);
+    if (!reply) {
+      reply = instance.encodedReply();
+      this.#replies.set(instance, reply);
+    }
+    return reply;
   }
 
   /** All Apps, sorted by key JSON. */

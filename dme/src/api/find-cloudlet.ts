@@ -32,7 +32,10 @@ export function answer(
     return { reply: { ...replyOf(chosen), candidates }, instance: chosen };
   }
   const instance = entry && findInstance(entry, request.carrierName, place)?.instance;
-  return { reply: instance ? new EncodedReply(instance.encodedReply()) : replyOf(undefined), instance };
+  return {
+    reply: instance ? new EncodedReply(finder.table.encodedReply(instance)) : replyOf(undefined),
+    instance,
+  };
 }
 
 function replyOf(instance: Instance | undefined): FindCloudletReply {
