@@ -49,7 +49,8 @@ export interface DmeConfig {
   readonly syncWaitMs: number;
   readonly gate: GateLimits;
   readonly connections: Pick<ConnectionLimits, 'max' | 'maxPerAddress' | 'maxStreams'>;
-  readonly cookieKeys: (typeof KEY_SOURCES)[number];
+  /** `kept`: in the key file, by another process of this match engine. */
+  readonly cookieKeys: (typeof KEY_SOURCES)[number] | 'kept';
   readonly cookieKeyFile: string;
   readonly vault: VaultAddress;
   /** The location API; undefined when distances verify positions. */

@@ -65,6 +65,8 @@ export interface DmeOverrides {
   readonly dial?: NotifyDialer;
   /** Where what is asked of it is told. */
   readonly metrics?: Metrics;
+  /** By which the gateway is known, where another process may answer it. */
+  readonly gatewayToken?: string;
   readonly groupLink?: GroupLink;
   readonly latencies?: LatencyBook;
 }
@@ -131,7 +133,7 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
         running.push(listener);
         addresses['metrics'] = listener.address;
       }
-      const gatewayToken = randomUUID();
+      const { gatewayToken = randomUUID() } = overrides;
       const server = new RpcServer({
         logger: inArea(logger, 'dmereq'),
         name: 'dme',

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EdgeplaneError, ManualClock, silentLogger } from '@edgeplane/base';
@@ -8,7 +8,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { goDuration } from './go-duration.js';
 import { type CookieSecret, cookieKeys } from './keys/cookie-keys.js';
-import { keyFileSource, readKeyFile } from './keys/key-file.js';
+import { keptKeySource, keyFileSource, readKeyFile } from './keys/key-file.js';
 import { KeyRing } from './keys/key-ring.js';
 import { peerIp } from './peer-ip.js';
 import { type Session, Sessions } from './sessions.js';
@@ -178,6 +178,29 @@ test('a changed key file is taken up; a broken one is not', async () => {
     rmSync(dir, { recursive: true });
   }
   assert.is(clock.pending, 0);
+});
+
+test('keys that another process keeps are waited for, and none are made', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'dme-keys-'));
+  const clock = new ManualClock(START);
+  const path = join(dir, 'keys.json');
+  const ring = new KeyRing(keptKeySource(path, silentLogger, clock));
+  try {
+    await ring.start();
+    clock.advance(10_000);
+    assert.is(ring.keys.signing, undefined);
+    assert.not.ok(existsSync(path));
+    writeFileSync(path, JSON.stringify({ keys: [{ kid: 3, secret: 'x' }] }));
+    clock.advance(1000);
+    assert.is(ring.keys.signing?.kid, 3);
+    rmSync(path);
+    clock.advance(10_000);
+    assert.is(ring.keys.signing?.kid, 3);
+    assert.not.ok(existsSync(path));
+  } finally {
+    await ring.stop();
+    rmSync(dir, { recursive: true });
+  }
 });
 
 test('without a key nothing is signed', () => {

@@ -20,7 +20,7 @@ const SECRET_BYTES = 64;
 const READABLE_BY_OTHERS = 0o077;
 /** How often the file is looked at, milliseconds. */
 const LOOK_MS = 5000;
-/** A look for a newer key comes no sooner than this after the last one. */
+/** While there are none it is looked for this often, and for a newer one no sooner than this after the last look. */
 const THROTTLE_MS = 1000;
 
 /**
@@ -120,25 +120,45 @@ function parseSecrets(path: string, text: string): readonly CookieSecret[] {
 
 /** The keys of a file, read again whenever it changes; while it cannot be read, the last good keys stay. */
 export function keyFileSource(path: string, logger: Logger, clock: Clock): KeySource {
+  return watched(path, logger, clock, () => readKeyFile(path, logger));
+}
+
+/** The same of a file that another process keeps, and may not have made yet. */
+export function keptKeySource(path: string, logger: Logger, clock: Clock): KeySource {
+  return watched(path, logger, clock, () => readKeyFileIfThere(path, logger));
+}
+
+function watched(
+  path: string,
+  logger: Logger,
+  clock: Clock,
+  read: () => readonly CookieSecret[] | undefined,
+): KeySource {
   let version = '';
   let lookedAt = Number.NEGATIVE_INFINITY;
   let cancel = () => {};
   let take: (secrets: readonly CookieSecret[]) => void = () => {};
 
+  const readNow = () => {
+    const secrets = read();
+    if (!secrets) return;
+    take(secrets);
+    version = versionOf(path);
+  };
   const look = () => {
     lookedAt = clock.monotonic();
     try {
       const now = versionOf(path);
-      if (now === version) return;
-      take(readKeyFile(path, logger));
+      // Gone is not changed: nothing is made in its place.
+      if (now === '' || now === version) return;
+      readNow();
       logger.info({ path }, 'Cookie keys changed');
-      version = now;
     } catch (error) {
       logger.warn({ reason: messageOf(error) }, 'Cookie keys stay as they were');
     }
   };
   const watch = () => {
-    cancel = clock.after(LOOK_MS, () => {
+    cancel = clock.after(version === '' ? THROTTLE_MS : LOOK_MS, () => {
       look();
       watch();
     });
@@ -146,8 +166,7 @@ export function keyFileSource(path: string, logger: Logger, clock: Clock): KeySo
   return {
     start(taker) {
       take = taker;
-      take(readKeyFile(path, logger));
-      version = versionOf(path);
+      readNow();
       watch();
     },
     async refresh() {
@@ -159,7 +178,8 @@ export function keyFileSource(path: string, logger: Logger, clock: Clock): KeySo
   };
 }
 
+/** Empty while there is no such file. */
 function versionOf(path: string): string {
-  const { ino, mtimeMs, size } = statSync(path);
-  return `${ino} ${mtimeMs} ${size}`;
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found ? `${found.ino} ${found.mtimeMs} ${found.size}` : '';
 }

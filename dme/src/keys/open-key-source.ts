@@ -2,7 +2,7 @@ import type { Clock, Logger, Random } from '@edgeplane/base';
 import type { Receiver } from '@edgeplane/notify';
 import type { DmeConfig } from '../config.js';
 import { ControllerKeys } from './controller-keys.js';
-import { keyFileSource } from './key-file.js';
+import { keptKeySource, keyFileSource } from './key-file.js';
 import type { KeySource } from './key-ring.js';
 import { VaultKeys } from './vault.js';
 
@@ -14,6 +14,7 @@ export function openKeySource(
   const { clock, logger } = parts;
   if (cookieKeys === 'vault') return { source: new VaultKeys(vault, parts), receivers: [] };
   if (cookieKeys === 'file') return { source: keyFileSource(cookieKeyFile, logger, clock), receivers: [] };
+  if (cookieKeys === 'kept') return { source: keptKeySource(cookieKeyFile, logger, clock), receivers: [] };
   const source = new ControllerKeys(cookieKeyFile, logger, clock);
   return { source, receivers: [source.receiver as unknown as Receiver] };
 }

@@ -1,4 +1,5 @@
 import cluster, { type Worker } from 'node:cluster';
+import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import {
@@ -59,6 +60,7 @@ export class Fleet {
   readonly #places: readonly Place[];
   readonly #first: Deferred<void> = deferred();
   readonly #groups = new LocalLink();
+  readonly #gatewayToken = randomUUID();
   readonly #asked = new Map<number, { readonly name: string; resolve(part: MetricPart | undefined): void }>();
   #asks = 0;
   #ready = 0;
@@ -117,6 +119,7 @@ export class Fleet {
   #fork(place: Place): void {
     if (this.#stopping) return;
     const { clock, logger, serve, ended, size } = this.#options;
+    const gatewayToken = this.#gatewayToken;
     const worker = cluster.fork();
     const name = `worker-${worker.id}`;
     const member: Member = { worker, name, exited: deferred() };
@@ -128,7 +131,7 @@ export class Fleet {
     );
     let steady = () => {};
     worker.on('message', (message: ToPrimary) => {
-      if (message.kind === 'here') send(worker, { kind: 'start', workers: size });
+      if (message.kind === 'here') send(worker, { kind: 'start', workers: size, gatewayToken });
       else if (message.kind === 'ready') {
         logger.info({ worker: name, pid: worker.process.pid, place: place.number }, 'Worker ready');
         steady = clock.after(STEADY_MS, () => place.backoff.reset());

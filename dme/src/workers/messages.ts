@@ -18,8 +18,8 @@ export type SharedMessage =
 export type ToWorker =
   | StreamMessage
   | SharedMessage
-  /** With how many others. */
-  | { readonly kind: 'start'; readonly workers: number }
+  /** With how many others; the REST gateway of one may get to the API of another, and shows this token there. */
+  | { readonly kind: 'start'; readonly workers: number; readonly gatewayToken: string }
   | { readonly kind: 'stop' }
   | { readonly kind: 'metrics'; readonly ask: number };
 

@@ -59,7 +59,7 @@ function settings(workers: number): DmeConfig {
     stateDir: '',
     notifyVersion: 2,
     // The primary keeps the controller's keys in that file.
-    cookieKeys: config.cookieKeys === 'controller' ? 'file' : config.cookieKeys,
+    cookieKeys: config.cookieKeys === 'controller' ? 'kept' : config.cookieKeys,
     syncWaitMs: TABLES_MS,
     gate: {
       ...config.gate,
@@ -87,7 +87,7 @@ async function start(message: ToWorker & { kind: 'start' }): Promise<void> {
   try {
     const config = settings(message.workers);
     dme = createDme(config, {
-      ...{ dial, metrics, latencies },
+      ...{ dial, metrics, latencies, gatewayToken: message.gatewayToken },
       ...(config.nats.urls.length === 0 && { groupLink: link }),
     });
     logger = dme.logger;

@@ -40,9 +40,17 @@ function camelLast(value: JsonValue): JsonValue {
   return Object.fromEntries([...members.filter(isProto), ...members.filter((member) => !isProto(member))]);
 }
 
-/** A message as data, every member in declaration order (controller spec section 3.3). */
+/** Fields with this number and greater ones are ours, beside those of the reference. */
+const OWN_FIELDS = 100;
+
+/**
+ * A message as data, every member in declaration order (controller spec section 3.3). What we added to a message is there
+ * only when it is set: strict clients of the reference do not know it.
+ */
 export function plainMessage(schema: MessageSchema, message: unknown, enums: EnumNames): JsonValue {
-  return toPlain(schema, message, { enums, defaults: true, longsAsText: true }) as JsonValue;
+  return toPlain(schema, message, {
+    ...{ enums, defaults: true, defaultsBelow: OWN_FIELDS, longsAsText: true },
+  }) as JsonValue;
 }
 
 /** JSON text with one space of indent; an empty list takes two lines in the body of a unary call, and one in a stream. */

@@ -184,6 +184,8 @@ export interface PlainOptions {
   readonly enums: EnumSpelling;
   /** Emit zero values too (REST); otherwise they are left out at every level (tools). */
   readonly defaults: boolean;
+  /** With `defaults`: leave zero values of fields with this number and greater ones out all the same. */
+  readonly defaultsBelow?: number;
   /** 64-bit integers as text (proto3 JSON); otherwise as bigint or number. */
   readonly longsAsText: boolean;
   /** Name of a member; default the proto name. */
@@ -205,7 +207,8 @@ export function toPlain(
     const value = readField(source, field);
     if (field.oneof && value === undefined) continue;
     const plain = plainField(field, value, options);
-    if (!options.defaults && isEmptyPlain(plain, field, value)) continue;
+    const unset = !options.defaults || field.no >= (options.defaultsBelow ?? Number.POSITIVE_INFINITY);
+    if (unset && isEmptyPlain(plain, field, value)) continue;
     out[options.memberName?.(field) ?? field.name] = plain;
   }
   return out;

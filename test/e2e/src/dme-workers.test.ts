@@ -183,6 +183,20 @@ test('the death of a worker costs only its own connections, and another one take
   for (const pid of left) assert.throws(() => process.kill(pid, 0), 'ESRCH');
 });
 
+test('REST callers are known by their address, whichever worker answers', async ({ world }) => {
+  await world.start(['--httpAddr', '[::1]:0']);
+  const url = `http://${world.dme?.addresses['http']}/v1/registerclient`;
+  const names = new Set<unknown>();
+  for (let i = 0; i < 10; i++) {
+    const body = JSON.stringify({ dev_name: 'dev', app_name: 'app', app_vers: '1' });
+    const answer = await fetch(url, { method: 'POST', body, headers: { connection: 'close' } });
+    const { session_cookie } = (await answer.json()) as { session_cookie: string };
+    const claims = Buffer.from(session_cookie.split('.')[1] ?? '', 'base64url').toString();
+    names.add((JSON.parse(claims) as { key: { peerip?: string } }).key.peerip);
+  }
+  assert.equal(names, new Set(['::1']));
+});
+
 test('a port that is taken is told; workers do not outlive a primary that is killed', async ({ world }) => {
   await world.start([]);
   const taken = world.dme?.addresses['api'] ?? '';
