@@ -1012,7 +1012,7 @@ export const SERVICES: Readonly<Record<string, ServiceSchema>> = {
       { name: 'AddUserToGroup', request: 'distributed_match_engine.DynamicLocGroupRequest', response: 'distributed_match_engine.DynamicLocGroupReply', requestStream: false, responseStream: false, http: [{ verb: 'post', path: '/v1/addusertogroup' }] },
       { name: 'GetAppInstList', request: 'distributed_match_engine.AppInstListRequest', response: 'distributed_match_engine.AppInstListReply', requestStream: false, responseStream: false, http: [{ verb: 'post', path: '/v1/getappinstlist' }] },
       { name: 'GetFqdnList', request: 'distributed_match_engine.FqdnListRequest', response: 'distributed_match_engine.FqdnListReply', requestStream: false, responseStream: false, http: [{ verb: 'post', path: '/v1/getfqdnlist' }] },
-      { name: 'WatchCloudlet', request: 'distributed_match_engine.WatchCloudletRequest', response: 'distributed_match_engine.WatchCloudletUpdate', requestStream: false, responseStream: true },
+      { name: 'WatchCloudlet', request: 'distributed_match_engine.WatchCloudletRequest', response: 'distributed_match_engine.WatchCloudletUpdate', requestStream: false, responseStream: true, http: [{ verb: 'post', path: '/v1/watchcloudlet' }], incremental: true },
       { name: 'ReportLatency', request: 'distributed_match_engine.LatencyReport', response: 'distributed_match_engine.LatencyReportReply', requestStream: false, responseStream: false, http: [{ verb: 'post', path: '/v1/reportlatency' }] },
     ],
   },
