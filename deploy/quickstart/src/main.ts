@@ -105,10 +105,12 @@ function firstWords(page: string): string {
 }
 
 function sayWhatNext(settings: Settings, system: System, stateDir: string): void {
-  const { api, dme, notify } = system.addresses;
+  const { api, dme, dmeRest, notify } = system.addresses;
   const [berlin] = SITES;
   say('');
-  say(`controller ${api}, notify ${notify}, match engine ${dme}, state and logs in ${stateDir}`);
+  say(
+    `controller ${api}, notify ${notify}, match engine ${dme} (REST ${dmeRest}), state and logs in ${stateDir}`,
+  );
   say('try next:');
   say(`  bin/edgectl --addr ${api} --output-format table controller show appinst`);
   say(`  bin/edgectl --addr ${api} controller show cloudletinfo`);

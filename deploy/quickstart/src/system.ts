@@ -10,6 +10,8 @@ export interface Addresses {
   readonly api: string;
   readonly notify: string;
   readonly dme: string;
+  /** REST of the match engine. */
+  readonly dmeRest: string;
 }
 
 /** Everything that the quickstart runs, in the order it was started. */
@@ -22,12 +24,17 @@ export interface System {
   stop(): Promise<void>;
 }
 
-const WELL_KNOWN: Addresses = { api: '127.0.0.1:55001', notify: '127.0.0.1:50001', dme: '127.0.0.1:50051' };
+const WELL_KNOWN: Addresses = {
+  api: '127.0.0.1:55001',
+  notify: '127.0.0.1:50001',
+  dme: '127.0.0.1:50051',
+  dmeRest: '127.0.0.1:38001',
+};
 
 async function chooseAddresses(ports: string): Promise<Addresses> {
   if (ports === 'well-known') return WELL_KNOWN;
   const free = async () => `127.0.0.1:${await freePort()}`;
-  return { api: await free(), notify: await free(), dme: await free() };
+  return { api: await free(), notify: await free(), dme: await free(), dmeRest: await free() };
 }
 
 /** The loopback address that stands for a site's public address. */
@@ -92,6 +99,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     ]);
     await run('dme', 'dme', [
       ...['--apiAddr', addresses.dme, '--notifyAddrs', addresses.notify, '--scaleID', 'quickstart'],
+      ...['--httpAddr', addresses.dmeRest],
       ...[
         '--cloudletKey',
         cloudletKey(SITES[0]?.name ?? ''),
