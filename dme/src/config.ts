@@ -84,7 +84,9 @@ export function parseConfig(argv: readonly string[], env: Environment = {}): Dme
   if (values.cookieKeys === 'controller' && values.standalone)
     throw fail(dmeErrors.CONTROLLER_KEYS_STANDALONE);
   if (values.cookieKeys === 'controller' && values.tls === '') throw fail(dmeErrors.CONTROLLER_KEYS_NEED_TLS);
-  if (!/^https?:\/\/[^\s]+$/.test(vault.url)) throw fail(dmeErrors.VAULT_ADDR_INVALID, { url: vault.url });
+  // What stands before an @ could be a password, and the address is logged.
+  if (!/^https?:\/\/[^\s@]+$/.test(vault.url))
+    throw fail(dmeErrors.VAULT_ADDR_INVALID, { url: vault.url.replace(/\/\/.*@/, '//***@') });
   return {
     notifyAddrs,
     notifyVersion: Number(values.notifyVersion),

@@ -8,6 +8,8 @@ const LIMITS: GatewayLimits = {
   bodyBytes: 64 * 1024,
   requestMs: 10_000,
   connections: 20_000,
+  // All share one connection to the API, with a thousand calls at a time.
+  perAddress: 250,
   stalledMs: 60_000,
 };
 

@@ -7,7 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { APPS } from '../fixtures.js';
 import { EMPTY_LOC } from '../place.js';
-import { type TestDme, TestWorld } from '../testing.js';
+import { TestDme, TestWorld } from '../testing.js';
 import { Bounded } from './bounded.js';
 import { Bucket, PeerBuckets, peerName } from './buckets.js';
 import { Gate, type GateLimits } from './gate.js';
@@ -161,6 +161,23 @@ test('bad cookies of one address are throttled, good ones of it are not', async 
     );
     assert.is(outcomes.filter((outcome) => outcome.startsWith('RESOURCE_EXHAUSTED too many bad')).length, 46);
     assert.is(await good(), 'found');
+  } finally {
+    await world.stop();
+  }
+});
+
+test('connections of one address are bounded; those that are there go on', async () => {
+  const world = new TestWorld();
+  try {
+    const dme = await world.start(['--maxConnectionsPerPeer', '2', '--httpAddr', '']);
+    const find = finder(dme, await dme.cookie(APPS.untomt));
+    const others = [1, 2].map(() => new TestDme(dme.dme));
+    const second = await others[0]?.cookie(APPS.untomt);
+    assert.ok(second);
+    const third = await others[1]?.cookie(APPS.untomt).catch((error: EdgeplaneError) => error.status);
+    assert.is(third, 'UNAVAILABLE');
+    assert.is(await find(), 'found');
+    for (const { client } of others) client.close();
   } finally {
     await world.stop();
   }

@@ -6,6 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { startGateway } from './gateway.js';
 import type { GatewayLimits } from './limits.js';
+import { UnderWay } from './under-way.js';
 
 function gateway(limits: Partial<GatewayLimits>) {
   return startGateway({
@@ -53,6 +54,16 @@ test('connections beyond the limit are closed as they come', async () => {
   first.socket.destroy();
   await first.closed;
   await stop();
+});
+
+test('one address has only so many requests under way', () => {
+  const underWay = new UnderWay(2);
+  const ends = [underWay.begin('a'), underWay.begin('a')];
+  assert.throws(() => underWay.begin('a'), 'more than 2 requests from your address are under way');
+  underWay.begin('b');
+  ends[0]?.();
+  underWay.begin('a');
+  assert.throws(() => underWay.begin('a'));
 });
 
 test('a body that is too long is refused with the limit', async () => {

@@ -18,6 +18,7 @@ import { DEFAULT_LIMITS, type GatewayLimits } from './limits.js';
 import { openApiDocument } from './openapi.js';
 import { addParameters, parametersOf, type QueryParameter } from './query-parameter.js';
 import { type Route, routesOf } from './routes.js';
+import { UnderWay } from './under-way.js';
 
 export interface GatewayOptions {
   /** Where to listen, as `host:port`. */
@@ -90,7 +91,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   if ('headersTimeout' in app.server) app.server.headersTimeout = Math.min(HEADERS_MS, limits.requestMs);
   if (limits.connections > 0) app.server.maxConnections = limits.connections;
   const routes = routesOf(options.services);
-  addRoutes(app, routes, options, client);
+  addRoutes(app, routes, options, client, new UnderWay(limits.perAddress));
   const document = openApiDocument(routes, options);
   app.get('/openapi.json', async () => document);
   addRefusals(app, routes, limits.bodyBytes);
@@ -129,6 +130,7 @@ function addRoutes(
   routes: readonly Route[],
   options: GatewayOptions,
   client: Client,
+  underWay: UnderWay,
 ): void {
   // Whatever it is called, it is JSON.
   app.removeAllContentTypeParsers();
@@ -145,6 +147,7 @@ function addRoutes(
       metadata.set(FORWARDED_FOR, callerOf(request));
       let enums: EnumNames;
       try {
+        response.once('close', underWay.begin(request.socket.remoteAddress ?? ''));
         enums = enumsOf(request) ?? options.enums;
         addParameters(metadata, parameters, request.query as Record<string, unknown>);
       } catch (error) {

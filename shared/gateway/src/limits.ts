@@ -6,6 +6,8 @@ export interface GatewayLimits {
   readonly requestMs: number;
   /** Connections at a time; more are closed as they come. 0: any number. */
   readonly connections: number;
+  /** Requests of one IP address that are under way at a time; more are refused. 0: any number. */
+  readonly perAddress: number;
   /**
    * A connection on which nothing moves for this long while it has a request is closed, milliseconds: its client does not
    * read. Answers that stream are let be. 0: never.
@@ -18,5 +20,6 @@ export const DEFAULT_LIMITS: GatewayLimits = {
   bodyBytes: 4 * 1024 * 1024,
   requestMs: 30_000,
   connections: 0,
+  perAddress: 0,
   stalledMs: 0,
 };
