@@ -218,7 +218,7 @@ test('reports that the table does not allow change nothing', async () => {
     agent.clusterInfos.delete(key.clusterInstKey);
     agent.clusterInfos.put({ fields: [], key: key.clusterInstKey, notifyId: 0n, state: 11, errors: ['x'] });
     const info = OBJECTS.AppInstInfo.withKey(key);
-    agent.appInfos.put({ ...info, state: 5, runtimeInfo: { containerIds: ['abc'] } });
+    agent.appInfos.put({ ...info, state: 5, runtimeInfo: { containerIds: ['abc'] }, errors: ['it ended'] });
     await controller.until(
       async () => (await controller.show('AppInst'))[0]?.runtimeInfo?.containerIds[0] === 'abc',
       'runtime info of a ready instance is taken over',
@@ -227,6 +227,7 @@ test('reports that the table does not allow change nothing', async () => {
       [(await controller.show('AppInst'))[0]?.state, (await controller.show('ClusterInst'))[0]?.state],
       [5, 5],
     );
+    assert.equal((await controller.show('AppInst'))[0]?.errors, ['it ended'], 'and its troubles');
   } finally {
     await controller.stop();
   }

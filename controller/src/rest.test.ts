@@ -93,7 +93,8 @@ rest(
   },
   "ram": "1024",
   "vcpus": "1",
-  "disk": "10"
+  "disk": "10",
+  "devices": []
  }
 }
 `,

@@ -104,6 +104,8 @@ function config(address: string, name: string, fake: Partial<FakeSettings> = {})
     tls: '',
     hostname: 'host1',
     stateDir: join(work, name),
+    http: { port: 0 },
+    registryAuth: '',
     publicAddr: '127.0.0.1',
     imageDir: '',
     cpuOvercommit: 1,

@@ -23,6 +23,7 @@ import { type Disk, systemDisk } from './disk.js';
 import type { Driver } from './drivers/driver.js';
 import { type SessionLimits, ShellSessions } from './exec/sessions.js';
 import { makeDriver } from './make-driver.js';
+import { Troubles } from './troubles.js';
 
 /** What an agent may be given instead of its own. */
 export interface AgentOverrides {
@@ -65,6 +66,7 @@ class CloudletAgent implements Agent {
   readonly #driver: Driver;
   readonly #overrides: AgentOverrides;
   readonly #disk: Disk;
+  readonly #troubles = new Troubles();
   readonly #abort = new AbortController();
   /** What to undo, in reverse order. */
   readonly #cleanups: (() => Promise<void> | void)[] = [];
@@ -141,6 +143,7 @@ class CloudletAgent implements Agent {
       tables,
       ...{ mirror, held },
       shells,
+      troubles: this.#troubles,
       metrics,
       logger: this.#logger,
       clock: this.#clock,
@@ -186,7 +189,10 @@ class CloudletAgent implements Agent {
         stateDir: join(this.#config.stateDir, this.#driver.name),
         disk: this.#disk,
         publicAddr: this.#config.publicAddr,
+        http: this.#config.http,
         imageDir: this.#config.imageDir,
+        registryAuth: this.#config.registryAuth,
+        troubles: this.#troubles,
         logger: inArea(this.#logger, 'mexos'),
         clock: this.#clock,
         random: this.#random,

@@ -28,6 +28,7 @@ export async function gatherCloudletInfo(
       osMaxVolGb: limits.disk,
       limitsBinding: limits.binding,
       flavors: [...limits.flavors],
+      devices: [...(limits.devices ?? [])],
     };
   } catch (error) {
     signal.throwIfAborted();

@@ -38,7 +38,7 @@ test('the platform falls back to the variable, then to the operator', () => {
   assert.is(parse(['--cloudletKey', '{operatorkey: {name: local}, name: x}']).platform, 'local');
   assert.throws(
     () => parse(['--cloudletKey', KEY]),
-    /unknown platform TMUS, must be one of fakecloudlet, local/,
+    /unknown platform TMUS, must be one of fakecloudlet, local, microvm/,
   );
 });
 
@@ -49,12 +49,18 @@ test('defaults, and a state folder of the cloudlet', () => {
   assert.is(config.stateDir, '/srv/.edgeplane/agent/TMUS/cloud-one');
   assert.is(config.onStop, 'keep');
   assert.is(config.publicAddr, '127.0.0.1');
+  assert.equal(config.http, { port: 0 });
+  const tls = parse(['--cloudletKey', KEY, '--platform', 'local', '--http-cert', 'c', '--http-key', '/k']);
+  assert.equal(tls.http.tls, { certificate: '/srv/c', key: '/k' });
 });
 
 test('settings that make no sense are named', () => {
   const args = ['--cloudletKey', KEY, '--platform', 'fakecloudlet'];
   assert.throws(() => parse([...args, '--notifyAddrs', ' , ']), /--notify-addrs/);
   assert.throws(() => parse([...args, '--on-stop', 'maybe']), /--on-stop/);
+  assert.throws(() => parse([...args, '--http-port', '70000']), /--http-port: must be from 1 to 65535, or 0/);
+  assert.throws(() => parse([...args, '--http-cert', 'a.pem']), /must be given together, but got "a.pem"/);
+  assert.throws(() => parse([...args, '--http-cert', 'a$b', '--http-key', 'k']), /must have no \$/);
   assert.throws(() => parse([...args, '--fake-fail', 'create']), /--fake-fail/);
 });
 

@@ -7,6 +7,7 @@ import { parseAddress } from '@edgeplane/rpc';
 import { parseCloudletKey } from './cloudlet-key.js';
 import type { FakeSettings } from './drivers/fake/index.js';
 import { parseFakeRules } from './drivers/fake/index.js';
+import type { HttpSettings } from './drivers/public-ports.js';
 import { agentErrors } from './errors.js';
 import { AGENT_FLAGS } from './flags.js';
 import { choosePlatform, type PlatformName } from './platforms.js';
@@ -36,8 +37,11 @@ export interface AgentConfig {
   readonly stateDir: string;
   /** Address on which public ports are opened. */
   readonly publicAddr: string;
+  readonly http: HttpSettings;
   /** Absolute path of a folder of images; empty when there is none. */
   readonly imageDir: string;
+  /** File with credentials of registries; empty when there is none. */
+  readonly registryAuth: string;
   /** Virtual CPUs that the local driver offers per CPU of the host. */
   readonly cpuOvercommit: number;
   readonly onStop: OnStop;
@@ -109,7 +113,9 @@ export function parseConfig(argv: readonly string[], environment: Environment): 
     hostname: values.hostname || osHostname(),
     stateDir: resolve(environment.cwd, values.stateDir || defaultStateDir(cloudletKey)),
     publicAddr: values.publicAddr,
+    http: httpSettings(values, environment.cwd),
     imageDir: values.imageDir && resolve(environment.cwd, values.imageDir),
+    registryAuth: values.registryAuth && resolve(environment.cwd, values.registryAuth),
     cpuOvercommit: values.cpuOvercommit,
     onStop: values.onStop === 'stop' ? 'stop' : 'keep',
     metricsIntervalMs: values.metricsInterval,
@@ -125,6 +131,27 @@ export function parseConfig(argv: readonly string[], environment: Environment): 
     },
   };
   return { config, debug: parseDebugAreas(values.d), plugin: values.plugin };
+}
+
+/** @throws INVALID_SETTING */
+function httpSettings(
+  { httpPort, httpCert, httpKey }: { httpPort: number; httpCert: string; httpKey: string },
+  cwd: string,
+): HttpSettings {
+  const invalid = (flag: string, rule: string, value: string) =>
+    fail(agentErrors.INVALID_SETTING, { flag, rule, value });
+  if (!Number.isInteger(httpPort) || httpPort < 0 || httpPort > 65535)
+    throw invalid('--http-port', 'must be from 1 to 65535, or 0', String(httpPort));
+  if ((httpCert === '') !== (httpKey === ''))
+    throw invalid('--http-cert and --http-key', 'must be given together', httpCert || httpKey);
+  // nginx reads variables in such names.
+  for (const [flag, value] of [
+    ['--http-cert', httpCert],
+    ['--http-key', httpKey],
+  ] as const)
+    if (/[$\n\r]/.test(value)) throw invalid(flag, 'must have no $ and no line ends', value);
+  const tls = { certificate: resolve(cwd, httpCert), key: resolve(cwd, httpKey) };
+  return { port: httpPort, ...(httpCert === '' ? {} : { tls }) };
 }
 
 /** Folder of a cloudlet's agent below the working directory; names hold spaces and more, folders should not. */

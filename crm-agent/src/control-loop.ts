@@ -26,6 +26,7 @@ import { appInstChannel, clusterInstChannel } from './info-reporters.js';
 import { readHostUsage } from './metrics/host-usage.js';
 import { Sampler } from './metrics/sampler.js';
 import { Settling } from './settling.js';
+import type { Troubles } from './troubles.js';
 import { InstanceWorkers } from './workers.js';
 
 export interface ControlLoopOptions {
@@ -42,6 +43,7 @@ export interface ControlLoopOptions {
   readonly held: readonly HeldBefore[];
   /** Makes durable what is in the tables. */
   readonly mirror: TableMirror;
+  readonly troubles: Troubles;
   readonly shells: ShellSessions;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -94,6 +96,9 @@ export function startControlLoop(options: ControlLoopOptions): { stop(): Promise
       options.shells.endAll(keyJson, 'the instance is being deleted');
   });
   tables.apps.subscribe(() => apps.wakeWaiting());
+  options.troubles.subscribe((keyJson) =>
+    appReports.reporter.reportTroubles(keyJson, options.troubles.of(keyJson)),
+  );
 
   const cloudletInfos = new ObjectTable(OBJECTS.CloudletInfo);
   cloudletInfos.put(options.info);

@@ -16,5 +16,16 @@ export const agentErrors = defineErrors({
   NOT_RUNNING: ['FAILED_PRECONDITION', 'app instance {key} does not run on this cloudlet, it is {state}'],
   TOO_MANY_SHELLS: ['RESOURCE_EXHAUSTED', '{max} remote shells are open at {where}, which is all it takes'],
   AGENT_STOPPING: ['UNAVAILABLE', 'the agent is stopping', 'retryable'],
+  NO_LOAD_BALANCER: ['FAILED_PRECONDITION', 'public port {ports} needs the load balancer: {reason}'],
+  NO_ROOM: [
+    'RESOURCE_EXHAUSTED',
+    'flavor {flavor}: {field} of {wanted} MB is needed{note}, and {have} MB are free on the host',
+  ],
+  NO_DEVICE: ['RESOURCE_EXHAUSTED', 'flavor {flavor}: devices has {wanted} of {kind}, and the host {have}'],
+  DEVICE_UNSUPPORTED: [
+    'UNIMPLEMENTED',
+    'flavor {flavor}: a {kind} cannot be given to deployment {deployment} on platform {platform}',
+  ],
+  NO_INNER_PORT: ['RESOURCE_EXHAUSTED', 'every port of {address} from {first} to {last} is in use'],
   NO_CONTAINERS: ['FAILED_PRECONDITION', 'no containers to run command in'],
 });

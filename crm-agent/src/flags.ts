@@ -45,7 +45,8 @@ export const AGENT_FLAGS = {
   platform: {
     type: 'string',
     default: '',
-    about: 'driver: fakecloudlet or local; falls back to the variable PLATFORM, then to the operator name',
+    about:
+      'driver: fakecloudlet, local or microvm; falls back to the variable PLATFORM, then to the operator name',
   },
   plugin: {
     type: 'string',
@@ -59,7 +60,25 @@ export const AGENT_FLAGS = {
     about: 'where the agent remembers what it made; .edgeplane/agent/<operator>/<cloudlet> when empty',
   },
   publicAddr: { type: 'string', default: '127.0.0.1', about: 'address on which public ports are opened' },
+  httpPort: {
+    type: 'number',
+    default: '0',
+    about:
+      'port that HTTP ports told apart by path share, where it is not the one that clients are told; 0: that one, 443',
+  },
+  httpCert: {
+    type: 'string',
+    default: '',
+    about: 'certificate file (PEM) for that port, which speaks plain HTTP without',
+  },
+  httpKey: { type: 'string', default: '', about: 'file (PEM) with the key of the certificate' },
   imageDir: { type: 'string', default: '', about: 'folder of images for a site without a registry' },
+  registryAuth: {
+    type: 'string',
+    default: '',
+    about:
+      'file with credentials of image registries, as podman login and docker login write it; none when empty',
+  },
   cpuOvercommit: {
     type: 'number',
     default: '4',

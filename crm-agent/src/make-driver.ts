@@ -1,7 +1,7 @@
 import type { AgentConfig } from './config.js';
 import type { Driver } from './drivers/driver.js';
 import { FakeDriver } from './drivers/fake/index.js';
-import { LocalDriver } from './drivers/local/index.js';
+import { LocalDriver, MICROVM } from './drivers/local/index.js';
 
 /** The driver of the configured platform, not initialised. */
 export function makeDriver(config: AgentConfig): Driver {
@@ -10,5 +10,7 @@ export function makeDriver(config: AgentConfig): Driver {
       return new FakeDriver(config.fake);
     case 'local':
       return new LocalDriver(config.cpuOvercommit);
+    case 'microvm':
+      return new LocalDriver(config.cpuOvercommit, MICROVM);
   }
 }

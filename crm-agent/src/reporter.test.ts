@@ -34,6 +34,20 @@ test('a state clears errors, an error state adds to them', async () => {
   assert.equal(infos.get('k'), { key: 'k', state: S.CREATING, errors: [] });
 });
 
+test('troubles are said of what runs, and of nothing else', async () => {
+  const { infos, reporter } = setUp();
+  reporter.reportTroubles('k', ['it ended']);
+  assert.is(infos.size, 0);
+  await reporter.report('k', S.READY, never);
+  reporter.reportTroubles('k', ['it ended']);
+  assert.equal(infos.get('k'), { key: 'k', state: S.READY, errors: ['it ended'] });
+  reporter.reportTroubles('k', []);
+  assert.equal(infos.get('k')?.errors, []);
+  await reporter.report('k', S.DELETING, never);
+  reporter.reportTroubles('k', ['it ended']);
+  assert.equal(infos.get('k')?.errors, []);
+});
+
 test('a report waits for the one before it, but not for ever', async () => {
   const { infos, clock, reporter } = setUp(() => new Promise(() => undefined));
   await reporter.report('k', S.CREATING, never);

@@ -66,6 +66,12 @@ export class Reporter<I extends InstanceInfo> {
     this.#put(keyJson, this.#options.build(keyJson, state, [...earlier, text]));
   }
 
+  /** Says what is wrong with an instance that runs; nothing of one that does not, whose state says enough. */
+  reportTroubles(keyJson: string, troubles: readonly string[]): void {
+    const info = this.#options.table.get(keyJson);
+    if (info?.state === TrackedState.READY) this.#put(keyJson, { ...info, errors: [...troubles] });
+  }
+
   /** Reports that the instance is gone, which takes a report that it is there to begin with. */
   async reportGone(keyJson: string, signal: AbortSignal): Promise<void> {
     if (!this.#options.table.get(keyJson)) await this.report(keyJson, TrackedState.DELETING, signal);

@@ -7,6 +7,7 @@ import type { ClusterInst } from '@edgeplane/proto/edgeproto/clusterinst.js';
 import { TrackedState } from '@edgeplane/proto/edgeproto/common.js';
 import type { Flavor } from '@edgeplane/proto/edgeproto/flavor.js';
 import type { DriverContext, Operation } from './drivers/driver.js';
+import { Troubles } from './troubles.js';
 
 /** Objects and contexts for this package's tests. */
 
@@ -51,7 +52,10 @@ export function testDriverContext(over: Partial<DriverContext> = {}): DriverCont
     cloudletKeyJson: OBJECTS.Cloudlet.keyJson(testCloudletKey),
     stateDir: undefined,
     publicAddr: '127.0.0.1',
+    http: { port: 0 },
     imageDir: '',
+    registryAuth: '',
+    troubles: new Troubles(),
     logger: silentLogger,
     clock: systemClock,
     random: systemRandom,

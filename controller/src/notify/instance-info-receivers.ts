@@ -58,7 +58,8 @@ export function appInstInfoReceiver(
       const state = stepByReport('AppInst', inst.state, info.state);
       if (state === undefined) {
         const refresh = inst.state === TrackedState.READY && info.state === TrackedState.READY;
-        const refreshed = { ...inst, runtimeInfo };
+        // What runs may have troubles all the same.
+        const refreshed = { ...inst, runtimeInfo, errors: [...info.errors] };
         if (refresh && type.toStored(refreshed) !== type.toStored(inst)) tx.put(type, refreshed);
         return;
       }

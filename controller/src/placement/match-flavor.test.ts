@@ -21,7 +21,7 @@ const WANTED: Readonly<Record<string, readonly [bigint, bigint, bigint]>> = {
 
 function match(list: string, name: string): string {
   const [ram = 0n, vcpus = 0n, disk = 0n] = WANTED[name] ?? [];
-  return matchFlavor(offered(list), { fields: [], key: { name }, ram, vcpus, disk });
+  return matchFlavor(offered(list), { fields: [], key: { name }, ram, vcpus, disk, devices: [] });
 }
 
 const VECTORS: readonly (readonly [string, string, string])[] = [

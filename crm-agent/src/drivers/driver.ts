@@ -1,11 +1,13 @@
 import type { Clock, Logger, Random } from '@edgeplane/base';
 import type { App } from '@edgeplane/proto/edgeproto/app.js';
 import type { AppInst, AppInstRuntime } from '@edgeplane/proto/edgeproto/app_inst.js';
-import type { CloudletKey, FlavorInfo } from '@edgeplane/proto/edgeproto/cloudlet.js';
+import type { CloudletKey, FlavorInfo, SiteDevice } from '@edgeplane/proto/edgeproto/cloudlet.js';
 import type { ClusterInst } from '@edgeplane/proto/edgeproto/clusterinst.js';
 import type { Flavor } from '@edgeplane/proto/edgeproto/flavor.js';
 import type { Disk } from '../disk.js';
 import type { ShellRequest, StartShell } from '../exec/shell.js';
+import type { Troubles } from '../troubles.js';
+import type { HttpSettings } from './public-ports.js';
 
 /** What a driver can do on this host, known after `init`. */
 export interface DriverCapabilities {
@@ -33,7 +35,12 @@ export interface DriverContext {
   /** Where records of it are kept; default the machine's. */
   readonly disk?: Disk | undefined;
   readonly publicAddr: string;
+  readonly http: HttpSettings;
   readonly imageDir: string;
+  /** File with credentials of registries; empty when there is none. */
+  readonly registryAuth: string;
+  /** Where the driver says what is wrong with instances that run. */
+  readonly troubles: Troubles;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: Random;
@@ -49,6 +56,8 @@ export interface SiteLimits {
   /** Whether the controller is to refuse what does not fit. */
   readonly binding: boolean;
   readonly flavors: readonly FlavorInfo[];
+  /** What else it has; none when that is not known. */
+  readonly devices?: readonly SiteDevice[];
 }
 
 /** How one operation is followed and cut short. */

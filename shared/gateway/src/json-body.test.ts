@@ -51,7 +51,9 @@ test('every member in declaration order, 64-bit integers as text, an unset messa
  },
  "ram": "18446744073709551615",
  "vcpus": "1",
- "disk": "0"
+ "disk": "0",
+ "devices": [
+ ]
 }`,
   );
   const shown = plainMessage(inst, decodeBody(inst, ''), 'camel') as { cloudlet_loc: { timestamp: unknown } };

@@ -5,7 +5,7 @@ import { anyMessage } from './arbitrary.js';
 import { ALL_OBJECTS, OBJECTS } from './index.js';
 
 test('ids of all leaves', () => {
-  assert.equal(OBJECTS.Flavor.leafIds(), ['2.1', '3', '4', '5']);
+  assert.equal(OBJECTS.Flavor.leafIds(), ['2.1', '3', '4', '5', '100']);
   assert.ok(OBJECTS.AppInst.leafIds().includes('2.4.2.1.1'));
   assert.ok(OBJECTS.Cloudlet.leafIds().includes('5.8.1'));
   assert.ok(OBJECTS.CloudletRefs.leafIds().includes('8.2'));

@@ -16,7 +16,7 @@ const LIMITS: ConnectionLimits = {
   lingerMs: 60_000,
   maxStreams: 4,
 };
-const flavor = (name: string) => ({ fields: [], key: { name }, ram: 1n, vcpus: 1n, disk: 1n });
+const flavor = (name: string) => ({ fields: [], key: { name }, ram: 1n, vcpus: 1n, disk: 1n, devices: [] });
 
 async function start(limits: Partial<ConnectionLimits>) {
   const lines: Record<string, unknown>[] = [];

@@ -8,7 +8,14 @@ import { serverStream, unary } from './handler.js';
 import { RpcServer } from './server.js';
 
 const testErrors = defineErrors({ TAKEN: ['ALREADY_EXISTS', 'Key already exists'] });
-const flavor = (name: string): Flavor => ({ fields: [], key: { name }, ram: 1024n, vcpus: 1n, disk: 1n });
+const flavor = (name: string): Flavor => ({
+  fields: [],
+  key: { name },
+  ram: 1024n,
+  vcpus: 1n,
+  disk: 1n,
+  devices: [],
+});
 
 async function failure(work: Promise<unknown>): Promise<EdgeplaneError> {
   try {

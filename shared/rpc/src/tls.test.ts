@@ -90,7 +90,7 @@ test.before(() => {
 test.after(() => rmSync(dir, { recursive: true }));
 
 const load = (name: string) => loadTls(join(dir, `${name}.crt`));
-const flavor = { fields: [], key: { name: 'f' }, ram: 0n, vcpus: 0n, disk: 0n };
+const flavor = { fields: [], key: { name: 'f' }, ram: 0n, vcpus: 0n, disk: 0n, devices: [] };
 
 async function start(tls: TlsMaterial | undefined, connections?: ConnectionLimits) {
   const seen: (PeerIdentity | undefined)[] = [];

@@ -42,6 +42,7 @@ const flavor = (name: string, ram: bigint): Flavor => ({
   ram,
   vcpus: 1n,
   disk: 1n,
+  devices: [],
 });
 
 /** Creates and deletes Flavors of its own until stopped, and remembers what was answered. */

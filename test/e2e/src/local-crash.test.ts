@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { sleep, systemClock } from '@edgeplane/base';
 import {
   eventually,
+  freePort,
   hostSnapshot,
   newSince,
   ROOT,
@@ -27,14 +28,17 @@ const PUBLIC = '127.0.7.1';
 /** Moments after the create was accepted, milliseconds: chosen to fall into different steps of it. */
 const MOMENTS = [50, 400, 1200];
 
-function page(port: number): Promise<string> {
+function page(port: number, path = '/'): Promise<string> {
   return new Promise((resolve, reject) => {
-    const req = request({ host: PUBLIC, port, path: '/', timeout: 2000, agent: false }, (res) => {
+    const req = request({ host: PUBLIC, port, path, timeout: 2000, agent: false }, (res) => {
       let text = '';
       res.on('data', (chunk: Buffer) => {
         text += chunk;
       });
-      res.on('end', () => resolve(text));
+      res.on('end', () => {
+        if (res.statusCode === 200) resolve(text);
+        else reject(new Error(`status ${res.statusCode}`));
+      });
     });
     req.on('timeout', () => req.destroy(new Error('no answer')));
     req.on('error', reject);
@@ -63,6 +67,7 @@ test('an agent killed while it creates loses nothing and leaks nothing', async (
   const before = await hostSnapshot('/tmp/ep-local');
   const dir = tempDir('local');
   const imageDir = await buildImages(dir.path);
+  const httpPort = await freePort();
   const flags = [
     '--platform',
     'local',
@@ -70,6 +75,8 @@ test('an agent killed while it creates loses nothing and leaks nothing', async (
     imageDir,
     '--public-addr',
     PUBLIC,
+    '--http-port',
+    String(httpPort),
     '--on-stop',
     'stop',
   ];
@@ -82,7 +89,7 @@ test('an agent killed while it creates loses nothing and leaks nothing', async (
     });
   const shown = async (app: string) => (await edgectl('ShowAppInst', '--key-appkey-name', app)).stdout;
   try {
-    await prepareSite(api, 'tcp:8080,udp:8080');
+    await prepareSite(api, 'tcp:8080,udp:8080,http:8080');
     const cluster = await edgectl('CreateClusterInst', ...CLUSTER_ARGS);
     assert.is(cluster.code, 0, cluster.stderr);
     for (const app of ['web', 'vm']) {
@@ -97,7 +104,11 @@ test('an agent killed while it creates loses nothing and leaks nothing', async (
         assert.is(made.code, 0, `${app} after ${moment} ms: ${made.stderr}`);
         const port = Number(/"public_port":\s*(\d+)/.exec(await shown(app))?.[1]);
         assert.match(await eventually('a page', () => page(port), 120_000), /instance-id|app: hello/);
-        if (app === 'web') assert.is(await eventually('an echo', () => udpEcho(port)), 'ping');
+        if (app === 'web') {
+          assert.is(await eventually('an echo', () => udpEcho(port)), 'ping');
+          const path = /"path_prefix":\s*"([^"]+)"/.exec(await shown(app))?.[1] ?? '';
+          assert.match(await eventually('a path', () => page(httpPort, `/${path}/`)), 'app: hello');
+        }
         const gone = await edgectl('DeleteAppInst', ...instanceArgs(app));
         assert.is(gone.code, 0, gone.stderr);
         assert.is(await shown(app), '');
@@ -109,7 +120,9 @@ test('an agent killed while it creates loses nothing and leaks nothing', async (
     assert.is(await shown('ghost'), '', 'an instance without image was undone');
     const gone = await edgectl('DeleteClusterInst', ...CLUSTER_ARGS);
     assert.is(gone.code, 0, gone.stderr);
-    const workloads = (await hostSnapshot(dir.path)).processes.filter((p) => /qemu-system|conmon/.test(p));
+    const workloads = (await hostSnapshot(dir.path)).processes.filter((p) =>
+      /qemu-system|conmon|nginx/.test(p),
+    );
     assert.equal(workloads, [], 'workloads outlived their delete');
   } finally {
     await agent.stop(60_000);

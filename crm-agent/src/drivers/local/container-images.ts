@@ -1,9 +1,18 @@
+import { stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { fail, messageOf } from '@edgeplane/base';
-import { fullName, type PodmanEngine } from '../../engines/podman/index.js';
+import { credentialsFor, fullName, type PodmanEngine } from '../../engines/podman/index.js';
 import type { Operation } from '../driver.js';
 import { localErrors } from './errors.js';
 import { findArchive, imageArchiveName } from './image-files.js';
+
+/** Where images of a site are looked for, beside archives that are named by path. */
+export interface ImagePlaces {
+  /** Folder of archives; empty when there is none. */
+  readonly imageDir: string;
+  /** File with credentials of registries; empty when there is none. */
+  readonly registryAuth: string;
+}
 
 /**
  * Brings the image of a container into local storage and returns a name that finds it there. In this order: an archive
@@ -13,7 +22,7 @@ import { findArchive, imageArchiveName } from './image-files.js';
 export async function prepareImage(
   engine: PodmanEngine,
   image: string,
-  imageDir: string,
+  { imageDir, registryAuth }: ImagePlaces,
   { signal, progress }: Operation,
 ): Promise<string> {
   const archive = archivePath(image);
@@ -31,7 +40,8 @@ export async function prepareImage(
   }
   progress(`pulling image ${name}`);
   try {
-    return (await engine.ensureImage(name, { signal })).ref;
+    const auth = registryAuth === '' ? undefined : await credentialsFor(registryAuth, name);
+    return (await engine.ensureImage(name, { signal, ...(auth ? { auth } : {}) })).ref;
   } catch (error) {
     signal.throwIfAborted();
     const directory =
@@ -39,6 +49,30 @@ export async function prepareImage(
     const places = `local storage, the image directory (${directory}) and the registry (${messageOf(error)})`;
     throw fail(localErrors.IMAGE_NOT_FOUND, { image, places }, { cause: error });
   }
+}
+
+/** An archive is copied before it is unpacked. */
+const ARCHIVE_COPIES = 2;
+
+/** Room that the image is going to take, bytes; 0 when it is here, or nobody knows before it is fetched. */
+export async function imageRoom(
+  engine: PodmanEngine,
+  image: string,
+  imageDir: string,
+  signal: AbortSignal,
+): Promise<number> {
+  const archive = archivePath(image)?.replace(/^(docker-archive|oci-archive):/, '');
+  const name = fullName(image.replace(/^docker:\/\//, ''));
+  if (archive === undefined && (await isLocal(engine, name, signal))) return 0;
+  const file = archive ?? (await findArchive(image, imageDir));
+  const size =
+    file === undefined
+      ? 0
+      : await stat(file).then(
+          (found) => found.size,
+          () => 0,
+        );
+  return size * ARCHIVE_COPIES;
 }
 
 /** Paths and file:// URLs are archives; so is what says so itself. */

@@ -10,7 +10,12 @@ import { planContainers } from './container-plan.js';
 import { changeManifest, manifestImages } from './manifest.js';
 
 const CLUSTER = OBJECTS.ClusterInst.keyJsonOf(testClusterInst());
-const SETTINGS = { publicAddr: '127.0.0.1', cloudletKeyJson: '{"name":"x"}' };
+const SETTINGS = {
+  publicAddr: '127.0.0.1',
+  cloudletKeyJson: '{"name":"x"}',
+  innerPorts: new Map<number, number>(),
+  devices: [],
+};
 
 function request(over: Partial<App>, flavor = testFlavor()): AppInstRequest {
   const app = testApp(over);

@@ -25,6 +25,7 @@ export type ContainerPlan =
   | (ContainerBase & {
       readonly type: 'container';
       readonly command: readonly string[];
+      readonly devices: readonly string[];
       readonly env: Readonly<Record<string, string>>;
     })
   | (ContainerBase & { readonly type: 'kube'; readonly yaml: string });
@@ -50,7 +51,7 @@ export function planContainers(
       name: flavor.key?.name ?? '',
       what: flavor.ram === 0n ? 'ram' : 'vcpus',
     });
-  const { published } = planPorts(appInst.mappedPorts, settings.publicAddr);
+  const { published } = planPorts(appInst.mappedPorts, settings.publicAddr, settings.innerPorts);
   const base = {
     name: hostName([app.key?.name ?? ''], keyJson),
     network: networkName(appInst.key?.clusterInstKey?.clusterKey?.name ?? '', clusterKeyJson),
@@ -80,6 +81,7 @@ export function planContainers(
     type: 'container',
     images: [app.imagePath],
     command,
+    devices: [...new Set(settings.devices.flatMap((device) => device.nodes))],
     env: Object.fromEntries(values),
   };
 }

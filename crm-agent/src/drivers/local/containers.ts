@@ -1,9 +1,9 @@
 import { type Clock, fail, type Logger, messageOf } from '@edgeplane/base';
 import type { TerminalSize } from '@edgeplane/remote-shell';
-import { PodmanEngine } from '../../engines/podman/index.js';
+import { type Death, type ImageConfig, PodmanEngine } from '../../engines/podman/index.js';
 import type { Shell, ShellRequest } from '../../exec/shell.js';
 import type { InstanceUsage, Operation } from '../driver.js';
-import { prepareImage } from './container-images.js';
+import { imageRoom, prepareImage } from './container-images.js';
 import type { ContainerPlan } from './container-plan.js';
 import { endShells, endsHostSessions, openContainerShell } from './container-shell.js';
 import { localErrors } from './errors.js';
@@ -22,6 +22,10 @@ export interface ContainerHostOptions {
   readonly owner: string;
   readonly stateDir: string;
   readonly imageDir: string;
+  /** File with credentials of registries; empty when there is none. */
+  readonly registryAuth: string;
+  /** Told of each workload that a container of ended, and how. */
+  readonly ended: (name: string, how: string) => void;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -31,11 +35,16 @@ export class ContainerHost {
   readonly #options: ContainerHostOptions;
   readonly #diskUse: SlowFigure;
   readonly #found: PodmanEngine | { readonly reason: string };
+  readonly #stopping = new AbortController();
+  readonly #watching: Promise<void>;
 
   private constructor(options: ContainerHostOptions, found: PodmanEngine | { readonly reason: string }) {
     this.#options = options;
     this.#diskUse = new SlowFigure(options.clock, DISK_USE_MS);
     this.#found = found;
+    const told = ({ name, status }: Death) => options.ended(name, `with status ${status}`);
+    this.#watching =
+      found instanceof PodmanEngine ? found.watchDeaths(told, this.#stopping.signal) : Promise.resolve();
   }
 
   /** Never fails for want of podman: then `available` is false and every operation says why. */
@@ -66,12 +75,34 @@ export class ContainerHost {
     await this.#engine().removeNetwork(network);
   }
 
+  /** Room that images which are not here yet are going to take, bytes, as far as that can be seen. */
+  async imageRoom(images: readonly string[], signal: AbortSignal): Promise<number> {
+    const sizes = images.map((image) => imageRoom(this.#engine(), image, this.#options.imageDir, signal));
+    return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+  }
+
+  /** Brings an image here; its id, and how its program is started. */
+  async image(
+    image: string,
+    operation: Operation,
+  ): Promise<{ readonly id: string; readonly config: ImageConfig }> {
+    const engine = this.#engine();
+    const name = await prepareImage(engine, image, this.#options, operation);
+    const { Id: id, Config } = await engine.client.images.inspect(name, { signal: operation.signal });
+    return { id, config: Config ?? {} };
+  }
+
+  /** Runs work on the files of an image that is here; the folder is for reading only. */
+  withImageFiles<T>(id: string, work: (folder: string) => Promise<T>): Promise<T> {
+    return this.#engine().withImageFiles(id, work);
+  }
+
   /** Makes the workload be what the plan says, and run. */
   async run(plan: ContainerPlan, operation: Operation): Promise<void> {
     const engine = this.#engine();
     const images = new Map<string, string>();
     for (const image of plan.images)
-      images.set(image, await prepareImage(engine, image, this.#options.imageDir, operation));
+      images.set(image, await prepareImage(engine, image, this.#options, operation));
     operation.progress(`starting ${plan.name}`);
     operation.signal.throwIfAborted();
     const { name, network, ports, limits, labels } = plan;
@@ -82,9 +113,15 @@ export class ContainerHost {
       for (const warning of warnings) operation.progress(warning);
       return;
     }
-    const { command, env } = plan;
+    const { command, env, devices } = plan;
     const image = images.get(plan.images[0] ?? '') ?? '';
-    await engine.runContainer({ ...common, image, env, ...(command.length > 0 ? { command } : {}) });
+    await engine.runContainer({
+      ...common,
+      image,
+      env,
+      ...(devices.length > 0 ? { devices } : {}),
+      ...(command.length > 0 ? { command } : {}),
+    });
   }
 
   async remove(name: string): Promise<void> {
@@ -148,6 +185,8 @@ export class ContainerHost {
 
   async stop(workloads: 'keep' | 'stop'): Promise<void> {
     if (!(this.#found instanceof PodmanEngine)) return;
+    this.#stopping.abort(new Error('the agent is stopping'));
+    await this.#watching;
     await (workloads === 'stop' ? this.#found.shutdown() : this.#found.stop());
   }
 

@@ -6,7 +6,7 @@ export const localErrors = defineErrors({
   IMAGE_OUTSIDE: ['INVALID_ARGUMENT', 'image "{image}" leads out of the image directory'],
   DEPLOYMENT_UNSUPPORTED: [
     'UNIMPLEMENTED',
-    'deployment {deployment} is not supported on platform local, must be one of docker, kubernetes, vm',
+    'deployment {deployment} is not supported on platform {platform}, must be one of {known}',
   ],
   VM_UNAVAILABLE: [
     'FAILED_PRECONDITION',

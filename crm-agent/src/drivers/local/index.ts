@@ -1,2 +1,3 @@
 export { localErrors } from './errors.js';
 export { LocalDriver } from './local-driver.js';
+export { MICROVM } from './platform.js';

@@ -28,6 +28,8 @@ const dir = mkdtempSync(join(tmpdir(), 'edgeplane-local-'));
 const imageDir = join(dir, 'images');
 const stateDir = join(dir, 'state');
 mkdirSync(imageDir);
+/** What is 443 where nobody else is. */
+const httpPort = await freePort();
 
 const MANIFEST = `apiVersion: v1
 kind: Service
@@ -65,7 +67,9 @@ function request(app: App, port: number): AppInstRequest {
   const both = [LProto.L_PROTO_TCP, LProto.L_PROTO_UDP].map((proto) => ({
     ...{ proto, internalPort: 8080, publicPort: port, pathPrefix: '', fqdnPrefix: '' },
   }));
-  const appInst = testAppInst({ mappedPorts: both }, app);
+  const http = { proto: LProto.L_PROTO_HTTP, internalPort: 8080, publicPort: 443, pathPrefix: HTTP_PATH };
+  const mappedPorts = port === 0 ? [] : [...both, { ...http, fqdnPrefix: '' }];
+  const appInst = testAppInst({ mappedPorts }, app);
   return {
     keyJson: OBJECTS.AppInst.keyJsonOf(appInst),
     app,
@@ -77,20 +81,23 @@ function request(app: App, port: number): AppInstRequest {
 
 async function open(): Promise<LocalDriver> {
   const driver = new LocalDriver();
-  await driver.init(testDriverContext({ stateDir, imageDir }), new AbortController().signal);
+  const http = { port: httpPort };
+  await driver.init(testDriverContext({ stateDir, imageDir, http }), new AbortController().signal);
   const { containers, vm } = driver.capabilities;
   assert.ok(containers, 'these tests need podman: see the packages in the log of the agent');
   assert.ok(vm, 'these tests need the Debian packages qemu-system-x86 and qemu-utils');
   return driver;
 }
 
+const HTTP_PATH = 'dev/hello10/p8080';
 const portOf = (app: AppInstRequest) => app.appInst.mappedPorts[0]?.publicPort ?? 0;
 
 async function check(app: AppInstRequest, expected: 'serves' | 'gone'): Promise<void> {
   const port = portOf(app);
   if (expected === 'gone') {
     assert.is(await isOpen(port), false, `port ${port} is closed`);
-    const left = (await processesOf(stateDir)).filter((line) => /qemu-system|conmon/.test(line));
+    assert.is(await isOpen(httpPort), false, `port ${httpPort} is closed`);
+    const left = (await processesOf(stateDir)).filter((line) => /qemu-system|conmon|nginx/.test(line));
     assert.equal(left, []);
     return;
   }
@@ -98,6 +105,7 @@ async function check(app: AppInstRequest, expected: 'serves' | 'gone'): Promise<
   const name = app.app.configs.length > 0 ? 'other' : 'hello';
   assert.match(page, app.app.deployment === 'vm' ? 'instance-id: ep-' : `env APP_NAME: ${name}\n`);
   assert.is(await echo(port, `ping ${port}`), `ping ${port}`);
+  assert.match(await fetchPage(httpPort, `/${HTTP_PATH}/`), page.slice(0, 20));
 }
 
 function changed(app: App): App {

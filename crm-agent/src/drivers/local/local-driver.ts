@@ -1,13 +1,11 @@
-import { mkdir } from 'node:fs/promises';
-import { isIPv4 } from 'node:net';
-import { join } from 'node:path';
 import { fail } from '@edgeplane/base';
-import { OBJECTS } from '@edgeplane/objects';
 import type { AppInstRuntime } from '@edgeplane/proto/edgeproto/app_inst.js';
 import { agentErrors } from '../../errors.js';
 import type { ShellRequest, StartShell } from '../../exec/shell.js';
-import { hostName, shortHash } from '../../host-names.js';
-import { RecordStore } from '../../records.js';
+import type { Need } from '../../site/admission.js';
+import { HOST } from '../../site/host-paths.js';
+import { readMemory } from '../../site/memory.js';
+import { hostLimits } from '../../site/site-limits.js';
 import type {
   AppInstRequest,
   ClusterInstRequest,
@@ -20,92 +18,70 @@ import type {
   Recovered,
   SiteLimits,
 } from '../driver.js';
-import { type ContainerPlan, networkName, planContainers } from './container-plan.js';
-import { ContainerHost } from './containers.js';
+import { networkName } from './container-plan.js';
 import { localErrors } from './errors.js';
-import { findVmImage } from './image-files.js';
-import { type AppRecord, type ClusterRecord, toAppRecord, toClusterRecord } from './local-record.js';
-import { MachineHost } from './machines.js';
-import { planPorts } from './ports.js';
-import { hostLimits } from './site-limits.js';
-import { planVm } from './vm-plan.js';
-
-/** Work on one AppInst, ready to be done. */
-interface Work {
-  readonly record: Omit<AppRecord, 'keyJson' | 'state'>;
-  run(operation: Operation): Promise<void>;
-}
-
-interface Opened {
-  readonly context: DriverContext;
-  readonly containers: ContainerHost;
-  readonly machines: MachineHost;
-  readonly clusters: RecordStore<ClusterRecord>;
-  readonly apps: RecordStore<AppRecord>;
-}
+import { type AppRecord, isMachine } from './local-record.js';
+import { planWork } from './plan-work.js';
+import { LOCAL, type LocalPlatform } from './platform.js';
+import { openSite, type Site } from './site.js';
 
 /**
- * Platform `local`: real workloads on the agent's own host. A ClusterInst is a network; AppInsts of deployment `docker`
+ * Platforms `local` and `microvm`: real workloads on the agent's own host. A ClusterInst is a network; AppInsts of deployment `docker`
  * and `kubernetes` are containers on it (podman), those of deployment `vm` are virtual machines (QEMU) with a network of
- * their own. TCP and UDP ports that have a public port are opened on the public address. HTTP ports share one public
- * port and are told apart by path: they are reached once a load balancer for them runs, and until then not at all.
+ * their own. On `microvm` docker AppInsts are virtual machines too, made of their container image. TCP and UDP ports that have a public port are opened on the public address by podman and QEMU themselves.
+ * HTTP ports share one public port and are told apart by path: there the load balancer listens.
  *
  * What is made is recorded first, and the record goes last, so that whatever a crash leaves can be found and removed.
  */
 export class LocalDriver implements Driver {
-  readonly name = 'local';
+  readonly #platform: LocalPlatform;
   readonly #cpuOvercommit: number;
-  #opened: Opened | undefined;
+  #site: Site | undefined;
 
   /** @param cpuOvercommit virtual CPUs to offer per CPU of the host */
-  constructor(cpuOvercommit = 1) {
+  constructor(cpuOvercommit = 1, platform: LocalPlatform = LOCAL) {
     this.#cpuOvercommit = cpuOvercommit;
+    this.#platform = platform;
+  }
+
+  get name(): string {
+    return this.#platform.name;
   }
 
   get capabilities(): DriverCapabilities {
-    const containers = this.#opened?.containers.available ?? false;
-    const vm = this.#opened?.machines.available ?? false;
+    const inContainers = this.#platform.kinds['docker'] === 'container';
+    const vm = this.#site?.machines.available ?? false;
+    const podman = this.#site?.containers.available ?? false;
+    const containers = podman && (inContainers || vm);
     return {
       clusterUpdate: false,
       appUpdate: containers,
       vm,
       containers,
-      exec: containers,
+      exec: containers && inContainers,
       publishesVmPorts: vm,
     };
   }
 
   async init(context: DriverContext, signal: AbortSignal): Promise<void> {
-    const { stateDir, publicAddr: value, logger, clock, random, imageDir } = context;
-    if (stateDir === undefined) throw new RangeError('the local driver needs a state directory');
-    if (!isIPv4(value)) throw fail(localErrors.BAD_PUBLIC_ADDR, { value });
-    await mkdir(stateDir, { recursive: true, mode: 0o700 });
-    const clusters = new RecordStore<ClusterRecord>(join(stateDir, 'clusters'));
-    const apps = new RecordStore<AppRecord>(join(stateDir, 'apps'));
-    await clusters.load(toClusterRecord);
-    await apps.load(toAppRecord);
-    const { cloudletKey, cloudletKeyJson } = context;
-    const readable = [cloudletKey.operatorKey?.name ?? '', cloudletKey.name];
-    // With the folder, as two agents of one cloudlet may share a host while one replaces the other.
-    const owner = hostName(readable, `${cloudletKeyJson} ${stateDir}`);
-    const machines = new MachineHost({ stateDir: join(stateDir, 'qemu'), logger, clock, random });
-    await machines.init();
-    const podman = { owner, stateDir: join(stateDir, 'podman'), imageDir, logger, clock };
-    const containers = await ContainerHost.open(podman, signal);
-    this.#opened = { context, containers, machines, clusters, apps };
+    this.#site = await openSite(context, signal);
   }
 
-  gatherInfo(): Promise<SiteLimits> {
-    return hostLimits(this.#open().context.stateDir ?? '/', this.#cpuOvercommit);
+  async gatherInfo(): Promise<SiteLimits> {
+    const { stateDir, devices } = this.#open();
+    return hostLimits(stateDir, this.#cpuOvercommit, await readMemory(HOST), devices);
   }
 
   async createClusterInst({ keyJson, clusterInst }: ClusterInstRequest, operation: Operation): Promise<void> {
     const { containers, clusters, context } = this.#open();
-    const network = networkName(clusterInst.key?.clusterKey?.name ?? '', keyJson);
+    // Machines have networks of their own.
+    const needed = Object.values(this.#platform.kinds).some((kind) => kind === 'container');
+    const network = needed ? networkName(clusterInst.key?.clusterKey?.name ?? '', keyJson) : '';
     await clusters.put({ keyJson, network, state: 'creating' });
     operation.progress(`making network ${network}`);
     operation.signal.throwIfAborted();
-    await containers.ensureNetwork(network, { cloudlet: context.cloudletKeyJson, clusterInst: keyJson });
+    const labels = { cloudlet: context.cloudletKeyJson, clusterInst: keyJson };
+    if (needed) await containers.ensureNetwork(network, labels);
     await clusters.put({ keyJson, network, state: 'ready' });
   }
 
@@ -119,53 +95,62 @@ export class LocalDriver implements Driver {
     if (!record) return;
     await clusters.put({ ...record, state: 'deleting' });
     // The controller allows it only when no AppInst is left; what it has forgotten must not hold the network.
-    for (const app of apps.values()) if (app.cluster === keyJson) await this.#remove(app, operation);
+    for (const app of apps.values())
+      if (app.cluster === keyJson) await this.deleteAppInst(app.keyJson, operation);
     operation.progress(`removing network ${record.network}`);
     operation.signal.throwIfAborted();
     // Without podman nothing can be there any more, nor be removed.
-    if (containers.available) await containers.removeNetwork(record.network);
+    if (containers.available && record.network !== '') await containers.removeNetwork(record.network);
     await clusters.delete(keyJson);
   }
 
   async createAppInst(request: AppInstRequest, operation: Operation): Promise<void> {
-    const { apps } = this.#open();
+    const { apps, publicPorts, admission } = this.#open();
     const { keyJson } = request;
-    const { record, run } = await this.#plan(request);
+    const { record, balanced, run, imageRoom } = await planWork(request, this.#open(), this.#platform);
     const existing = apps.get(keyJson);
     if (existing && (existing.type !== record.type || existing.plan !== record.plan))
       await this.#remove(existing, operation);
     await apps.put({ ...record, keyJson, state: 'creating' });
     operation.signal.throwIfAborted();
-    for (const { internalPort } of planPorts(request.appInst.mappedPorts, '').byPath)
-      operation.progress(`port ${internalPort} is reached by path, which needs a load balancer`);
-    await run(operation);
+    // What was begun has its room, or has taken it.
+    const begun = existing?.plan === record.plan;
+    const imageMb = begun ? 0 : (await imageRoom(operation.signal)) / 1024 ** 2;
+    const work = () => run(operation);
+    await (begun ? work() : admission.admit(needOf(request, imageMb), work));
+    for (const { port, pathPrefix } of balanced) operation.progress(`opening port ${port} /${pathPrefix}`);
+    operation.signal.throwIfAborted();
+    await publicPorts.set(keyJson, balanced);
     await apps.put({ ...record, keyJson, state: 'ready' });
   }
 
   /** Containers are made anew with the new limits and environment; the disk of a machine would be lost by that. */
   async updateAppInst(request: AppInstRequest, operation: Operation): Promise<void> {
     const existing = this.#open().apps.get(request.keyJson);
-    const { record } = await this.#plan(request);
+    const { record } = await planWork(request, this.#open(), this.#platform);
     if (existing?.type === 'vm' && existing.plan !== record.plan)
       throw fail(localErrors.VM_UPDATE_UNSUPPORTED);
     await this.createAppInst(request, operation);
   }
 
   async deleteAppInst(keyJson: string, operation: Operation): Promise<void> {
-    const record = this.#open().apps.get(keyJson);
+    const { apps, innerPorts, devicePool } = this.#open();
+    const record = apps.get(keyJson);
     if (record) await this.#remove(record, operation);
+    innerPorts.release(keyJson);
+    devicePool.release(keyJson);
   }
 
   async appInstRuntime(keyJson: string): Promise<AppInstRuntime> {
     const { type, name } = this.#required(keyJson);
-    if (type === 'vm') return { containerIds: [] };
+    if (isMachine({ type })) return { containerIds: [] };
     return { containerIds: [...(await this.#open().containers.containerNames(name))] };
   }
 
   async measure(keyJson: string): Promise<InstanceUsage> {
     const { containers, machines } = this.#open();
     const { type, name } = this.#required(keyJson);
-    return type === 'vm' ? machines.usage(name) : containers.usage(name);
+    return isMachine({ type }) ? machines.usage(name) : containers.usage(name);
   }
 
   async prepareShell(request: ShellRequest): Promise<StartShell> {
@@ -173,7 +158,7 @@ export class LocalDriver implements Driver {
     const { keyJson, containerId, command } = request;
     const { type, name, state } = this.#required(keyJson);
     if (state !== 'ready') throw fail(agentErrors.NOT_RUNNING, { key: keyJson, state });
-    if (type === 'vm') {
+    if (isMachine({ type })) {
       const value = containerId || command;
       // What older callers ask for when they want something to talk to.
       const shell = containerId === '' && /^(|(\/bin\/)?(ba)?sh)$/.test(command);
@@ -190,21 +175,26 @@ export class LocalDriver implements Driver {
   }
 
   async recover(): Promise<Recovered> {
-    const { clusters, apps, containers, machines } = this.#open();
+    const { clusters, apps, containers, machines, microvms, publicPorts } = this.#open();
     const records = apps.values();
+    await publicPorts.keepOnly(new Set(records.map((r) => r.keyJson)));
     const names = (wanted: (record: AppRecord) => boolean) =>
       new Set(records.filter(wanted).map((r) => r.name));
     for (const { state, network } of clusters.values())
-      if (state === 'ready' && containers.available) await containers.ensureNetwork(network, {});
+      if (state === 'ready' && network !== '' && containers.available)
+        await containers.ensureNetwork(network, {});
     const running = new Set([
-      ...(await containers.recover(names((r) => r.type !== 'vm'))),
+      ...(await containers.recover(names((r) => !isMachine(r)))),
       ...(await machines.recover(
-        names((r) => r.type === 'vm'),
-        names((r) => r.type === 'vm' && r.state === 'ready'),
+        names(isMachine),
+        names((r) => isMachine(r) && r.state === 'ready'),
       )),
     ]);
+    await microvms.prune();
+    const whole = ({ name, keyJson, inner }: AppRecord) =>
+      running.has(name) && publicPorts.of(keyJson).length === inner.length;
     const stateOf = (record: AppRecord): InstanceState =>
-      record.state === 'ready' && !running.has(record.name) ? 'creating' : record.state;
+      record.state === 'ready' && !whole(record) ? 'creating' : record.state;
     return {
       clusterInsts: clusters.values().map(({ keyJson, state }) => ({
         keyJson,
@@ -215,50 +205,27 @@ export class LocalDriver implements Driver {
   }
 
   async stop(workloads: 'keep' | 'stop'): Promise<void> {
-    const opened = this.#opened;
-    this.#opened = undefined;
-    if (!opened) return;
-    const ends = [opened.machines.stop(workloads), opened.containers.stop(workloads)];
+    const site = this.#site;
+    this.#site = undefined;
+    if (!site) return;
+    site.restarts.stop();
+    const parts = [site.machines, site.containers, site.publicPorts];
+    const ends = parts.map((part) => part.stop(workloads));
     const failed = (await Promise.allSettled(ends)).find((end) => end.status === 'rejected');
     if (failed) throw failed.reason;
   }
 
-  async #plan(request: AppInstRequest): Promise<Work> {
-    const { context, containers, machines } = this.#open();
-    const { deployment, imagePath } = request.app;
-    switch (deployment) {
-      case 'vm': {
-        const spec = planVm(request, await findVmImage(imagePath, context.imageDir), context);
-        return {
-          record: { type: 'vm', name: spec.id, cluster: '', plan: shortHash(JSON.stringify(spec)) },
-          async run({ signal, progress }) {
-            progress(`starting virtual machine ${spec.id}`);
-            signal.throwIfAborted();
-            await machines.run(spec);
-          },
-        };
-      }
-      case 'docker':
-      case 'kubernetes': {
-        const clusterKey = OBJECTS.AppInst.key(request.appInst)?.clusterInstKey;
-        const cluster = OBJECTS.ClusterInst.keyJsonOf({ ...OBJECTS.ClusterInst.empty(), key: clusterKey });
-        const plan: ContainerPlan = planContainers(request, cluster, context);
-        return {
-          record: { type: plan.type, name: plan.name, cluster, plan: shortHash(JSON.stringify(plan)) },
-          run: (operation) => containers.run(plan, operation),
-        };
-      }
-      default:
-        throw fail(localErrors.DEPLOYMENT_UNSUPPORTED, { deployment });
-    }
-  }
-
   async #remove(record: AppRecord, operation: Operation): Promise<void> {
-    const { apps, containers, machines } = this.#open();
+    const { context, apps, containers, machines, microvms, publicPorts, restarts } = this.#open();
     await apps.put({ ...record, state: 'deleting' });
     operation.progress(`removing ${record.name}`);
     operation.signal.throwIfAborted();
-    await (record.type === 'vm' ? machines.remove(record.name) : containers.remove(record.name));
+    await publicPorts.set(record.keyJson, []);
+    const { type, name } = record;
+    const host = type === 'vm' ? machines : type === 'microvm' ? microvms : containers;
+    await host.remove(name);
+    restarts.forget(name);
+    context.troubles.set(record.keyJson, undefined);
     await apps.delete(record.keyJson);
   }
 
@@ -268,8 +235,13 @@ export class LocalDriver implements Driver {
     return record;
   }
 
-  #open(): Opened {
-    if (!this.#opened) throw new Error('the driver is not running');
-    return this.#opened;
+  #open(): Site {
+    if (!this.#site) throw new Error('the driver is not running');
+    return this.#site;
   }
+}
+
+function needOf({ flavor }: AppInstRequest, imageMb: number): Need {
+  const { key, ram, disk } = flavor;
+  return { flavor: key?.name ?? '', memoryMb: Number(ram), diskMb: Number(disk) * 1024, imageMb };
 }

@@ -11,6 +11,8 @@ export interface KeeperOptions {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: Random;
+  /** Told of each machine that ended by itself, and why. */
+  readonly ended?: (id: string, how: string) => void;
 }
 
 /** Delay before a machine is started again: short at first, so that one that runs for long comes back soon. */
@@ -55,7 +57,7 @@ export class MachineKeeper {
   }
 
   async #watch(id: string, signal: AbortSignal): Promise<void> {
-    const { runner, logger, clock, random } = this.#options;
+    const { runner, logger, clock, random, ended } = this.#options;
     const backoff = new Backoff(BACKOFF, random);
     while (!signal.aborted) {
       const since = clock.monotonic();
@@ -63,6 +65,7 @@ export class MachineKeeper {
         const { reason } = await runner.waitForExit(id, signal);
         if (signal.aborted) return;
         logger.warn({ vm: id, reason }, 'Virtual machine ended; starting it again');
+        ended?.(id, `because of ${reason ?? 'an unknown cause'}`);
         if (clock.monotonic() - since > STEADY_MS) backoff.reset();
         await sleep(clock, backoff.next(), signal);
         await runner.start(id);

@@ -1,6 +1,8 @@
+import { mkdir } from 'node:fs/promises';
 import { type Clock, fail, type Logger, messageOf, type Random } from '@edgeplane/base';
 import { QemuEngine, type VmSpec } from '../../engines/qemu/index.js';
 import type { Shell } from '../../exec/shell.js';
+import type { Kvm } from '../../site/devices.js';
 import type { InstanceUsage } from '../driver.js';
 import { ConsoleHub } from './console-hub.js';
 import { localErrors } from './errors.js';
@@ -11,6 +13,7 @@ const STOP_GRACE_MS = 10_000;
 
 /** Virtual machines of this host, or the reason why there can be none. */
 export class MachineHost {
+  readonly #stateDir: string;
   readonly #engine: QemuEngine;
   readonly #logger: Logger;
   readonly #keeper: MachineKeeper;
@@ -23,7 +26,9 @@ export class MachineHost {
     readonly logger: Logger;
     readonly clock: Clock;
     readonly random: Random;
+    readonly ended: (id: string, how: string) => void;
   }) {
+    this.#stateDir = options.stateDir;
     this.#engine = new QemuEngine(options);
     this.#logger = options.logger;
     this.#hub = new ConsoleHub(this.#engine, options.clock);
@@ -39,6 +44,15 @@ export class MachineHost {
 
   get available(): boolean {
     return this.#reason === '';
+  }
+
+  /** Whether machines run at full speed; found out by running one. */
+  async kvm(): Promise<Kvm> {
+    if (!this.available) return { usable: false, reason: this.#reason };
+    // Where it notes what it found out.
+    await mkdir(this.#stateDir, { recursive: true, mode: 0o700 });
+    const { name, reason } = await this.#engine.accelerator();
+    return { usable: name === 'kvm', reason };
   }
 
   /** Makes the machine, and runs it. */
@@ -71,6 +85,11 @@ export class MachineHost {
   /** The machine's serial console, shared with whoever else looks at it. @throws as checkConsole */
   openConsole(id: string, plain: boolean): Promise<Shell> {
     return this.#hub.open(id, plain);
+  }
+
+  /** Images that machines are made of. */
+  async images(): Promise<readonly string[]> {
+    return (await this.#engine.list()).flatMap(({ spec }) => spec?.image ?? []);
   }
 
   /** Works without QEMU too: what is there is ours to remove. */

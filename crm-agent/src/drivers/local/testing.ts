@@ -8,7 +8,9 @@ import { listCommandLines } from '../../engines/process/index.js';
 /** Helpers for tests that run real workloads. */
 
 /** Builds a sample image, or takes it from the cache; its path. */
-export async function sampleImage(script: 'container/build.mjs' | 'guest/build.sh'): Promise<string> {
+export async function sampleImage(
+  script: 'container/build.mjs' | 'guest/build.sh' | 'microvm/build.sh',
+): Promise<string> {
   const path = fileURLToPath(new URL(`../../../../deploy/images/${script}`, import.meta.url));
   const { stdout } = await promisify(execFile)(path, []);
   return stdout.trim().split('\n').at(-1)?.split(' ')[0] ?? '';

@@ -1,8 +1,11 @@
 import { fail } from '@edgeplane/base';
+import type { Flavor } from '@edgeplane/proto/edgeproto/flavor.js';
 import { stringify } from 'yaml';
 import type { VmSpec } from '../../engines/qemu/index.js';
 import { hostName, shortHash } from '../../host-names.js';
+import type { HostDevice } from '../../site/devices.js';
 import type { AppInstRequest } from '../driver.js';
+import type { InnerPorts } from '../inner-ports.js';
 import { localErrors } from './errors.js';
 import { planPorts } from './ports.js';
 
@@ -10,6 +13,9 @@ export interface PlanSettings {
   readonly publicAddr: string;
   /** Key JSON of the agent's cloudlet; labels everything made for it. */
   readonly cloudletKeyJson: string;
+  readonly innerPorts: InnerPorts;
+  /** What of the host the workload may open. */
+  readonly devices: readonly HostDevice[];
 }
 
 /**
@@ -18,20 +24,20 @@ export interface PlanSettings {
  */
 export function planVm(request: AppInstRequest, image: string, settings: PlanSettings): VmSpec {
   const { app, appInst, flavor, keyJson } = request;
-  const need = (value: bigint, what: string): number => {
-    const number = Number(value);
-    if (number > 0) return number;
-    throw fail(localErrors.NO_FLAVOR, { name: flavor.key?.name ?? '', what });
-  };
   const id = hostName([app.key?.name ?? ''], keyJson);
   const userData = app.deploymentManifest || commandUserData(app.command);
   return {
     id,
-    cpus: need(flavor.vcpus, 'vcpus'),
-    memoryMib: need(flavor.ram, 'ram'),
+    cpus: sizeOf(flavor, 'vcpus'),
+    memoryMib: sizeOf(flavor, 'ram'),
     image,
     ...(flavor.disk > 0n ? { diskMib: Number(flavor.disk) * 1024 } : {}),
-    nics: [{ type: 'user', forwards: planPorts(appInst.mappedPorts, settings.publicAddr).published }],
+    nics: [
+      {
+        type: 'user',
+        forwards: planPorts(appInst.mappedPorts, settings.publicAddr, settings.innerPorts).published,
+      },
+    ],
     cloudInit: {
       instanceId: `ep-${shortHash(keyJson)}`,
       hostname: id,
@@ -39,6 +45,13 @@ export function planVm(request: AppInstRequest, image: string, settings: PlanSet
     },
     labels: { cloudlet: settings.cloudletKeyJson, appInst: keyJson },
   };
+}
+
+/** A figure of a flavor that a machine cannot do without. @throws NO_FLAVOR */
+export function sizeOf(flavor: Flavor, what: 'vcpus' | 'ram' | 'disk'): number {
+  const number = Number(flavor[what]);
+  if (number > 0) return number;
+  throw fail(localErrors.NO_FLAVOR, { name: flavor.key?.name ?? '', what });
 }
 
 function commandUserData(command: string): string {

@@ -10,6 +10,16 @@ export interface ImageInspect {
   readonly Digest: string;
   readonly RepoTags: readonly string[] | null;
   readonly Size: number;
+  readonly Config?: ImageConfig | null;
+}
+
+/** How the program of an image is started. */
+export interface ImageConfig {
+  readonly Entrypoint?: readonly string[] | null;
+  readonly Cmd?: readonly string[] | null;
+  readonly Env?: readonly string[] | null;
+  readonly WorkingDir?: string;
+  readonly User?: string;
 }
 
 export interface NetworkInspect {

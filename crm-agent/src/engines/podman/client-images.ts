@@ -47,7 +47,7 @@ export class ImageCalls {
   /** Pulls from a registry; returns the image id. */
   async pull(ref: string, options: CallOptions & { readonly auth?: RegistryAuth } = {}): Promise<string> {
     const { auth, ...rest } = options;
-    const header = auth && Buffer.from(JSON.stringify(auth)).toString('base64url');
+    const header = auth && padded(Buffer.from(JSON.stringify(auth)).toString('base64url'));
     const answer = await this.#api.send({
       method: 'POST',
       path: '/images/pull',
@@ -93,3 +93,6 @@ export class ImageCalls {
     await this.#api.done({ method: 'DELETE', path, action: `remove image ${ref}`, subject, ...options });
   }
 }
+
+/** Podman wants the end filled up, which Node leaves out. */
+const padded = (base64: string): string => base64.padEnd(Math.ceil(base64.length / 4) * 4, '=');

@@ -3,8 +3,10 @@ import { type Clock, EdgeplaneError, fail, type Logger } from '@edgeplane/base';
 import type { Labels } from './api-caller.js';
 import type { ExecResult } from './api-types.js';
 import { PodmanClient } from './client.js';
+import { type Death, watchDeaths } from './death-watch.js';
 import { podmanErrors } from './errors.js';
 import { type CallOptions, unixEndpoint } from './http.js';
+import { ImageFiles } from './image-files.js';
 import { type EnsureImageOptions, Images, type LocalImage } from './images.js';
 import { KeyLock } from './key-lock.js';
 import { planKube } from './kube.js';
@@ -62,6 +64,7 @@ export class PodmanEngine {
   readonly #settings: PodmanSettings;
   readonly #service: PodmanService;
   readonly #images: Images;
+  readonly #imageFiles: ImageFiles;
   readonly #networks: Networks;
   readonly #workloads: Workloads;
   readonly #figures: WorkloadFigures;
@@ -75,6 +78,7 @@ export class PodmanEngine {
     this.#settings = settings;
     this.client = new PodmanClient(unixEndpoint(layout.socket), options.clock);
     this.#images = new Images(this.client);
+    this.#imageFiles = new ImageFiles(layout, settings);
     this.#networks = new Networks(this.client, options.owner, layout.stateDir);
     const { logger, clock, owner } = options;
     this.#workloads = new Workloads({ client: this.client, owner, settings, clock, logger });
@@ -108,6 +112,12 @@ export class PodmanEngine {
     }
   }
 
+  /** Tells of each container whose program ends, also of those that were stopped, until the signal aborts. */
+  watchDeaths(told: (death: Death) => void, signal: AbortSignal): Promise<void> {
+    const { owner, clock, logger } = this.#o;
+    return watchDeaths({ client: this.client, owner, clock, logger }, told, signal);
+  }
+
   get settings(): PodmanSettings {
     return this.#settings;
   }
@@ -137,6 +147,11 @@ export class PodmanEngine {
   async ensureImage(ref: string, options: EnsureImageOptions = {}): Promise<LocalImage> {
     await this.#service.ready();
     return this.#locks.run(`image ${ref}`, () => this.#images.ensure(ref, options));
+  }
+
+  /** Runs work on the files of an image in local storage; the folder is for reading only. */
+  withImageFiles<T>(id: string, work: (folder: string) => Promise<T>): Promise<T> {
+    return this.#locks.run(`files ${id}`, () => this.#imageFiles.with(id, work));
   }
 
   // ---- workloads
@@ -230,6 +245,7 @@ export class PodmanEngine {
   async recover(options: { readonly start?: boolean } = {}): Promise<RecoverReport> {
     await this.#service.ready();
     await this.#workloads.removeOrphans();
+    await this.#imageFiles.hideAll();
     await this.#sweepNetworks();
     const started: string[] = [];
     const failed: { name: string; error: EdgeplaneError }[] = [];

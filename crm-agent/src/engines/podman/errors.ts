@@ -21,6 +21,10 @@ export const podmanErrors = defineErrors({
   PODMAN_NOT_FOUND: ['NOT_FOUND', '{kind} "{name}" not found'],
   PODMAN_CONFLICT: ['ABORTED', '{kind} "{name}": {reason}', 'retryable'],
   PODMAN_IMAGE_MISSING: ['NOT_FOUND', 'image "{image}" is not available: {reason}'],
+  PODMAN_BAD_AUTH_FILE: [
+    'FAILED_PRECONDITION',
+    'file with credentials of registries {file} cannot be used: {reason}',
+  ],
   PODMAN_IMAGE_ARCHIVE: ['INVALID_ARGUMENT', 'image archive "{path}" cannot be loaded: {reason}'],
   PODMAN_PORT_IN_USE: [
     'FAILED_PRECONDITION',

@@ -1,8 +1,9 @@
 export type { Labels } from './api-caller.js';
 export { frames } from './api-streams.js';
-export type { ContainerInspect, ExecResult, PodmanEvent } from './api-types.js';
+export type { ContainerInspect, ExecResult, ImageConfig, PodmanEvent } from './api-types.js';
 export { PodmanClient } from './client.js';
 export type { ExecSpec, ExecState } from './client-exec.js';
+export type { Death } from './death-watch.js';
 export {
   type OwnedObjects,
   PodmanEngine,
@@ -16,6 +17,7 @@ export type { EnsureImageOptions, LocalImage } from './images.js';
 export { type KubeContext, type KubePlan, planKube } from './kube.js';
 export { type PodmanLayout, podmanLayout } from './layout.js';
 export { type ProbeOptions, type ProbeResult, probePodman } from './probe.js';
+export { credentialsFor } from './registry-auth.js';
 export { RemotePodman, type RemotePodmanOptions } from './remote.js';
 export { type Availability, available } from './requirements.js';
 export { PodmanService, type PodmanServiceOptions } from './service.js';

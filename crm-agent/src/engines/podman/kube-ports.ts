@@ -15,6 +15,10 @@ export function publishPorts(spec: KubeSpec, pods: readonly Node[], services: re
     delete port['hostIP'];
   }
   for (const wanted of spec.ports ?? []) publish(spec.name, wanted, containers, services);
+  // Podman would publish the rest too, each on its own number and on every address of the host.
+  for (const container of containers)
+    if (Array.isArray(container['ports']))
+      container['ports'] = nodesAt(container, 'ports').filter((port) => port['hostPort'] !== undefined);
 }
 
 function publish(

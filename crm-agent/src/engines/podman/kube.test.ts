@@ -99,6 +99,23 @@ test('a wanted Service port is published at its target, and no other host port i
   assert.equal(main?.ports, [{ containerPort: 8080, name: 'http', hostPort: 9000, hostIP: '127.0.0.1' }]);
 });
 
+test('a port that is declared and not wanted stays inside, and one that is wanted twice is published twice', () => {
+  const yaml = DEPLOYMENT.replace(
+    '\n        - {containerPort: 8080, name: http, hostPort: 22}',
+    ' [{containerPort: 8080}, {containerPort: 8080}, {containerPort: 9100}]',
+  );
+  const wanted = (hostPort: number) => ({ proto: 'tcp' as const, hostPort, containerPort: 8080 });
+  const [main] = podOf(planKube({ ...spec, yaml, ports: [wanted(1), wanted(2)] }, context).yaml).spec
+    .containers;
+  assert.equal(
+    main?.ports.map((port) => [port['containerPort'], port['hostPort']]),
+    [
+      [8080, 1],
+      [8080, 2],
+    ],
+  );
+});
+
 test('everything named is kept apart by the workload’s name', () => {
   const plan = planKube(spec, context);
   const pod = podOf(plan.yaml);

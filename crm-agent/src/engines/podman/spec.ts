@@ -33,6 +33,8 @@ export interface ContainerSpec {
   /** A name given to `ensureNetwork`; the engine's default network when absent. */
   readonly network?: string;
   readonly ports?: readonly PortMapping[];
+  /** Device files of the host that it may open. */
+  readonly devices?: readonly string[];
   readonly limits: WorkloadLimits;
 }
 
@@ -131,6 +133,7 @@ export interface ContainerRequest {
   readonly netns: { readonly nsmode: string };
   readonly Networks?: Readonly<Record<string, object>>;
   readonly portmappings: readonly object[];
+  readonly devices?: readonly object[];
   readonly resource_limits?: object;
   readonly restart_policy: string;
   readonly stop_timeout: number;
@@ -162,6 +165,7 @@ export function containerRequest(spec: ContainerSpec, context: CreateContext): C
       host_port: port.hostPort,
       container_port: port.containerPort,
     })),
+    ...(spec.devices?.length ? { devices: spec.devices.map((path) => ({ path })) } : {}),
     ...(settings.limits ? { resource_limits: resourceLimits(spec.limits) } : {}),
     restart_policy: 'unless-stopped',
     stop_timeout: 10,

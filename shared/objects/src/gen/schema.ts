@@ -663,6 +663,15 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 4, name: 'disk', prop: 'disk', kind: 'scalar', type: 'uint64' },
     ],
   },
+  'edgeproto.SiteDevice': {
+    name: 'edgeproto.SiteDevice',
+    fields: [
+      { no: 1, name: 'kind', prop: 'kind', kind: 'scalar', type: 'string' },
+      { no: 2, name: 'name', prop: 'name', kind: 'scalar', type: 'string' },
+      { no: 3, name: 'count', prop: 'count', kind: 'scalar', type: 'uint64' },
+      { no: 4, name: 'detail', prop: 'detail', kind: 'scalar', type: 'string' },
+    ],
+  },
   'edgeproto.CloudletInfo': {
     name: 'edgeproto.CloudletInfo', object: { stored: true, leased: true, cached: true, show: true, message: false, waits: false, notify: 'up', cloudlet: 'key', flush: 'offline' },
     fields: [
@@ -681,6 +690,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 102, name: 'updates_app_insts', prop: 'updatesAppInsts', kind: 'scalar', type: 'bool' },
       { no: 103, name: 'session', prop: 'session', kind: 'scalar', type: 'uint64' },
       { no: 104, name: 'claim', prop: 'claim', kind: 'scalar', type: 'uint64' },
+      { no: 110, name: 'devices', prop: 'devices', kind: 'message', type: 'edgeproto.SiteDevice', repeated: true },
     ],
   },
   'edgeproto.CloudletMetrics': {
@@ -828,6 +838,7 @@ export const MESSAGES: Readonly<Record<string, MessageSchema>> = {
       { no: 3, name: 'ram', prop: 'ram', kind: 'scalar', type: 'uint64' },
       { no: 4, name: 'vcpus', prop: 'vcpus', kind: 'scalar', type: 'uint64' },
       { no: 5, name: 'disk', prop: 'disk', kind: 'scalar', type: 'uint64' },
+      { no: 100, name: 'devices', prop: 'devices', kind: 'scalar', type: 'string', repeated: true },
     ],
   },
   'edgeproto.MetricTag': {

@@ -180,6 +180,18 @@ export interface FlavorInfo {
   disk: bigint;
 }
 
+/** Something of a site beside CPUs, RAM and disk. Ours. */
+export interface SiteDevice {
+  /** gpu, kvm, huge-pages or numa-node; more may come. */
+  kind: string;
+  /** Tells it from others of its kind: a PCI address, a file, a size. */
+  name: string;
+  /** How much of it instances can use; 0 when it is there and of no use. */
+  count: bigint;
+  /** For people: which model it is, or why it is of no use. */
+  detail: string;
+}
+
 /** What a cloudlet's agent reports of the site. Kept under the receiving controller's lease. */
 export interface CloudletInfo {
   /** Which fields an Update applies, as dotted field numbers ("9.1"). Never stored. */
@@ -223,6 +235,8 @@ export interface CloudletInfo {
   session: bigint;
   /** When that session took the site over from the one before it: greater each time. Ours; set by the receiving controller. */
   claim: bigint;
+  /** What the site has beside CPUs, RAM and disk. Ours. */
+  devices: SiteDevice[];
 }
 
 /** The latest measurements of one Cloudlet: of its agent's host, and of what its instances use together. */
@@ -1203,6 +1217,100 @@ export const FlavorInfo: MessageFns<FlavorInfo> = {
   },
 };
 
+function createBaseSiteDevice(): SiteDevice {
+  return { kind: "", name: "", count: 0n, detail: "" };
+}
+
+export const SiteDevice: MessageFns<SiteDevice> = {
+  encode(message: SiteDevice, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.count !== 0n) {
+      if (BigInt.asUintN(64, message.count) !== message.count) {
+        throw new globalThis.Error("value provided for field message.count of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.count);
+    }
+    if (message.detail !== "") {
+      writer.uint32(34).string(message.detail);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SiteDevice {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSiteDevice();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.count = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.detail = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<SiteDevice>, I>>(base?: I): SiteDevice {
+    return SiteDevice.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SiteDevice>, I>>(object: I): SiteDevice {
+    const message = createBaseSiteDevice();
+    message.kind = object.kind ?? "";
+    message.name = object.name ?? "";
+    message.count = (object.count !== undefined && object.count !== null) ? BigInt(object.count) : 0n;
+    message.detail = object.detail ?? "";
+    return message;
+  },
+};
+
 function createBaseCloudletInfo(): CloudletInfo {
   return {
     fields: [],
@@ -1220,6 +1328,7 @@ function createBaseCloudletInfo(): CloudletInfo {
     updatesAppInsts: false,
     session: 0n,
     claim: 0n,
+    devices: [],
   };
 }
 
@@ -1287,6 +1396,9 @@ export const CloudletInfo: MessageFns<CloudletInfo> = {
         throw new globalThis.Error("value provided for field message.claim of type uint64 too large");
       }
       writer.uint32(832).uint64(message.claim);
+    }
+    for (const v of message.devices) {
+      SiteDevice.encode(v!, writer.uint32(882).fork()).join();
     }
     return writer;
   },
@@ -1424,6 +1536,14 @@ export const CloudletInfo: MessageFns<CloudletInfo> = {
             message.claim = reader.uint64() as bigint;
             continue;
           }
+          case 110: {
+            if (tag !== 882) {
+              break;
+            }
+
+            message.devices.push(SiteDevice.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1460,6 +1580,7 @@ export const CloudletInfo: MessageFns<CloudletInfo> = {
     message.updatesAppInsts = object.updatesAppInsts ?? false;
     message.session = (object.session !== undefined && object.session !== null) ? BigInt(object.session) : 0n;
     message.claim = (object.claim !== undefined && object.claim !== null) ? BigInt(object.claim) : 0n;
+    message.devices = object.devices?.map((e) => SiteDevice.fromPartial(e)) || [];
     return message;
   },
 };

@@ -48,6 +48,11 @@ export interface Flavor {
   vcpus: bigint;
   /** Disk, GB. */
   disk: bigint;
+  /**
+   * Kinds of devices that an instance needs, one for each time a kind is named, as CloudletInfo.devices has them: gpu, kvm.
+   * Ours; an agent that does not know them gives none.
+   */
+  devices: string[];
 }
 
 function createBaseFlavorKey(): FlavorKey {
@@ -106,7 +111,7 @@ export const FlavorKey: MessageFns<FlavorKey> = {
 };
 
 function createBaseFlavor(): Flavor {
-  return { fields: [], key: undefined, ram: 0n, vcpus: 0n, disk: 0n };
+  return { fields: [], key: undefined, ram: 0n, vcpus: 0n, disk: 0n, devices: [] };
 }
 
 export const Flavor: MessageFns<Flavor> = {
@@ -134,6 +139,9 @@ export const Flavor: MessageFns<Flavor> = {
         throw new globalThis.Error("value provided for field message.disk of type uint64 too large");
       }
       writer.uint32(40).uint64(message.disk);
+    }
+    for (const v of message.devices) {
+      writer.uint32(802).string(v!);
     }
     return writer;
   },
@@ -191,6 +199,14 @@ export const Flavor: MessageFns<Flavor> = {
             message.disk = reader.uint64() as bigint;
             continue;
           }
+          case 100: {
+            if (tag !== 802) {
+              break;
+            }
+
+            message.devices.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -213,6 +229,7 @@ export const Flavor: MessageFns<Flavor> = {
     message.ram = (object.ram !== undefined && object.ram !== null) ? BigInt(object.ram) : 0n;
     message.vcpus = (object.vcpus !== undefined && object.vcpus !== null) ? BigInt(object.vcpus) : 0n;
     message.disk = (object.disk !== undefined && object.disk !== null) ? BigInt(object.disk) : 0n;
+    message.devices = object.devices?.map((e) => e) || [];
     return message;
   },
 };
