@@ -57,6 +57,12 @@ export const PACKAGES = {
     { name: 'influxdb', probe: '/usr/bin/influxd', without: 'tests of written samples fail' },
     // The container engine's fallback network, which its tests run too.
     { name: 'slirp4netns', probe: '/usr/bin/slirp4netns', without: 'tests of the fallback network fail' },
+    {
+      name: 'docker-registry',
+      probe: '/usr/bin/docker-registry',
+      without: 'tests of pulled images fail',
+    },
+    { name: 'skopeo', probe: '/usr/bin/skopeo', without: 'tests of pulled images fail' },
     { name: 'git', probe: '/usr/bin/git', without: 'the house-rule check and the clean-clone test fail' },
     { name: 'openssl', probe: '/usr/bin/openssl', without: 'TLS tests fail' },
     { name: 'curl', probe: '/usr/bin/curl', without: 'the examples of the match engine are not tried' },

@@ -15,5 +15,6 @@ export {
   startProgram,
   startRelay,
 } from './programs.js';
+export { type Registry, startRegistry } from './registry.js';
 export { type CommandResult, runCommand } from './run-command.js';
 export { tempDir } from './temp-dir.js';
