@@ -15,6 +15,7 @@ export {
 export { endSession, type ProcessSession, sessionOf } from './session.js';
 export {
   exitOf,
+  FIRST_SHARED_FD,
   type ProcessExit,
   type SpawnedProcess,
   type SpawnOptions,

@@ -12,7 +12,12 @@ export interface SpawnOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Standard output and error are appended to this file, so that they outlive us. */
   readonly logFile: string;
+  /** Open files that the process gets too, from descriptor {@link FIRST_SHARED_FD} on. */
+  readonly shared?: readonly number[];
 }
+
+/** After standard input, output and error. */
+export const FIRST_SHARED_FD = 3;
 
 /** How a process ended. A process that we did not start ourselves in this run gives neither. */
 export interface ProcessExit {
@@ -30,7 +35,7 @@ export interface SpawnedProcess {
 
 /**
  * Starts a process in a session of its own: it survives our end, gets no signal of our terminal, and holds none of
- * our descriptors except the log file.
+ * our descriptors except the log file and what it is to share.
  */
 export async function spawnDetached(options: SpawnOptions): Promise<SpawnedProcess> {
   const log: FileHandle = await open(options.logFile, 'a', 0o640);
@@ -39,7 +44,7 @@ export async function spawnDetached(options: SpawnOptions): Promise<SpawnedProce
       cwd: options.cwd,
       env: options.env ?? process.env,
       detached: true,
-      stdio: ['ignore', log.fd, log.fd],
+      stdio: ['ignore', log.fd, log.fd, ...(options.shared ?? [])],
     });
     const exited = new Promise<ProcessExit>((resolve) => {
       child.once('exit', (code, signal) => resolve({ code, signal }));

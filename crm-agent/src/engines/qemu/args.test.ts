@@ -2,13 +2,15 @@ import { isKind } from '@edgeplane/base';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { checkSocketPath, qemuArgs, type VmPaths } from './args.js';
+import { qemuArgs, type VmPaths } from './args.js';
 import { qemuErrors } from './errors.js';
 import { lastError, portConflict, shutdownCause } from './exit-reason.js';
 import { macOf, tapName } from './network-args.js';
 import type { HostForward, Nic } from './network-spec.js';
+import { checkSocketPath } from './socket-path.js';
 import { checkSpec, type VmSpec } from './spec.js';
 import { VmDir } from './vm-dir.js';
+import type { VmRecord } from './vm-record.js';
 
 const test = suite('QEMU arguments');
 
@@ -29,7 +31,9 @@ const spec: VmSpec = {
   cloudInit: { instanceId: 'i-1', hostname: 'vm-1' },
   extraDisks: [{ name: 'db', sizeMib: 10, readOnly: true }],
 };
-const paths = (of: VmSpec) => new VmDir(`/state/vms/${of.id}`).paths(of);
+const base = { path: '/images/guest.qcow2', format: 'qcow2', virtualBytes: 1 } as const;
+const recordOf = (of: VmSpec): VmRecord => ({ version: 2, spec: of, base, extraBases: {} });
+const paths = (of: VmSpec) => new VmDir(`/state/vms/${of.id}`).paths(recordOf(of));
 
 const GOLDEN = `-name guest=vm-1
 -nodefaults
@@ -48,11 +52,14 @@ const GOLDEN = `-name guest=vm-1
 -serial chardev:console
 -trace enable=qemu_system_shutdown_request
 -device virtio-rng-pci
--blockdev {"driver":"qcow2","node-name":"disk-boot","read-only":false,"file":{"driver":"file","filename":"/state/vms/vm-1/boot.qcow2","read-only":false}}
+-chardev socket,id=agent,path=agent.sock,server=on,wait=off
+-device virtio-serial-pci
+-device virtserialport,chardev=agent,name=org.qemu.guest_agent.0
+-blockdev {"driver":"qcow2","node-name":"disk-boot","read-only":false,"file":{"driver":"file","filename":"/state/vms/vm-1/boot.qcow2"},"backing":{"driver":"qcow2","node-name":"base-0-0","read-only":true,"file":{"driver":"file","filename":"/images/guest.qcow2"},"backing":null}}
 -device virtio-blk-pci,drive=disk-boot,serial=boot,bootindex=0
--blockdev {"driver":"qcow2","node-name":"disk-data-db","read-only":true,"file":{"driver":"file","filename":"/state/vms/vm-1/data-db.qcow2","read-only":true}}
+-blockdev {"driver":"qcow2","node-name":"disk-data-db","read-only":true,"file":{"driver":"file","filename":"/state/vms/vm-1/data-db.qcow2"},"backing":null}
 -device virtio-blk-pci,drive=disk-data-db,serial=data-db
--blockdev {"driver":"raw","node-name":"seed","read-only":true,"file":{"driver":"file","filename":"/state/vms/vm-1/seed.img","read-only":true}}
+-blockdev {"driver":"raw","node-name":"seed","read-only":true,"file":{"driver":"file","filename":"/state/vms/vm-1/seed.img"}}
 -device virtio-blk-pci,drive=seed,serial=cidata
 -netdev user,id=net0,hostfwd=tcp:127.0.0.1:18080-:8080,hostfwd=udp:0.0.0.0:15000-:5000
 -device virtio-net-pci,netdev=net0,id=nic0,mac=${macOf('vm-1', 0, 'user')}`;
@@ -60,6 +67,20 @@ const GOLDEN = `-name guest=vm-1
 test('golden: a machine with two forwards, a data disk and a seed', () => {
   const text = qemuArgs(spec, paths(spec), { accelerator: 'tcg' }).join(' ').replaceAll(' -', '\n-');
   assert.fixture(text, GOLDEN);
+});
+
+test('room for more processors and memory is made when it is asked for', () => {
+  const roomy: VmSpec = { ...spec, maxCpus: 4, maxMemoryMib: 512, memoryMib: 320 };
+  const boot = { cpus: 1, memoryMib: 256, plugged: [{ driver: 'x', id: 'cpu-1', 'core-id': 1 }] };
+  const line = qemuArgs(roomy, paths(roomy), { accelerator: 'tcg', boot }).join(' ');
+  assert.match(line, '-smp 1,maxcpus=4 -device {"driver":"x","id":"cpu-1","core-id":1} -m 256M,maxmem=512M ');
+  assert.match(line, 'memory-backend-ram,id=hotmem-backend,size=256M');
+  assert.match(line, 'virtio-mem-pci,id=hotmem,memdev=hotmem-backend,block-size=2M,requested-size=64M');
+});
+
+test("a display is a socket in the machine's own directory", () => {
+  const line = qemuArgs({ ...spec, display: 'vnc' }, paths(spec), { accelerator: 'tcg' }).join(' ');
+  assert.match(line, '-vnc unix:vnc.sock -device VGA');
 });
 
 test('a microVM has no PCI device, and is told the clock rate where it cannot measure it', () => {
@@ -103,9 +124,7 @@ test('property: every forward appears once, paths keep their text, same input gi
       (forwards, odd) => {
         const own: VmSpec = { ...spec, nics: [{ type: 'user', forwards }] };
         const disk = {
-          nodeName: 'd',
-          path: `/x/${odd}`,
-          format: 'qcow2',
+          layers: [{ nodeName: 'd', path: `/x/${odd}`, format: 'qcow2' }],
           readOnly: false,
           serial: 's',
         } as const;
@@ -164,6 +183,11 @@ test('a wrong spec is refused by the name of its field', () => {
     [{ nics: [{ type: 'bridge', bridge: '' }] }, 'nics[0].bridge'],
     [{ nics: [{ type: 'vlan' } as unknown as Nic] }, 'nics[0].type'],
     [{ machine: 'microvm' }, 'kernel'],
+    [{ maxCpus: 1 }, 'maxCpus'],
+    [{ maxMemoryMib: 255 }, 'maxMemoryMib'],
+    [{ maxMemoryMib: 257 }, 'maxMemoryMib'],
+    [{ machine: 'microvm', kernel, display: 'vnc' }, 'display'],
+    [{ machine: 'microvm', kernel, maxCpus: 4 }, 'maxCpus and maxMemoryMib'],
     [{ machine: 'microvm', kernel, nics: Array<Nic>(22).fill({ type: 'user' }) }, 'extraDisks'],
     [{ extraDisks: [{ name: 'a,b', sizeMib: 1 }] }, 'extraDisks[0].name'],
     [{ extraDisks: [{ name: 'a' }] }, 'extraDisks[0].sizeMib'],

@@ -1,18 +1,10 @@
 import { dirname } from 'node:path';
-import { fail } from '@edgeplane/base';
-import { qemuErrors } from './errors.js';
+import { type DiskArg, diskArgs } from './disk-args.js';
+import { AGENT_CHARDEV } from './guest-agent.js';
 import { deviceName, type HostTraits, kernelArgs, machineArgs, machineOf } from './machine-args.js';
-import { nicArgs } from './network-args.js';
+import { METADATA_CHARDEV, nicArgs } from './network-args.js';
+import { checkSocketPath } from './socket-path.js';
 import type { VmSpec } from './spec.js';
-
-/** One disk as QEMU gets it. */
-export interface DiskArg {
-  readonly nodeName: string;
-  readonly path: string;
-  readonly format: 'qcow2' | 'raw';
-  readonly readOnly: boolean;
-  readonly serial: string;
-}
 
 /** Where this machine's files are. Relative names are relative to QEMU's working directory. */
 export interface VmPaths {
@@ -22,20 +14,12 @@ export interface VmPaths {
   readonly qmpSockets: readonly string[];
   readonly consoleSocket: string;
   readonly consoleLog: string;
+  readonly vncSocket: string;
+  readonly metadataSocket: string;
+  /** Channel to the agent within the guest. */
+  readonly agentSocket: string;
   /** First the boot disk, last the seed. */
   readonly disks: readonly DiskArg[];
-}
-
-/** sun_path of Linux holds 108 bytes with the closing zero. */
-export const SOCKET_PATH_MAX = 107;
-
-/** @throws socketPathTooLong, since QEMU and Node cut a long path or answer with a bare errno. */
-export function checkSocketPath(path: string): string {
-  const bytes = Buffer.byteLength(path);
-  if (bytes > SOCKET_PATH_MAX) {
-    throw fail(qemuErrors.socketPathTooLong, { path, bytes, max: SOCKET_PATH_MAX });
-  }
-  return path;
 }
 
 /** The command line of QEMU for one machine. Same input, same output. */
@@ -43,20 +27,24 @@ export function qemuArgs(spec: VmSpec, paths: VmPaths, host: HostTraits): string
   const machine = machineOf(spec);
   return [
     ...['-name', `guest=${spec.id}`],
-    ...['-nodefaults', '-no-user-config', '-display', 'none'],
+    ...['-nodefaults', '-no-user-config', ...displayArgs(spec, paths)],
     ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
     ...machineArgs(spec, host),
     ...['-pidfile', paths.pidFile],
-    ...paths.qmpSockets.flatMap((path) => [
-      '-qmp',
-      `unix:${escaped(checkSocketPath(path))},server=on,wait=off`,
-    ]),
+    ...paths.qmpSockets.flatMap((path) => ['-qmp', `unix:${socketPath(path)},server=on,wait=off`]),
     ...['-chardev', consoleChardev(paths), '-serial', 'chardev:console'],
     // The reason of each shutdown goes to the log, where it is found even if nobody was connected at the time.
     ...['-trace', 'enable=qemu_system_shutdown_request'],
     ...['-device', deviceName(machine, 'rng')],
+    ...['-chardev', `socket,id=${AGENT_CHARDEV},path=${socketPath(paths.agentSocket)},server=on,wait=off`],
+    ...['-device', deviceName(machine, 'serial')],
+    ...['-device', `virtserialport,chardev=${AGENT_CHARDEV},name=org.qemu.guest_agent.0`],
+    ...metadataArgs(spec, paths),
     ...kernelArgs(spec, host),
-    ...paths.disks.flatMap((disk, index) => diskArgs(disk, index, spec)),
+    ...paths.disks.flatMap((disk, index) =>
+      // A kernel that is booted directly has the first place already.
+      diskArgs(disk, machine, index === 0 && !spec.kernel),
+    ),
     ...nicArgs(spec.id, spec.nics, rootOf(paths), deviceName(machine, 'net')),
   ];
 }
@@ -66,19 +54,26 @@ function rootOf(paths: VmPaths): string {
   return dirname(dirname(paths.pidFile));
 }
 
+function metadataArgs(spec: VmSpec, paths: VmPaths): string[] {
+  if (!spec.nics.some((nic) => nic.type === 'metadata')) return [];
+  const path = socketPath(paths.metadataSocket);
+  return ['-chardev', `socket,id=${METADATA_CHARDEV},path=${path},server=on,wait=off`];
+}
+
+/** The socket is in the machine's directory, so its rights are who may look. */
+function displayArgs(spec: VmSpec, paths: VmPaths): string[] {
+  if (spec.display === undefined) return ['-display', 'none'];
+  const devices = ['-device', 'VGA', '-device', 'virtio-tablet-pci'];
+  return ['-vnc', `unix:${socketPath(paths.vncSocket)}`, ...devices];
+}
+
 function consoleChardev(paths: VmPaths): string {
-  const path = escaped(checkSocketPath(paths.consoleSocket));
+  const path = socketPath(paths.consoleSocket);
   return `socket,id=console,path=${path},server=on,wait=off,logfile=${escaped(paths.consoleLog)},logappend=on`;
 }
 
-/** JSON form, so that no character of a path has a meaning of its own. */
-function diskArgs(disk: DiskArg, index: number, spec: VmSpec): string[] {
-  const file = { driver: 'file', filename: disk.path, 'read-only': disk.readOnly };
-  const node = { driver: disk.format, 'node-name': disk.nodeName, 'read-only': disk.readOnly, file };
-  const device = [deviceName(machineOf(spec), 'blk'), `drive=${disk.nodeName}`, `serial=${disk.serial}`];
-  // A kernel that is booted directly has that place already.
-  if (index === 0 && !spec.kernel) device.push('bootindex=0');
-  return ['-blockdev', JSON.stringify(node), '-device', device.join(',')];
+function socketPath(path: string): string {
+  return escaped(checkSocketPath(path));
 }
 
 /** A comma ends an option's value unless doubled. */

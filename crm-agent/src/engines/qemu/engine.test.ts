@@ -1,13 +1,13 @@
 // test: timeout=240s serial
-import { spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { readdir, rm } from 'node:fs/promises';
+import { once } from 'node:events';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { isKind, silentLogger, systemClock } from '@edgeplane/base';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { WebSocket } from 'ws';
 import { QemuEngine } from './engine.js';
 import { qemuErrors } from './errors.js';
 import { waitForHttp, waitForTcp } from './reachable.js';
@@ -15,6 +15,7 @@ import type { VmSpec } from './spec.js';
 import {
   boot,
   clearEngine,
+  crashAt,
   type EngineContext,
   engineAt,
   failure,
@@ -28,6 +29,7 @@ import {
   user,
 } from './testing.js';
 import type { VmStep } from './vm.js';
+import { VncGateway } from './vnc-gateway.js';
 
 const test = suite<EngineContext>('QEMU engine');
 test.before(async (c) => {
@@ -187,6 +189,36 @@ test('a lost disk is reported, not replaced by an empty one; a QEMU without a di
   assert.equal(await processesOf(c.dir), []);
 });
 
+test('an image that was replaced is found out before the guest reads a mixture', async (c) => {
+  const image = join(c.dir, 'own.img');
+  await writeFile(image, Buffer.alloc(1024 ** 2));
+  await c.engine.create(specOf(c, { image, memoryMib: 32 }));
+  await writeFile(image, Buffer.alloc(2 * 1024 ** 2));
+  const error = await failure(c.engine.start('vm'));
+  assert.ok(isKind(error, qemuErrors.imageChanged), String(error));
+  await rm(image);
+  assert.ok(isKind(await failure(c.engine.start('vm')), qemuErrors.imageNotFound));
+});
+
+test('a display is shown to whoever has a ticket', async (c) => {
+  const gateway = new VncGateway({
+    clock: systemClock,
+    logger: silentLogger,
+    socketOf: (id) => c.engine.vncSocket(id),
+  });
+  const { host, port } = await gateway.start();
+  await c.engine.create(specOf(c));
+  await c.engine.start('vm');
+  assert.ok(isKind(await failure(gateway.ticket('vm')), qemuErrors.noDisplay));
+  await c.engine.destroy('vm');
+  await c.engine.create(specOf(c, { display: 'vnc' }));
+  await c.engine.start('vm');
+  const client = new WebSocket(`ws://${host}:${port}${(await gateway.ticket('vm')).path}`, 'binary');
+  const [hello] = (await once(client, 'message')) as [Buffer];
+  assert.is(String(hello), 'RFB 003.008\n');
+  await gateway.stop();
+});
+
 test('a state directory with a long path works', async (c) => {
   const deep = join(c.dir, 'd'.repeat(100));
   const engine = engineAt(deep);
@@ -227,21 +259,9 @@ const STEPS: readonly VmStep[] = [
   'started',
 ];
 
-/** Runs create and start in a process of its own that kills itself at `step`. */
-function crashAt(step: VmStep, dir: string, spec: VmSpec): void {
-  const here = (name: string) => JSON.stringify(new URL(name, import.meta.url).href);
-  const script = `
-    import { silentLogger, systemClock } from '@edgeplane/base';
-    import { QemuEngine } from ${here('./engine.ts')};
-    const onStep = (id, step) => { if (step === '${step}') process.kill(process.pid, 'SIGKILL'); };
-    const engine = new QemuEngine({
-      stateDir: ${JSON.stringify(dir)}, clock: systemClock, logger: silentLogger, accelerator: 'tcg', onStep });
-    await engine.create(${JSON.stringify(spec)});
-    await engine.start('vm');`;
-  const args = ['--import', 'tsx', '--conditions=source', '--input-type=module', '-e', script];
-  const cwd = fileURLToPath(new URL('../../..', import.meta.url));
-  const run = spawnSync(process.execPath, args, { encoding: 'utf8', cwd });
-  assert.is(run.signal, 'SIGKILL', `${step}: ${run.stderr}`);
+function crash(step: VmStep, dir: string, spec: VmSpec): void {
+  const work = `await engine.create(${JSON.stringify(spec)}); await engine.start('vm');`;
+  assert.ok(crashAt(step, dir, work), step);
 }
 
 for (const step of STEPS) {
@@ -250,7 +270,7 @@ for (const step of STEPS) {
       nics: user(local('tcp', await freePort(), 8080)),
       cloudInit: { instanceId: 'i-1', hostname: 'h' },
     });
-    crashAt(step, c.dir, spec);
+    crash(step, c.dir, spec);
     const before = await processesOf(c.dir);
     const [found] = await c.engine.recover();
     assert.is(
@@ -265,7 +285,7 @@ for (const step of STEPS) {
     await c.engine.destroy('vm');
 
     // The same without recovery: each call finds out by itself what there is.
-    crashAt(step, c.dir, spec);
+    crash(step, c.dir, spec);
     const left = await processesOf(c.dir);
     const fresh = engineAt(c.dir);
     await fresh.create(spec);

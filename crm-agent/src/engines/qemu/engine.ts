@@ -1,30 +1,30 @@
-import { stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, fail, type Logger, messageOf } from '@edgeplane/base';
-import {
-  identityOf,
-  readProcessorKhz,
-  readProcStat,
-  readResidentBytes,
-  TICKS_PER_SECOND,
-  terminate,
-  waitForExit,
-} from '../process/index.js';
+import { identityOf, readProcessorKhz, terminate, waitForExit } from '../process/index.js';
 import { type Accelerator, probeAccelerator } from './accelerator.js';
-import { type BlockUse, sumBlocks } from './block-use.js';
 import { qemuErrors } from './errors.js';
 import { readTail } from './files.js';
 import { type BaseImage, ImageStore } from './images.js';
+import { LayerUsers } from './layer-users.js';
 import type { AcceleratorName, HostTraits } from './machine-args.js';
 import { QmpClient } from './qmp.js';
 import { checkSpec, type VmSpec } from './spec.js';
 import { runTool } from './tools.js';
-import { prepareVm, type StopMeans, startVm, stopVm, type VmContext, type VmStep } from './vm.js';
-import { CONSOLE_SOCKET, listVmIds, MONITOR_SOCKET, sweep } from './vm-dir.js';
+import { prepareVm, type StopMeans, stopVm, type VmContext, type VmStep } from './vm.js';
+import { VmClones } from './vm-clones.js';
+import { CONSOLE_SOCKET, listVmIds, MONITOR_SOCKET, sweep, VNC_SOCKET } from './vm-dir.js';
+import { VmDisks } from './vm-disks.js';
+import { VmGuest } from './vm-guest.js';
+import { VmLauncher } from './vm-launcher.js';
+import { VmMetadata } from './vm-metadata.js';
 import { VmNetwork } from './vm-network.js';
 import type { VmRecord } from './vm-record.js';
+import { VmResources } from './vm-resources.js';
+import { VmSnapshots } from './vm-snapshots.js';
+import { statsOf, type VmStats } from './vm-stats.js';
 import { type RunningVm, type VmStatus, VmTable } from './vm-table.js';
+import { VmTransfer } from './vm-transfer.js';
 
 export interface QemuEngineOptions {
   /** Absolute; machines, downloads and the probe result live here. One engine per directory. */
@@ -38,17 +38,6 @@ export interface QemuEngineOptions {
   readonly maxDownloadBytes?: number;
   /** Called at each step of create and start; a test may end the process in it. */
   readonly onStep?: (id: string, step: VmStep) => void | Promise<void>;
-}
-
-export interface VmStats {
-  readonly cpuSeconds: number;
-  readonly residentBytes: number;
-  /** What the machine was given. */
-  readonly memoryLimitBytes: number;
-  /** Room that the machine's own boot disk takes on the host. */
-  readonly diskBytes: number;
-  /** Of all its disks, since QEMU was started; undefined when its monitor does not answer. */
-  readonly blocks: BlockUse | undefined;
 }
 
 export interface Availability {
@@ -66,7 +55,16 @@ export class QemuEngine {
   readonly #context: VmContext;
   readonly #images: ImageStore;
   readonly #table: VmTable;
+  readonly #launcher: VmLauncher;
+  readonly #disks: VmDisks;
+  readonly #users: LayerUsers;
+  readonly #metadata: VmMetadata;
   readonly network: VmNetwork;
+  readonly guest: VmGuest;
+  readonly snapshots: VmSnapshots;
+  readonly clones: VmClones;
+  readonly resources: VmResources;
+  readonly transfer: VmTransfer;
   #accelerator: Promise<Accelerator> | undefined;
 
   constructor(options: QemuEngineOptions) {
@@ -79,7 +77,17 @@ export class QemuEngine {
     this.#images = new ImageStore({ cacheDir: join(resolve(stateDir), 'images'), logger, ...limit });
     const accelerator = async () => (await this.accelerator()).name;
     this.#table = new VmTable(join(resolve(stateDir), 'vms'), this.#context, accelerator);
+    this.#metadata = new VmMetadata(this.#table);
+    this.#launcher = new VmLauncher(this.#table, () => this.#hostTraits(), this.#metadata);
+    this.guest = new VmGuest(this.#table);
+    this.#users = new LayerUsers(this.#table);
+    this.#disks = new VmDisks(this.#table, this.#launcher, this.guest, this.#users);
     this.network = new VmNetwork(this.#table);
+    this.snapshots = new VmSnapshots(this.#table, this.#disks);
+    this.clones = new VmClones(this.#table, this.#disks, this.#users);
+    this.resources = new VmResources(this.#table, this.#disks);
+    const imageDir = join(resolve(stateDir), 'images');
+    this.transfer = new VmTransfer(this.#table, this.#disks, this.#users, this.clones, imageDir);
   }
 
   /** Whether the programs are there; the reason names the Debian package that is missing. */
@@ -127,12 +135,17 @@ export class QemuEngine {
     return this.list();
   }
 
-  /** Completes, on a machine that runs, what we may have ended in the middle of. */
+  /** Completes what we may have ended in the middle of. */
   async #settle(id: string): Promise<void> {
-    await this.#table.turn(id, async () => {
+    await this.#table.turn(id, async (dir) => {
+      await this.#disks.settle(dir).catch((error: unknown) => {
+        this.#context.logger.error({ vm: id, reason: messageOf(error) }, 'Disks of a VM are not in order');
+      });
       const vm = await this.#table.running(id).catch(() => undefined);
       if (!vm) return;
       await this.network.settle(vm);
+      this.#metadata.serve(id, vm.record.spec);
+      await this.resources.settle(vm);
       if (vm.run.paused) await this.#setPaused(vm, true);
     });
   }
@@ -155,7 +168,7 @@ export class QemuEngine {
         record = await this.#record(spec);
         await this.#context.onStep(spec.id, 'resolved');
         await dir.create(record);
-        this.#context.logger.info({ vm: spec.id, image: record.base.path }, 'VM created');
+        this.#context.logger.info({ vm: spec.id, image: spec.image }, 'VM created');
       }
       await this.#context.onStep(spec.id, 'recorded');
       await prepareVm(this.#context, dir, record);
@@ -166,22 +179,17 @@ export class QemuEngine {
   /** Starts a machine that does not run; one that is paused goes on, and one that runs is left alone. */
   async start(id: string): Promise<VmStatus> {
     return this.#table.turn(id, async (dir) => {
-      const record = await this.#table.record(dir);
+      const record = await this.#disks.settle(dir);
       if ((await this.status(id)).state === 'running' || (await this.#table.adoptAny(dir))) {
         const vm = await this.#table.running(id);
         await this.network.settle(vm);
+        this.#metadata.serve(id, vm.record.spec);
         await this.#setPaused(vm, false);
         return this.status(id);
       }
       // Only before the first start: a disk that disappears later is a loss to be reported, not an empty disk.
       if (!(await dir.readRun())) await prepareVm(this.#context, dir, record);
-      const host = await this.#hostTraits();
-      const { run, exited } = await startVm(this.#context, dir, record, host);
-      this.#table.watch(id, run.identity, exited);
-      this.#context.logger.info(
-        { vm: id, from: 'stopped', to: 'running', pid: run.identity.pid, accelerator: host.accelerator },
-        'VM started',
-      );
+      await this.#launcher.start(dir, record);
       return this.status(id);
     });
   }
@@ -215,26 +223,39 @@ export class QemuEngine {
     if (!paused) await dir.writeRun(rest);
   }
 
-  /** Stops a machine: power button, `quit` after the grace period, then SIGKILL. Says what ended it. */
+  /** Stops a machine: guest agent, power button, `quit` after the grace period, then SIGKILL. Says what ended it. */
   async stop(id: string, options: { readonly graceMs: number }): Promise<StopMeans> {
     return this.#table.turn(id, async (dir) => {
       await this.#table.record(dir);
       const run = (await this.#table.adoptAny(dir)) ?? (await dir.readRun());
       if (!run) return 'gone';
-      await dir.writeRun({ ...run, stopRequested: true });
+      // One that stands still would not notice its power button.
+      if (run.paused && options.graceMs > 0) {
+        const vm = await this.#table.running(id).catch(() => undefined);
+        if (vm) await this.#setPaused(vm, false);
+      }
+      const { paused: _, ...rest } = run;
+      await dir.writeRun({ ...rest, stopRequested: true });
       const means = await stopVm(this.#context, dir, run.identity, options.graceMs);
       this.#context.logger.info({ vm: id, from: 'running', to: 'stopped', means }, 'VM stopped');
       return means;
     });
   }
 
-  /** Ends the process and removes every file of the machine. Nothing there is success. */
+  /**
+   * Ends the process and removes every file of the machine. Nothing there is success.
+   * @throws diskInUse naming the linked clones that lie on its disks
+   */
   async destroy(id: string): Promise<void> {
-    return this.#table.turn(id, async (dir) => {
+    const origin = await this.#table.turn(id, async (dir) => {
+      await this.#users.requireUnused(id);
+      const origin = (await dir.readRecord().catch(() => undefined))?.clone;
       await this.#table.killAll(id);
       await dir.remove();
       this.#context.logger.info({ vm: id, to: 'missing' }, 'VM destroyed');
+      return origin;
     });
+    if (origin?.kind === 'linked') await this.clones.release(origin.source);
   }
 
   /** What a machine is and does now. Never throws for one whose record is broken: it is `failed`, and can be destroyed. */
@@ -254,37 +275,9 @@ export class QemuEngine {
     return this.status(id);
   }
 
-  async stats(id: string): Promise<VmStats> {
-    const { pid, record } = await this.#table.running(id);
-    const [proc, residentBytes, disk, blocks] = await Promise.all([
-      readProcStat(pid),
-      readResidentBytes(pid),
-      stat(this.#table.dir(id).disk('boot')),
-      this.#blocks(id).catch((error: unknown) => {
-        this.#context.logger.debug({ vm: id, reason: messageOf(error) }, 'No figures of its disks');
-        return undefined;
-      }),
-    ]);
-    // st_blocks counts 512-byte units whatever the file system's block size is.
-    return {
-      cpuSeconds: (proc?.cpuTicks ?? 0) / TICKS_PER_SECOND,
-      residentBytes,
-      memoryLimitBytes: record.spec.memoryMib * 1024 ** 2,
-      diskBytes: disk.blocks * 512,
-      blocks,
-    };
-  }
-
-  /** In turn with whoever else uses the monitor for one machine, as it serves one client at a time. */
-  #blocks(id: string): Promise<BlockUse> {
-    return this.#table.turn(id, async () => {
-      const monitor = await this.monitor(id);
-      try {
-        return sumBlocks(await monitor.execute('query-blockstats'));
-      } finally {
-        monitor.close();
-      }
-    });
+  /** What a running machine uses. @throws vmNotRunning */
+  stats(id: string): Promise<VmStats> {
+    return statsOf(this.#table, id);
   }
 
   /** The end of what the guest wrote to its serial console in this run. */
@@ -298,6 +291,13 @@ export class QemuEngine {
     return this.#table.dir(id).socket(CONSOLE_SOCKET, pid);
   }
 
+  /** Socket of the machine's screen, for a VncGateway. @throws noDisplay, vmNotRunning */
+  async vncSocket(id: string): Promise<string> {
+    const { pid, record, dir } = await this.#table.running(id);
+    if (record.spec.display === undefined) throw fail(qemuErrors.noDisplay, { id });
+    return dir.socket(VNC_SOCKET, pid);
+  }
+
   /** A QMP connection apart from the engine's own, one at a time. The caller closes it. */
   async monitor(id: string): Promise<QmpClient> {
     const { pid } = await this.#table.running(id);
@@ -308,8 +308,9 @@ export class QemuEngine {
   }
 
   /** Waits for calls under way. Machines run on. */
-  close(): Promise<void> {
-    return this.#table.idle();
+  async close(): Promise<void> {
+    await this.#table.idle();
+    await this.#metadata.stop();
   }
 
   async #record(spec: VmSpec): Promise<VmRecord> {

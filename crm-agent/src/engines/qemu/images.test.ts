@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -64,7 +64,12 @@ const store = (c: Context, maxBytes?: number) =>
   });
 
 test('a path and a file URL name the same image', async (c) => {
-  const want = { path: c.base, format: 'qcow2', virtualBytes: 8 * 1024 ** 2 };
+  const want = {
+    path: c.base,
+    format: 'qcow2',
+    virtualBytes: 8 * 1024 ** 2,
+    fileBytes: (await stat(c.base)).size,
+  };
   assert.equal(await store(c).resolve(c.base), want);
   assert.equal(await store(c).resolve(pathToFileURL(c.base).href), want);
 });

@@ -14,6 +14,10 @@ export interface BaseImage {
   readonly path: string;
   readonly format: DiskFormat;
   readonly virtualBytes: number;
+  /** Of the file, when it was checked; undefined for one that is never changed. */
+  readonly fileBytes?: number;
+  /** What it lies on, topmost first: a frozen layer of another machine, as below a linked clone. */
+  readonly below?: readonly { readonly path: string; readonly format: DiskFormat }[];
 }
 
 export interface Digest {
@@ -168,12 +172,9 @@ async function* chunksOf(
 export async function inspectImage(path: string): Promise<BaseImage> {
   if (!(await isReadable(path))) throw fail(qemuErrors.imageNotFound, { path });
   const refuse = (reason: string) => fail(qemuErrors.imageInvalid, { path, reason });
-  if (!(await stat(path)).isFile()) throw refuse('it is not a regular file');
-  const result = await runTool('qemu-img', ['info', '--output=json', '-U', path]);
-  if (result.code !== 0)
-    throw refuse(result.stderr.trim().split('\n').at(-1) ?? `qemu-img status ${result.code}`);
-  const info = JSON.parse(result.stdout) as Record<string, unknown>;
-  const { format } = info;
+  const file = await stat(path);
+  if (!file.isFile()) throw refuse('it is not a regular file');
+  const { info, format } = await imageInfo(path);
   if (format !== 'qcow2' && format !== 'raw') throw refuse(`its format is ${format}, expected qcow2 or raw`);
   if (info['backing-filename'] !== undefined)
     throw refuse(`it has a backing file (${info['backing-filename']})`);
@@ -182,7 +183,45 @@ export async function inspectImage(path: string): Promise<BaseImage> {
   if (external !== undefined) throw refuse(`it has an external data file (${external})`);
   const virtualBytes = Number(info['virtual-size']);
   if (!(virtualBytes > 0)) throw refuse('it is empty');
-  return { path, format, virtualBytes };
+  return { path, format, virtualBytes, fileBytes: file.size };
+}
+
+/**
+ * Makes sure that an image is what it was when a disk was laid over it: over another, the disk would be a mixture of both.
+ * @throws imageNotFound, imageChanged
+ */
+export async function requireUnchanged({ path, fileBytes }: BaseImage): Promise<void> {
+  const file = await stat(path).catch(() => undefined);
+  if (!file) throw fail(qemuErrors.imageNotFound, { path });
+  if (fileBytes !== undefined && file.size !== fileBytes)
+    throw fail(qemuErrors.imageChanged, { path, was: fileBytes, is: file.size });
+}
+
+export interface ImageInfo {
+  readonly format: string;
+  readonly virtualBytes: number;
+  /** Room that it takes on the host. */
+  readonly actualBytes: number;
+  /** All that qemu-img says. */
+  readonly info: Readonly<Record<string, unknown>>;
+}
+
+/** What qemu-img says of a file, which may be in use. Without a format it finds that out. @throws imageInvalid */
+export async function imageInfo(path: string, format?: string): Promise<ImageInfo> {
+  const known = format === undefined ? [] : ['-f', format];
+  const result = await runTool('qemu-img', ['info', '--output=json', '-U', ...known, path]);
+  if (result.code !== 0) {
+    const reason = result.stderr.trim().split('\n').at(-1) ?? `qemu-img status ${result.code}`;
+    throw fail(qemuErrors.imageInvalid, { path, reason });
+  }
+  const info = JSON.parse(result.stdout) as Record<string, unknown>;
+  const number = (name: string) => Number(info[name] ?? 0);
+  return {
+    format: String(info['format']),
+    virtualBytes: number('virtual-size'),
+    actualBytes: number('actual-size'),
+    info,
+  };
 }
 
 /** Makes a qcow2 disk over `base`, or an empty one. Appears under its name only when it is whole. */

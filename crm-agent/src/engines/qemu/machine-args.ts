@@ -1,3 +1,4 @@
+import type { PluggedCpu } from './plugged-cpus.js';
 import type { VmSpec } from './spec.js';
 
 export type AcceleratorName = 'kvm' | 'tcg';
@@ -7,12 +8,21 @@ export interface HostTraits {
   readonly accelerator: AcceleratorName;
   /** Clock rate of the host's processor; a microVM that is emulated cannot measure it by itself. */
   readonly processorKhz?: number;
+  /** How the machine was when its memory was taken; default: as its spec says. */
+  readonly boot?: BootShape;
+}
+
+/** What a machine was started with, and what was added to it since. */
+export interface BootShape {
+  readonly cpus: number;
+  readonly memoryMib: number;
+  readonly plugged: readonly PluggedCpu[];
 }
 
 export type MachineType = NonNullable<VmSpec['machine']>;
 
 /** The device that does a thing, by machine: a microVM has no PCI bus, its devices sit at fixed addresses. */
-export function deviceName(machine: MachineType, kind: 'blk' | 'net' | 'rng'): string {
+export function deviceName(machine: MachineType, kind: 'blk' | 'net' | 'rng' | 'serial'): string {
   return `virtio-${kind}-${machine === 'microvm' ? 'device' : 'pci'}`;
 }
 
@@ -22,12 +32,33 @@ export function machineOf(spec: VmSpec): MachineType {
 
 /** Board, processor and memory. */
 export function machineArgs(spec: VmSpec, host: HostTraits): string[] {
+  const boot = host.boot ?? { cpus: spec.cpus, memoryMib: spec.memoryMib, plugged: [] };
   return [
     ...['-machine', BOARDS[machineOf(spec)]],
     ...(host.accelerator === 'kvm'
       ? ['-accel', 'kvm', '-cpu', 'host']
       : ['-accel', 'tcg,thread=multi,tb-size=256', '-cpu', 'max']),
-    ...['-smp', String(spec.cpus), '-m', `${spec.memoryMib}M`],
+    ...['-smp', spec.maxCpus === undefined ? `${boot.cpus}` : `${boot.cpus},maxcpus=${spec.maxCpus}`],
+    ...boot.plugged.flatMap((cpu) => ['-device', JSON.stringify(cpu)]),
+    ...memoryArgs(spec, boot.memoryMib),
+  ];
+}
+
+/** The device that gives a guest memory beyond that of its start. */
+export const HOT_MEMORY = 'hotmem';
+
+function memoryArgs(spec: VmSpec, boot: number): string[] {
+  const { maxMemoryMib, memoryMib } = spec;
+  const room = (maxMemoryMib ?? boot) - boot;
+  if (room <= 0) return ['-m', `${boot}M`];
+  const requested = Math.min(room, Math.max(0, memoryMib - boot));
+  return [
+    ...['-m', `${boot}M,maxmem=${maxMemoryMib}M`],
+    ...['-object', `memory-backend-ram,id=${HOT_MEMORY}-backend,size=${room}M,reserve=off`],
+    ...[
+      '-device',
+      `virtio-mem-pci,id=${HOT_MEMORY},memdev=${HOT_MEMORY}-backend,block-size=2M,requested-size=${requested}M`,
+    ],
   ];
 }
 

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import { type HostForward, hostSide, type Nic } from './network-spec.js';
 
+/** What the command line calls the way to the metadata. */
+export const METADATA_CHARDEV = 'metadata';
+
 /** The host's end of a NIC, and the name by which QEMU knows it. */
 export function netdevId(index: number): string {
   return `net${index}`;
@@ -11,6 +14,8 @@ export function netdevId(index: number): string {
  * form will do; on a bridge, where many machines meet, five bytes tell them apart.
  */
 export function macOf(id: string, index: number, type: Nic['type']): string {
+  // By which guests know that network; each has it to itself.
+  if (type === 'metadata') return 'aa:ff:00:00:00:01';
   const hash = createHash('sha256')
     .update(index === 0 ? id : `${id}/${index}`)
     .digest();
@@ -44,6 +49,10 @@ export function nicArgs(id: string, nics: readonly Nic[], root: string, device: 
 function netdev(nic: Nic, id: string, ownTap: string): string {
   if (nic.type === 'user') {
     return ['user', `id=${id}`, ...(nic.forwards ?? []).map((f) => `hostfwd=${forwardRule(f)}`)].join(',');
+  }
+  if (nic.type === 'metadata') {
+    const net = 'net=169.254.0.0/16,host=169.254.255.254,dns=169.254.255.253,dhcpstart=169.254.0.1';
+    return `user,id=${id},${net},restrict=on,guestfwd=tcp:169.254.169.254:80-chardev:${METADATA_CHARDEV}`;
   }
   const ifname = nic.type === 'tap' ? nic.tap : ownTap;
   return `tap,id=${id},ifname=${ifname},script=no,downscript=no`;

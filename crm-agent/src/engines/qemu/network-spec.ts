@@ -30,8 +30,17 @@ export interface BridgeNic {
   readonly bridge: string;
 }
 
+/**
+ * A network on which there is nothing but the guest's own metadata, at http://169.254.169.254/. The guest gets
+ * 169.254.0.1/16 by DHCP, without a route to anywhere else.
+ */
+export interface MetadataNic {
+  readonly type: 'metadata';
+  readonly mac?: string;
+}
+
 /** How the guest is connected; it sees its NICs in the order of the list. */
-export type Nic = UserNic | TapNic | BridgeNic;
+export type Nic = UserNic | TapNic | BridgeNic | MetadataNic;
 
 export type SpecRule = (ok: boolean, field: string, rule: string, value: unknown) => void;
 
@@ -64,8 +73,16 @@ export function checkNics(nics: readonly Nic[], need: SpecRule): void {
       case 'bridge':
         need(LINK.test(nic.bridge), `${field}.bridge`, 'the name of a bridge', nic.bridge);
         return;
+      case 'metadata':
+        need(
+          !nics.slice(0, i).some(({ type }) => type === 'metadata'),
+          field,
+          'the only one of type metadata',
+          nic.type,
+        );
+        return;
       default:
-        need(false, `${field}.type`, 'user, tap or bridge', (nic as { type: unknown }).type);
+        need(false, `${field}.type`, 'user, tap, bridge or metadata', (nic as { type: unknown }).type);
     }
   });
 }

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { type Clock, type Deferred, deferred, fail, messageOf } from '@edgeplane/base';
-import { checkSocketPath } from './args.js';
 import { qemuErrors } from './errors.js';
+import { checkSocketPath } from './socket-path.js';
 
 export interface QmpEvent {
   readonly event: string;

@@ -38,6 +38,10 @@ export interface VmSpec {
   readonly id: string;
   readonly cpus: number;
   readonly memoryMib: number;
+  /** As many processors can be plugged in while it runs; default: none. */
+  readonly maxCpus?: number;
+  /** Up to this much memory can be given to it while it runs; default: none. */
+  readonly maxMemoryMib?: number;
   /** Absolute path, file:// URL, or http(s):// URL with an optional #md5: or #sha256: digest. Never written to. */
   readonly image: string;
   /** Size of the boot disk; default: that of the image. */
@@ -51,6 +55,8 @@ export interface VmSpec {
    * nothing can be plugged into it while it runs.
    */
   readonly machine?: 'q35' | 'microvm';
+  /** A screen, keyboard and pointer, to be looked at over VNC. Not for a microvm. */
+  readonly display?: 'vnc';
   /** The caller's own notes, given back by status and list. */
   readonly labels?: Readonly<Record<string, string>>;
 }
@@ -63,15 +69,7 @@ const MICROVM_SLOTS = 24;
 
 /** @throws vmSpecInvalid naming the first wrong field. */
 export function checkSpec(spec: VmSpec): void {
-  const need: SpecRule = (ok, field, rule, value) => {
-    if (!ok)
-      throw fail(qemuErrors.vmSpecInvalid, {
-        id: spec.id,
-        field,
-        rule,
-        value: JSON.stringify(value) ?? 'nothing',
-      });
-  };
+  const need = specRule(spec.id);
   const whole = (field: string, value: number, min: number, max: number) =>
     need(
       Number.isInteger(value) && value >= min && value <= max,
@@ -83,6 +81,12 @@ export function checkSpec(spec: VmSpec): void {
   checkId(spec.id);
   whole('cpus', spec.cpus, 1, 255);
   whole('memoryMib', spec.memoryMib, 16, 4 * 1024 * 1024);
+  if (spec.maxCpus !== undefined) whole('maxCpus', spec.maxCpus, spec.cpus, 255);
+  if (spec.maxMemoryMib !== undefined) {
+    whole('maxMemoryMib', spec.maxMemoryMib, spec.memoryMib, 4 * 1024 * 1024);
+    const even = (spec.maxMemoryMib - spec.memoryMib) % 2 === 0;
+    need(even, 'maxMemoryMib', 'an even number of MiB above memoryMib', spec.maxMemoryMib);
+  }
   need(spec.image !== '', 'image', 'a path or URL', spec.image);
   if (spec.diskMib !== undefined) whole('diskMib', spec.diskMib, 1, 64 * 1024 * 1024);
   checkNics(spec.nics, need);
@@ -114,6 +118,10 @@ export function checkSpec(spec: VmSpec): void {
   if (spec.machine === 'microvm') checkMicrovm(spec, need);
   else if (spec.machine !== undefined)
     need(spec.machine === 'q35', 'machine', 'q35 or microvm', spec.machine);
+  if (spec.display !== undefined) {
+    need(spec.display === 'vnc', 'display', 'vnc', spec.display);
+    need(spec.machine !== 'microvm', 'display', 'absent for a microvm', spec.display);
+  }
   if (spec.cloudInit) {
     const { instanceId, hostname } = spec.cloudInit;
     need(
@@ -131,12 +139,22 @@ export function checkSpec(spec: VmSpec): void {
   }
 }
 
+/** A check that throws vmSpecInvalid for a machine when it does not hold. */
+export function specRule(id: string): SpecRule {
+  return (ok, field, rule, value) => {
+    if (!ok)
+      throw fail(qemuErrors.vmSpecInvalid, { id, field, rule, value: JSON.stringify(value) ?? 'nothing' });
+  };
+}
+
 /** Its firmware reads no disk, and every device takes one of a fixed number of slots. */
 function checkMicrovm(spec: VmSpec, need: SpecRule): void {
   need(spec.kernel !== undefined, 'kernel', 'given for a microvm, which boots no disk', spec.kernel);
+  const hot = spec.maxCpus ?? spec.maxMemoryMib;
+  need(hot === undefined, 'maxCpus and maxMemoryMib', 'absent for a microvm, which takes no plugs', hot);
   const disks = 1 + (spec.extraDisks?.length ?? 0) + (spec.cloudInit ? 1 : 0);
-  const devices = disks + spec.nics.length + 1;
-  const rule = `few enough that disks, NICs and the random source fill at most ${MICROVM_SLOTS} slots`;
+  const devices = disks + spec.nics.length + 2;
+  const rule = `few enough that disks, NICs, the random source and the agent's channel fill at most ${MICROVM_SLOTS} slots`;
   need(devices <= MICROVM_SLOTS, 'extraDisks', rule, devices);
 }
 

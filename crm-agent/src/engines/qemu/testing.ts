@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,7 @@ import { identityOf, listCommandLines, terminate } from '../process/index.js';
 import { QemuEngine } from './engine.js';
 import type { HostForward, Nic } from './network-spec.js';
 import type { VmSpec } from './spec.js';
+import type { VmStep } from './vm.js';
 
 /** What tests of real machines share: the sample guest, a directory, an engine on it. */
 export interface EngineContext {
@@ -39,6 +40,7 @@ export async function clearEngine(c: EngineContext): Promise<void> {
     const identity = await identityOf(pid);
     if (identity) await terminate(identity, { clock: systemClock, graceMs: 0 });
   }
+  await c.engine.close();
   await rm(c.dir, { recursive: true, force: true });
 }
 
@@ -94,4 +96,24 @@ export async function until(what: string, condition: () => Promise<boolean>): Pr
     if (systemClock.monotonic() > deadline) throw new Error(`not in a minute: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+/**
+ * Runs `work`, which uses `engine`, in a process of its own that kills itself at `step`. Says whether it came to that;
+ * otherwise it has done all its work.
+ */
+export function crashAt(step: VmStep, dir: string, work: string): boolean {
+  const here = (name: string) => JSON.stringify(new URL(name, import.meta.url).href);
+  const script = `
+    import { silentLogger, systemClock } from '@edgeplane/base';
+    import { QemuEngine } from ${here('./engine.ts')};
+    const onStep = (id, step) => { if (step === '${step}') process.kill(process.pid, 'SIGKILL'); };
+    const engine = new QemuEngine({
+      stateDir: ${JSON.stringify(dir)}, clock: systemClock, logger: silentLogger, accelerator: 'tcg', onStep });
+    ${work}`;
+  const args = ['--import', 'tsx', '--conditions=source', '--input-type=module', '-e', script];
+  const cwd = fileURLToPath(new URL('../../..', import.meta.url));
+  const run = spawnSync(process.execPath, args, { encoding: 'utf8', cwd });
+  if (run.signal !== 'SIGKILL' && run.status !== 0) throw new Error(`${step}: ${run.stderr}`);
+  return run.signal === 'SIGKILL';
 }

@@ -2,11 +2,13 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fail, messageOf } from '@edgeplane/base';
 import { type ProcessIdentity, toIdentity } from '../process/index.js';
-import { type DiskArg, SOCKET_PATH_MAX, type VmPaths } from './args.js';
+import type { VmPaths } from './args.js';
+import type { DiskArg, LayerArg } from './disk-args.js';
 import { qemuErrors } from './errors.js';
 import { readIfThere, syncDirectory, temporaryName, writeJson } from './files.js';
+import { allLayers, baseOf, chainOf, diskFile, headOf } from './layers.js';
 import type { AcceleratorName } from './machine-args.js';
-import type { VmSpec } from './spec.js';
+import { SOCKET_PATH_MAX } from './socket-path.js';
 import { type VmRecord, vmRecordOf } from './vm-record.js';
 
 /** The last start of a machine. */
@@ -53,8 +55,14 @@ export class VmDir {
     return join(this.path, 'seed.img');
   }
 
-  disk(name: string): string {
-    return join(this.path, `${name}.qcow2`);
+  /** File of a layer, or of a disk that has only one. */
+  disk(layer: string): string {
+    return join(this.path, `${layer}.qcow2`);
+  }
+
+  /** File of a snapshot's memory. */
+  memory(name: string): string {
+    return join(this.path, `${name}.memory`);
   }
 
   /**
@@ -66,18 +74,15 @@ export class VmDir {
     return Buffer.byteLength(path) <= SOCKET_PATH_MAX ? path : `/proc/${pid}/cwd/${name}`;
   }
 
-  paths(spec: VmSpec): VmPaths {
-    const writable = (name: string, readOnly: boolean): DiskArg => ({
-      nodeName: `disk-${name}`,
-      path: this.disk(name),
-      format: 'qcow2',
+  paths(record: VmRecord): VmPaths {
+    const { spec } = record;
+    const disk = (name: string, readOnly: boolean): DiskArg => ({
+      layers: this.layersOf(record, name),
       readOnly,
       serial: name,
     });
     const seed: DiskArg = {
-      nodeName: 'seed',
-      path: this.seed,
-      format: 'raw',
+      layers: [{ nodeName: 'seed', path: this.seed, format: 'raw' }],
       readOnly: true,
       serial: 'cidata',
     };
@@ -86,20 +91,50 @@ export class VmDir {
       qmpSockets: [QMP_SOCKET, MONITOR_SOCKET],
       consoleSocket: CONSOLE_SOCKET,
       consoleLog: this.consoleLog,
+      vncSocket: VNC_SOCKET,
+      metadataSocket: METADATA_SOCKET,
+      agentSocket: AGENT_SOCKET,
       disks: [
-        writable('boot', false),
-        ...(spec.extraDisks ?? []).map((disk) => writable(diskFile(disk.name), disk.readOnly ?? false)),
+        disk('boot', false),
+        ...(spec.extraDisks ?? []).map((extra) => disk(diskFile(extra.name), extra.readOnly ?? false)),
         ...(spec.cloudInit ? [seed] : []),
       ],
     };
   }
 
-  /** Makes the directory together with its record: there is none without. */
-  async create(record: VmRecord): Promise<void> {
+  /** One layer as QEMU opens it. Node names are short, so the first of a disk is called after it and others by number. */
+  layer(layer: string): LayerArg {
+    const number = layer.split('~')[1];
+    const nodeName = number === undefined ? `disk-${layer}` : `layer-${number}`;
+    return { nodeName, path: this.disk(layer), format: 'qcow2' };
+  }
+
+  /** The files of a disk from its head down to its base image. */
+  layersOf(record: VmRecord, disk: string): [LayerArg, ...LayerArg[]] {
+    const head = headOf(record, disk);
+    const [, ...below] = chainOf(record, head);
+    const base = baseOf(record, disk);
+    const order = ['boot', ...(record.spec.extraDisks ?? []).map((extra) => diskFile(extra.name))];
+    const bases = (base ? [base, ...(base.below ?? [])] : []).map(({ path, format }, depth) => ({
+      nodeName: baseNode(order.indexOf(disk), depth),
+      path,
+      format,
+    }));
+    return [this.layer(head), ...below.map((layer) => this.layer(layer)), ...bases];
+  }
+
+  /** Makes the directory together with its record and what `fill` puts in it: there is none without. */
+  async create(record: VmRecord, fill?: (part: VmDir) => Promise<void>): Promise<void> {
     const parent = dirname(this.path);
     await mkdir(parent, { recursive: true });
     const part = hiddenName(this.path);
     await mkdir(part, { mode: 0o750 });
+    try {
+      await fill?.(new VmDir(part));
+    } catch (error) {
+      await rm(part, { recursive: true, force: true });
+      throw error;
+    }
     await writeJson(join(part, 'vm.json'), record);
     await rename(part, this.path);
     await syncDirectory(parent);
@@ -127,12 +162,35 @@ export class VmDir {
     return writeJson(join(this.path, 'run.json'), run);
   }
 
+  /** Removes disk and memory files that the record does not know: a crash left them. */
+  async sweep(record: VmRecord): Promise<void> {
+    const known = new Set([
+      ...allLayers(record),
+      ...Object.values(record.operation?.heads ?? {}),
+      ...(record.spec.extraDisks ?? []).map((disk) => diskFile(disk.name)),
+    ]);
+    const memories = new Set((record.snapshots ?? []).flatMap(({ memory }) => memory ?? []));
+    for (const name of await readdir(this.path)) {
+      const [, file, ending] = /^(.+)\.(qcow2|memory)$/.exec(name) ?? [];
+      if (file === undefined || (ending === 'qcow2' ? known : memories).has(file)) continue;
+      await rm(join(this.path, name), { force: true });
+    }
+  }
+
   /** Keeps the output of the run before under `.1`, and removes what a killed QEMU left. */
   async rotate(): Promise<void> {
     for (const path of [this.log, this.consoleLog]) {
       await rename(path, `${path}.1`).catch(ignoreMissing);
     }
-    for (const name of [QMP_SOCKET, MONITOR_SOCKET, CONSOLE_SOCKET, 'qemu.pid']) {
+    for (const name of [
+      QMP_SOCKET,
+      MONITOR_SOCKET,
+      CONSOLE_SOCKET,
+      METADATA_SOCKET,
+      VNC_SOCKET,
+      AGENT_SOCKET,
+      'qemu.pid',
+    ]) {
       await rm(join(this.path, name), { force: true });
     }
   }
@@ -153,12 +211,25 @@ export class VmDir {
 
 export const QMP_SOCKET = 'qmp.sock';
 export const MONITOR_SOCKET = 'monitor.sock';
+export const METADATA_SOCKET = 'metadata.sock';
+export const VNC_SOCKET = 'vnc.sock';
+/** Leads to the agent within the guest. */
+export const AGENT_SOCKET = 'agent.sock';
+/** Carries memory between QEMU and us while a snapshot is taken. */
+export const MEMORY_SOCKET = 'memory.sock';
 export const CONSOLE_SOCKET = 'console.sock';
-export type SocketName = typeof QMP_SOCKET | typeof MONITOR_SOCKET | typeof CONSOLE_SOCKET;
+export type SocketName =
+  | typeof QMP_SOCKET
+  | typeof MONITOR_SOCKET
+  | typeof CONSOLE_SOCKET
+  | typeof METADATA_SOCKET
+  | typeof VNC_SOCKET
+  | typeof AGENT_SOCKET
+  | typeof MEMORY_SOCKET;
 
-/** Extra disks have a name of their own kind, so that none can be called as the boot disk is. */
-export function diskFile(name: string): string {
-  return `data-${name}`;
+/** Node of a file that a disk lies on and that is not the machine's own: `depth` 0 is the topmost. */
+export function baseNode(diskIndex: number, depth: number): string {
+  return `base-${diskIndex}-${depth}`;
 }
 
 /** Ids of all machines under `root`, in order. */

@@ -1,8 +1,9 @@
-import { access } from 'node:fs/promises';
+import { access, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Clock, fail, type Logger, messageOf, sleep } from '@edgeplane/base';
 import {
   exitOf,
+  FIRST_SHARED_FD,
   isAlive,
   type ProcessExit,
   type ProcessIdentity,
@@ -17,12 +18,14 @@ import { seedImage } from './cloud-init.js';
 import { qemuErrors } from './errors.js';
 import { lastError, portConflict, shutdownCause } from './exit-reason.js';
 import { readTail, writeDurably } from './files.js';
+import { agentIsOpen, withAgent } from './guest-agent.js';
 import { attachBridges, requireLinks } from './host-network.js';
-import { createDisk } from './images.js';
+import { createDisk, requireUnchanged } from './images.js';
+import { diskFile } from './layers.js';
 import type { HostTraits } from './machine-args.js';
 import { QmpClient } from './qmp.js';
 import { toolMissing } from './tools.js';
-import { diskFile, QMP_SOCKET, type RunRecord, type VmDir } from './vm-dir.js';
+import { AGENT_SOCKET, QMP_SOCKET, type RunRecord, type VmDir } from './vm-dir.js';
 import type { VmRecord } from './vm-record.js';
 
 /** Points at which a crash must do no harm; tests kill the process there. */
@@ -36,7 +39,21 @@ export type VmStep =
   | 'noted'
   | 'answers'
   | 'started'
-  | 'forwards-recorded';
+  | 'forwards-recorded'
+  | DiskStep;
+
+/** Points within work on disks. */
+export type DiskStep =
+  | 'disks-recorded'
+  | 'overlays-made'
+  | 'memory-saved'
+  | 'overlays-taken'
+  | 'disks-settled'
+  | 'stopped'
+  | 'merged'
+  | 'merge-recorded'
+  | 'clone-filled'
+  | 'resources-recorded';
 
 export interface VmContext {
   readonly clock: Clock;
@@ -58,14 +75,19 @@ const START_LIMIT_MS = 15_000;
 const QUIT_LIMIT_MS = 5000;
 /** A guest that is still booting drops the power button; it is pressed again after this time. */
 const PRESS_AGAIN_MS = 3000;
+/** Of the grace period; the rest is for the power button, as an agent may promise what its guest does not do. */
+const AGENT_SHARE = 0.5;
 
 /** Makes the disks and the seed that are not there yet. Each appears by rename, so what is there is whole. */
 export async function prepareVm(context: VmContext, dir: VmDir, record: VmRecord): Promise<void> {
   const { spec } = record;
-  await unlessThere(dir.disk('boot'), (path) => createDisk(path, record.base, spec.diskMib));
-  for (const disk of spec.extraDisks ?? []) {
-    const base = record.extraBases[disk.name];
-    await unlessThere(dir.disk(diskFile(disk.name)), (path) => createDisk(path, base, disk.sizeMib));
+  // A clone came with its disks; and once layers have been made the first may be gone for good.
+  if (!record.layers && !record.clone) {
+    await unlessThere(dir.disk('boot'), (path) => createDisk(path, record.base, spec.diskMib));
+    for (const disk of spec.extraDisks ?? []) {
+      const base = record.extraBases[disk.name];
+      await unlessThere(dir.disk(diskFile(disk.name)), (path) => createDisk(path, base, disk.sizeMib));
+    }
   }
   await context.onStep(spec.id, 'disk');
   const { cloudInit } = spec;
@@ -109,24 +131,31 @@ export interface StartedVm {
   readonly exited: Promise<ProcessExit>;
 }
 
-/** Starts QEMU and waits until it answers. When it does not come up nothing is left running. */
+/**
+ * Starts QEMU and waits until it answers. When it does not come up nothing is left running. With a file of `memory` the
+ * machine stands where that was taken, and waits to be told to go on.
+ */
 export async function startVm(
   context: VmContext,
   dir: VmDir,
   record: VmRecord,
   host: HostTraits,
+  memory?: FileHandle,
 ): Promise<StartedVm> {
   const { id, nics } = record.spec;
   const { accelerator } = host;
-  const args = qemuArgs(record.spec, dir.paths(record.spec), host);
+  const args = qemuArgs(record.spec, dir.paths(record), host);
   await requireLinks(id, nics);
+  for (const base of [record.base, ...Object.values(record.extraBases)])
+    if (base) await requireUnchanged(base);
   await dir.rotate();
   await context.onStep(id, 'prepared');
   const child = await spawnDetached({
     command: context.command,
-    args,
+    args: memory ? [...args, '-S', '-incoming', `fd:${FIRST_SHARED_FD}`] : args,
     cwd: dir.path,
     logFile: dir.log,
+    ...(memory ? { shared: [memory.fd] } : {}),
   }).catch((error: unknown) => {
     const missing = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
     throw missing ? toolMissing(context.command) : error;
@@ -134,7 +163,8 @@ export async function startVm(
   const { identity } = child;
   await context.onStep(id, 'spawned');
   if (!identity) throw await startFailure(dir, await exitOf(child.exited, context.clock));
-  const run: RunRecord = { identity, startedAt: context.clock.now(), accelerator, stopRequested: false };
+  const startedAt = context.clock.now();
+  const run: RunRecord = { identity, startedAt, accelerator, stopRequested: false };
   try {
     await dir.writeRun(run);
     await context.onStep(id, 'noted');
@@ -182,9 +212,9 @@ async function startFailure(dir: VmDir, exit: ProcessExit): Promise<Error> {
   return fail(qemuErrors.vmStartFailed, { id: dir.id, reason: lastError(log) ?? how });
 }
 
-export type StopMeans = 'gone' | 'powerdown' | 'quit' | 'kill';
+export type StopMeans = 'gone' | 'agent' | 'powerdown' | 'quit' | 'kill';
 
-/** Ends a running machine: power button, then `quit`, then SIGKILL. Says which of them did it. */
+/** Ends a running machine: guest agent, power button, `quit`, SIGKILL. Says which of them did it. */
 export async function stopVm(
   context: VmContext,
   dir: VmDir,
@@ -200,6 +230,9 @@ export async function stopVm(
   });
   try {
     const deadline = clock.monotonic() + graceMs;
+    if (client && graceMs > 0 && (await tellAgent(context, dir, identity.pid, client))) {
+      if (await waitForExit(identity, clock, AGENT_SHARE * graceMs)) return 'agent';
+    }
     while (client && clock.monotonic() < deadline) {
       await unlessClosing(client.execute('system_powerdown'));
       const left = Math.max(0, deadline - clock.monotonic());
@@ -213,6 +246,15 @@ export async function stopVm(
     client?.close();
   }
   return (await terminate(identity, { clock, graceMs: 0 })) === 'gone' ? 'gone' : 'kill';
+}
+
+/** Asks the guest to power off by its agent; false when there is none. */
+async function tellAgent({ clock }: VmContext, dir: VmDir, pid: number, client: QmpClient): Promise<boolean> {
+  if (!(await agentIsOpen(client).catch(() => false))) return false;
+  const options = { id: dir.id, path: dir.socket(AGENT_SOCKET, pid), clock };
+  return withAgent(options, (agent) => agent.tell('guest-shutdown', { mode: 'powerdown' })).catch(
+    () => false,
+  );
 }
 
 /** A command on which QEMU may end gets no answer then; whether it ended is seen in the process table. */
