@@ -157,7 +157,7 @@ export class QemuEngine {
 
   /**
    * Makes a machine, not running. Repeating it with the same spec completes what is missing and changes nothing
-   * else; with another spec it is refused.
+   * else; with another spec, also that of before a change, it is refused.
    */
   async create(spec: VmSpec): Promise<VmStatus> {
     checkSpec(spec);

@@ -44,6 +44,17 @@ test('a disk goes out of a running machine and comes in again, checked on the wa
     const read = tool('qemu-io', '-r', '-f', 'qcow2', '-c', 'read -P 7 0 1M', image.path);
     assert.not.match(read, 'verification failed');
   }
+  const full = join(c.dir, 'full');
+  tool('mkdir', full);
+  tool('mount', '-t', 'tmpfs', '-o', 'size=256k', 'none', full);
+  try {
+    const request = { disk: 'db', path: join(full, 'out.raw'), format: 'raw' } as const;
+    const noRoom = await failure(c.engine.transfer.exportDisk('vm', request));
+    assert.ok(isKind(noRoom, qemuErrors.diskFull), String(noRoom));
+    assert.equal(await readdir(full), []);
+  } finally {
+    tool('umount', full);
+  }
   const raw = join(c.dir, 'out.raw');
   const wrong = await failure(c.engine.transfer.importDisk({ name: 'x', path: raw, sha256: '0'.repeat(64) }));
   assert.ok(isKind(wrong, qemuErrors.imageDigestMismatch));
