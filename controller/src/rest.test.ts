@@ -93,8 +93,7 @@ rest(
   },
   "ram": "1024",
   "vcpus": "1",
-  "disk": "10",
-  "devices": []
+  "disk": "10"
  }
 }
 `,

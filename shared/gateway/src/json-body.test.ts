@@ -39,7 +39,7 @@ for (const name of [
   });
 }
 
-test('every member in declaration order, 64-bit integers as text, an unset message as null', () => {
+test('every member of the reference in declaration order, 64-bit integers as text, an unset message as null', () => {
   const message = decodeBody(flavor, '{"key":{"name":"x1.tiny"},"ram":"18446744073709551615","vcpus":1}');
   assert.is(
     prettyJson(plainMessage(flavor, message, 'proto'), 'spread'),
@@ -51,11 +51,12 @@ test('every member in declaration order, 64-bit integers as text, an unset messa
  },
  "ram": "18446744073709551615",
  "vcpus": "1",
- "disk": "0",
- "devices": [
- ]
+ "disk": "0"
 }`,
   );
+  // What was added to the reference's messages is told only when there is something to tell.
+  const withDevice = plainMessage(flavor, { ...message, devices: ['gpu'] }, 'proto');
+  assert.ok('devices' in (withDevice as object));
   const shown = plainMessage(inst, decodeBody(inst, ''), 'camel') as { cloudlet_loc: { timestamp: unknown } };
   assert.is(shown.cloudlet_loc.timestamp, null);
 });
