@@ -66,7 +66,8 @@ interface Context {
   dir: string;
   remove: () => void;
   tls: TlsMaterial;
-  controller: Running;
+  controller: Running | undefined;
+  /** What runs, in the order of its start. */
   others: Running[];
   dmes: Engine[];
 }
@@ -97,7 +98,7 @@ async function engine({ dir, controller }: Context, name: string): Promise<Engin
       [
         ...[
           '--notifyAddrs',
-          controller.addresses['notify'] ?? '',
+          controller?.addresses['notify'] ?? '',
           '--apiAddr',
           address,
           '--httpAddr',
@@ -113,6 +114,8 @@ async function engine({ dir, controller }: Context, name: string): Promise<Engin
 }
 
 tests.before(async (context) => {
+  // What is there when something does not start is stopped all the same.
+  [context.others, context.dmes] = [[], []];
   const temp = tempDir('dme');
   context.dir = temp.path;
   context.remove = temp.remove;
@@ -121,30 +124,31 @@ tests.before(async (context) => {
   context.tls = loadTls(await makeCert(dir, 'user'));
   const flags = ['--tls', tls, '--cookie-key-rotation', '48h'];
   context.controller = await startController(dir, `lmdb:${join(dir, 'store')}`, flags);
-  const notify = context.controller.addresses['notify'] ?? '';
+  const notify = context.controller?.addresses['notify'] ?? '';
   const certificates: (readonly [string, string])[] = [];
   // One after another: the authority counts what it signs.
   for (const name of Object.keys(SITES))
     certificates.push([name, await makeCert(dir, name, 'op', `DNS:${name}`, `1/crm/op/${name}`)]);
-  context.others = await Promise.all(
-    certificates.map(([name, own]) =>
-      startAgent(dir, notify, { operator: 'op', name }, ['--platform', 'fakecloudlet', '--tls', own]),
-    ),
+  await Promise.all(
+    certificates.map(async ([name, own]) => {
+      const flags = ['--platform', 'fakecloudlet', '--tls', own];
+      context.others.push(await startAgent(dir, notify, { operator: 'op', name }, flags));
+    }),
   );
-  context.dmes = [await engine(context, 'dme-1'), await engine(context, 'dme-2')];
+  for (const name of ['dme-1', 'dme-2']) context.dmes.push(await engine(context, name));
   await create(context);
 });
 
 tests.after(async ({ dmes, others, controller, remove }) => {
   await Promise.all([...dmes.map(({ running }) => running.stop()), ...others.map((other) => other.stop())]);
-  await controller.stop();
+  await controller?.stop();
   remove();
 });
 
 async function create({ dir, controller }: Context): Promise<void> {
   const file = join(dir, 'setup.yaml');
   writeFileSync(file, SETUP);
-  const tls = ['--addr', controller.addresses['api'] ?? '', '--tls', join(dir, 'user.crt'), 'controller'];
+  const tls = ['--addr', controller?.addresses['api'] ?? '', '--tls', join(dir, 'user.crt'), 'controller'];
   const edgectl = (...args: string[]) =>
     runCommand(join(ROOT, 'bin/edgectl'), [...tls, ...args], { cwd: dir });
   await eventually('all sites are ready', async () => {
@@ -159,7 +163,7 @@ const fqdnOf = (site: string) => `${site}.op.edge.internal`;
 
 /** Creates and deletes instances, and writes down when. */
 async function change(context: Context, history: History, until: () => boolean): Promise<number> {
-  const client = connect(AppInstApiClient, context.controller.addresses['api'] ?? '', context.tls);
+  const client = connect(AppInstApiClient, context.controller?.addresses['api'] ?? '', context.tls);
   const random = seededRandom(7);
   const there = new Set<string>();
   let changes = 0;
