@@ -2,7 +2,7 @@ import { fail, type Logger, messageOf } from '@edgeplane/base';
 import { type Notice, NoticeAction } from '@edgeplane/proto/edgeproto/notice.js';
 import { notifyErrors } from './errors.js';
 import { FewLines } from './few-lines.js';
-import type { NotifyLimits } from './limits.js';
+import { heldCost, type NotifyLimits } from './limits.js';
 import type { Permit } from './permit.js';
 import { shortened } from './text.js';
 import type { MessageReceiver, NotifyCounters, PeerInfo, Receiver } from './types.js';
@@ -30,7 +30,7 @@ export interface InboundOptions {
 
 interface KeyedType {
   readonly receiver: Receiver;
-  /** Bytes of what the peer has sent under a key and not deleted. */
+  /** What each object counts that the peer has sent and not deleted, by key. */
   readonly sizes: Map<string, number>;
   /** Keys seen before SENDALL_END; dropped then. */
   readonly valid: Set<string>;
@@ -151,8 +151,9 @@ export class Inbound {
 
   /** @throws EdgeplaneError PEER_SENDS_TOO_MUCH */
   #holds({ sizes }: KeyedType, keyJson: string, bytes: number): void {
-    this.#bytes += bytes - (sizes.get(keyJson) ?? 0);
-    sizes.set(keyJson, bytes);
+    const cost = heldCost(keyJson, bytes);
+    this.#bytes += cost - (sizes.get(keyJson) ?? 0);
+    sizes.set(keyJson, cost);
     const { maxHeldBytes } = this.#options.limits;
     if (this.#bytes > maxHeldBytes) throw fail(notifyErrors.PEER_SENDS_TOO_MUCH, { limit: maxHeldBytes });
   }

@@ -42,11 +42,12 @@ export const NOTIFY_LIMITS = {
   },
   maxHeldBytes: {
     unit: 'bytes',
-    default: 64 * MIB,
+    default: 256 * MIB,
     flag: 'notifyMaxHeld',
     least: 4 * MIB,
     most: 4096 * MIB,
-    about: 'bytes of objects that a peer has sent and not deleted; on clients always 1 GiB',
+    about:
+      'bytes of objects that a peer has sent and not deleted, with their keys and 400 for each; on clients always 4 GiB',
     beyond: '`PEER_SENDS_TOO_MUCH`',
   },
   maxDirtyKeys: {
@@ -201,7 +202,15 @@ export const DEFAULT_LIMITS = Object.fromEntries(
 ) as NotifyLimits;
 
 /** What differs on clients, which have one peer, and one that they trust with all there is. */
-export const CLIENT_LIMITS: NotifyLimits = { ...DEFAULT_LIMITS, maxHeldBytes: 1024 * MIB };
+export const CLIENT_LIMITS: NotifyLimits = { ...DEFAULT_LIMITS, maxHeldBytes: 4096 * MIB };
+
+/** What is noted of an object that a peer has sent, besides its key. */
+const NOTED_BYTES = 400;
+
+/** What an object counts for `maxHeldBytes`: small ones would else cost many times what they are long. */
+export function heldCost(keyJson: string, bytes: number): number {
+  return bytes + keyJson.length + NOTED_BYTES;
+}
 
 /** Flags of a process with a notify server. */
 export const NOTIFY_LIMIT_FLAGS = Object.fromEntries(

@@ -13,7 +13,10 @@ import type { NotifyCounters, Receiver } from './types.js';
 /** What a host is asked. */
 export type HostRequest =
   /** Puts flavors `from` to `to`, with names of so many letters. */
-  { readonly change: { from: number; to: number; letters: number } } | { readonly report: true };
+  | { readonly change: { from: number; to: number; letters: number } }
+  | { readonly report: true }
+  /** From now on reports are being handled until this says that they are not. */
+  | { readonly holdUp: boolean };
 
 /** How a host is. */
 export interface HostReport {
@@ -25,12 +28,27 @@ export interface HostReport {
   readonly lines: readonly string[];
 }
 
-/** Takes reports and keeps none. */
-const nodes: Receiver = {
-  type: OBJECTS.Node as never,
-  onUpdate: () => undefined,
-  onDelete: () => undefined,
-};
+/** Takes reports and keeps none; while it is held up, it does not come to an end with one. */
+function nodes() {
+  let held: Promise<void> | undefined;
+  let goOn = () => {};
+  const receiver: Receiver = {
+    type: OBJECTS.Node as never,
+    onUpdate: () => held,
+    onDelete: () => undefined,
+  };
+  return {
+    receiver,
+    holdUp(on: boolean) {
+      goOn();
+      held = undefined;
+      if (on)
+        held = new Promise((resolve) => {
+          goOn = resolve;
+        });
+    },
+  };
+}
 
 /** Memory in use after collections, between which what was found is freed. */
 async function collected(): Promise<number> {
@@ -46,9 +64,10 @@ async function host(send: (message: unknown) => void): Promise<void> {
   let lines: string[] = [];
   const logger = createLogger({ name: 'host', destination: { write: (line) => void lines.push(line) } });
   const flavors = table('Flavor');
+  const { receiver, holdUp } = nodes();
   const server = new NotifyServer({
     sources: [flavors as never],
-    receivers: [nodes, new ObjectTable(OBJECTS.CloudletInfo) as never],
+    receivers: [receiver, new ObjectTable(OBJECTS.CloudletInfo) as never],
     messageReceivers: [],
     logger,
     maxVersion: 2,
@@ -61,6 +80,7 @@ async function host(send: (message: unknown) => void): Promise<void> {
       for (let i = from; i < to; i++) flavors.put(make.flavor(`${i} ${'x'.repeat(letters)}`));
       return;
     }
+    if ('holdUp' in request) return holdUp(request.holdUp);
     void collected().then((bytes) => {
       send({ bytes, peers: server.peers().length, counters: server.counters, lines });
       lines = [];

@@ -13,7 +13,7 @@ import { Dice } from './dice.js';
 import { RandomPeer } from './random-frame.js';
 
 /** Limits that random peers come to. */
-const LIMITS: Partial<NotifyLimits> = { maxDirtyKeys: 50, maxMessages: 5, maxHeldBytes: 4000, maxScope: 3 };
+const LIMITS: Partial<NotifyLimits> = { maxDirtyKeys: 50, maxMessages: 5, maxHeldBytes: 40_000, maxScope: 3 };
 /** Frames of one hostile peer. */
 const MOST_FRAMES = 40;
 /** Steps in which an honest peer comes into step: minutes of its time. */
@@ -140,7 +140,7 @@ export async function fuzzSessions(seed: number): Promise<string[]> {
     random: seededRandom(seed),
     dial: link.dial,
     maxVersion: dice.pick([1, 2, 2]),
-    limits: { ...LIMITS, maxHeldBytes: 100_000 },
+    limits: { ...LIMITS, maxHeldBytes: 1_000_000 },
     sources: [own, ownInfos] as never,
     receivers: mirrors as never,
     messageReceivers: [],

@@ -112,7 +112,7 @@ export class FrameReceiver {
       if (reason !== undefined) nacks.push({ sequence: frame.sequence, index, reason: shortened(reason) });
     }
     const { held, limits, origins } = this.#options;
-    if (held.bytes > limits.maxHeldBytes)
+    if (held.cost > limits.maxHeldBytes)
       throw fail(notifyErrors.PEER_SENDS_TOO_MUCH, { limit: limits.maxHeldBytes });
     if ((origins?.size ?? 0) > limits.maxScope * ORIGINS_PER_CLOUDLET)
       throw fail(notifyErrors.SCOPE_TOO_LARGE, { limit: limits.maxScope });

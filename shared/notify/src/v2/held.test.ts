@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { heldCost } from '../limits.js';
 import { bucketCount, bucketOf, bucketSums, differingBuckets, isBucketCount } from './buckets.js';
 import { Digest, fingerprint, keyNumber } from './digest.js';
 import { HeldType } from './held.js';
@@ -79,7 +80,7 @@ test('what could not be decoded takes the place of the last good one, or waits f
   );
   held.set(unknown, print(unknown, 3), 6, 1);
   assert.ok(held.digest.equals(Digest.of([print(known, 2), print(unknown, 3)]).toWire()));
-  assert.is(held.bytes, 2);
+  assert.is(held.cost, heldCost(known, 1) + heldCost(unknown, 1));
 });
 
 test('a great number of objects that cannot be decoded takes no more time for each', () => {

@@ -1,4 +1,5 @@
 import type { Held as WireHeld } from '@edgeplane/proto/edgeplane/notify.js';
+import { heldCost } from '../limits.js';
 import { bucketOf, bucketSums } from './buckets.js';
 import { Digest, type Fingerprint, fingerprint, keyNumber } from './digest.js';
 
@@ -39,7 +40,7 @@ export class HeldType {
   readonly digest = new Digest();
   readonly #objects = new Map<string, HeldObject>();
   #nameless = 0;
-  #bytes = 0;
+  #cost = 0;
   /** Keys by their numbers; made when it is first needed. */
   #byNumber: Map<number, string> | undefined;
   #lineage = '';
@@ -50,9 +51,9 @@ export class HeldType {
     return this.#objects.size;
   }
 
-  /** Length of all encoded objects. */
-  get bytes(): number {
-    return this.#bytes;
+  /** What all objects count together, see {@link heldCost}. */
+  get cost(): number {
+    return this.#cost;
   }
 
   /** Key JSON of what is held, without what has no known key. */
@@ -110,7 +111,7 @@ export class HeldType {
     if (known === undefined) return false;
     this.#objects.delete(keyJson);
     this.digest.remove(known);
-    this.#bytes -= known.bytes;
+    this.#cost -= heldCost(keyJson, known.bytes);
     if (keyJson.startsWith(NAMELESS)) this.#nameless -= 1;
     else this.#byNumber?.delete(keyNumber(keyJson));
     return true;
@@ -165,7 +166,7 @@ export class HeldType {
   #put(key: string, { high, low }: Fingerprint, revision: number, bytes: number, origin = 0): void {
     this.#objects.set(key, { high, low, revision, bytes, origin });
     this.digest.add({ high, low });
-    this.#bytes += bytes;
+    this.#cost += heldCost(key, bytes);
     if (this.#byNumber && !key.startsWith(NAMELESS)) this.#byNumber.set(keyNumber(key), key);
   }
 
@@ -212,10 +213,10 @@ export class Held {
     held.inStep(cursor.lineage, cursor.revision);
   }
 
-  /** Length of all encoded objects. */
-  get bytes(): number {
+  /** What all objects count together, see {@link heldCost}. */
+  get cost(): number {
     let sum = 0;
-    for (const held of this.#types.values()) sum += held.bytes;
+    for (const held of this.#types.values()) sum += held.cost;
     return sum;
   }
 
