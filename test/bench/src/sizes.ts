@@ -28,6 +28,8 @@ export interface Sizes {
   /** Agents that are idle, and for how long, milliseconds. */
   readonly idle: number;
   readonly idleMs: number;
+  /** Agents behind relays. */
+  readonly relayed: number;
   /** Sessions of which one is concerned by a change. */
   readonly curve: readonly number[];
   /** Fake instances of an agent whose use is measured, and of one that starts anew. */
@@ -57,6 +59,7 @@ export const FULL: Sizes = {
   echoes: 100,
   idle: 10_000,
   idleMs: 35_000,
+  relayed: 2000,
   curve: [10, 100, 1000, 10_000],
   offered: [10, 1000, 10_000, 1_000_000],
   asks: 20_000,
@@ -82,6 +85,7 @@ export const QUICK: Sizes = {
   echoes: 3,
   idle: 4,
   idleMs: 200,
+  relayed: 4,
   curve: [2, 4],
   offered: [3, 40],
   asks: 100,

@@ -1,22 +1,19 @@
 import { OBJECTS } from '@edgeplane/objects';
 import { CloudletApiService } from '@edgeplane/proto/edgeproto/cloudlet.js';
-import { FlavorApiService } from '@edgeplane/proto/edgeproto/flavor.js';
 import { type Bench, type Figure, percentile, upperFigure } from '../figures.js';
 import { bareCaller } from '../raw-client.js';
 import { machineTime, startChild } from './child.js';
 import type { ClientsMethods } from './clients-program.js';
+import { changeFlavor } from './flavor-changes.js';
 import { cloudletKey } from './frames.js';
-import { flavor } from './objects.js';
 import { rawDelivery } from './raw-delivery.js';
 import { startFleet, WANTS } from './setup.js';
 import { withSites } from './sites.js';
-import { cpuEach, usageOf } from './usage.js';
 
 /** Of a frame with one Flavor and the marks of four types. */
 const FRAME_BYTES = 110;
-/** Cloudlet.num_dynamic_ips, and Flavor.ram. */
+/** Cloudlet.num_dynamic_ips. */
 const DYNAMIC_IPS = '8';
-const RAM = '3';
 
 /** A change by the API that concerns one agent, which is a real client, among idle ones. */
 const toOne: Bench = {
@@ -61,31 +58,19 @@ const toAll: Bench = {
     withSites({ sites: count, instancesPerSite: 2, flavors: 10 }, async ({ api, notify, pid }) => {
       const raw = await rawDelivery(count, FRAME_BYTES, rounds);
       const fleet = startFleet();
-      const caller = bareCaller(api, 1);
       try {
         await fleet.add({ address: notify, count, version: 2, wants: WANTS, firstCloudlet: 0 });
-        const times: number[] = [];
-        let before = usageOf(pid);
-        for (let i = -Math.ceil(rounds / 5); i < rounds; i++) {
-          if (i === 0) before = usageOf(pid);
-          const changed = { ...flavor('flavor-0', 2048 + i), fields: [RAM] };
-          const update = async () => {
-            await caller.unary(FlavorApiService.updateFlavor.path, OBJECTS.Flavor.toWire(changed));
-            return machineTime();
-          };
-          const { result: replied, at } = await fleet.whenChanged(count, 1, update);
-          if (i >= 0) for (const time of at) times.push(Math.max(time - replied, 0.001));
-        }
-        const cpu = cpuEach(before, usageOf(pid), rounds * count);
+        const changes = { api, fleet, agents: count, rounds, pids: [pid] };
+        const { times, cpu } = await changeFlavor(changes);
+        const [each = Number.NaN] = cpu;
         const figures: Figure[] = [
           upperFigure(`notify.api-to-${count}-agents-p50`, 'ms', percentile(times, 0.5), raw.p50, null),
           upperFigure(`notify.api-to-${count}-agents-p99`, 'ms', percentile(times, 0.99), raw.p99, null, 40),
           // At least 0.8 of what bare streams do with as much processor time.
-          upperFigure('notify.cpu-per-delivery', 'us', cpu, raw.cpuPerDelivery, 1 / 0.8, 20),
+          upperFigure('notify.cpu-per-delivery', 'us', each, raw.cpuPerDelivery, 1 / 0.8, 20),
         ];
         return figures;
       } finally {
-        caller.close();
         await fleet.stop();
       }
     }),
