@@ -106,6 +106,7 @@ function config(address: string, name: string, fake: Partial<FakeSettings> = {})
     stateDir: join(work, name),
     http: { port: 0 },
     registryAuth: '',
+    nodeImage: '',
     publicAddr: '127.0.0.1',
     imageDir: '',
     cpuOvercommit: 1,

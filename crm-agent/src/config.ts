@@ -42,6 +42,8 @@ export interface AgentConfig {
   readonly imageDir: string;
   /** File with credentials of registries; empty when there is none. */
   readonly registryAuth: string;
+  /** Absolute path of the folder with the image of cluster nodes; empty: `node` in the image directory. */
+  readonly nodeImage: string;
   /** Virtual CPUs that the local driver offers per CPU of the host. */
   readonly cpuOvercommit: number;
   readonly onStop: OnStop;
@@ -116,6 +118,7 @@ export function parseConfig(argv: readonly string[], environment: Environment): 
     http: httpSettings(values, environment.cwd),
     imageDir: values.imageDir && resolve(environment.cwd, values.imageDir),
     registryAuth: values.registryAuth && resolve(environment.cwd, values.registryAuth),
+    nodeImage: values.nodeImage && resolve(environment.cwd, values.nodeImage),
     cpuOvercommit: values.cpuOvercommit,
     onStop: values.onStop === 'stop' ? 'stop' : 'keep',
     metricsIntervalMs: values.metricsInterval,

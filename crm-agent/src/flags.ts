@@ -46,7 +46,7 @@ export const AGENT_FLAGS = {
     type: 'string',
     default: '',
     about:
-      'driver: fakecloudlet, local or microvm; falls back to the variable PLATFORM, then to the operator name',
+      'driver: fakecloudlet, local, microvm or vm-cluster; falls back to the variable PLATFORM, then to the operator name',
   },
   plugin: {
     type: 'string',
@@ -78,6 +78,12 @@ export const AGENT_FLAGS = {
     default: '',
     about:
       'file with credentials of image registries, as podman login and docker login write it; none when empty',
+  },
+  nodeImage: {
+    type: 'string',
+    default: '',
+    about:
+      'vm-cluster driver: folder with the image of cluster nodes that deploy/images/node/build.sh makes; node in the image directory when empty',
   },
   cpuOvercommit: {
     type: 'number',

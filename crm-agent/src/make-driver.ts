@@ -2,6 +2,7 @@ import type { AgentConfig } from './config.js';
 import type { Driver } from './drivers/driver.js';
 import { FakeDriver } from './drivers/fake/index.js';
 import { LocalDriver, MICROVM } from './drivers/local/index.js';
+import { VmClusterDriver } from './drivers/vm-cluster/index.js';
 
 /** The driver of the configured platform, not initialised. */
 export function makeDriver(config: AgentConfig): Driver {
@@ -12,5 +13,7 @@ export function makeDriver(config: AgentConfig): Driver {
       return new LocalDriver(config.cpuOvercommit);
     case 'microvm':
       return new LocalDriver(config.cpuOvercommit, MICROVM);
+    case 'vm-cluster':
+      return new VmClusterDriver({ cpuOvercommit: config.cpuOvercommit, nodeImage: config.nodeImage });
   }
 }

@@ -7,7 +7,7 @@ import type { Flavor } from '@edgeplane/proto/edgeproto/flavor.js';
 import type { Disk } from '../disk.js';
 import type { ShellRequest, StartShell } from '../exec/shell.js';
 import type { Troubles } from '../troubles.js';
-import type { HttpSettings } from './public-ports.js';
+import type { HttpSettings, InstancePorts } from './public-ports.js';
 
 /** What a driver can do on this host, known after `init`. */
 export interface DriverCapabilities {
@@ -41,6 +41,8 @@ export interface DriverContext {
   readonly registryAuth: string;
   /** Where the driver says what is wrong with instances that run. */
   readonly troubles: Troubles;
+  /** The load balancer of whoever has this driver do a part of the work; default: one of the driver's own. */
+  readonly publicPorts?: InstancePorts | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: Random;

@@ -21,8 +21,16 @@ export interface PublicPortsOptions {
 /** A public port of an instance. */
 export type InstancePort = Omit<PublicService, 'name'>;
 
+/** Public ports by instance. */
+export interface InstancePorts {
+  set(instance: string, ports: readonly InstancePort[]): Promise<void>;
+  keepOnly(instances: ReadonlySet<string>): Promise<void>;
+  of(instance: string): readonly PublicService[];
+  stop(workloads: 'keep' | 'stop'): Promise<void>;
+}
+
 /** The load balancer of a site as its instances use it, each with a set of ports; or the reason why there is none. */
-export class PublicPorts {
+export class PublicPorts implements InstancePorts {
   readonly #balancer: LoadBalancer | undefined;
   readonly #reason: string;
   readonly #httpPort: number;

@@ -21,8 +21,8 @@ sources=(
   "deb http://deb.debian.org/debian $suite main"
   "deb http://deb.debian.org/debian-security $suite-security main"
 )
-# crun rather than runc: it is C, and starts a container sooner.
-packages=(systemd-sysv podman netavark aardvark-dns crun catatonit openssh-server iproute2 iptables
+# runc rather than crun, which needs a message bus to have its cgroups made by systemd.
+packages=(systemd-sysv podman netavark aardvark-dns runc catatonit openssh-server iproute2 iptables
   ca-certificates kmod e2fsprogs busybox-static perl-base)
 
 say() { printf 'node image: %s\n' "$*" >&2; }

@@ -76,14 +76,19 @@ export async function prepareSite(api: string, webPorts = 'tcp:8080'): Promise<v
 export async function buildImages(dir: string): Promise<string> {
   const images = join(dir, 'images');
   mkdirSync(images);
-  for (const [script, name] of [
-    ['container/build.mjs', 'localhost_edgeplane_hello_1.0.tar'],
-    ['guest/build.sh', 'edgeplane-hello.qcow2'],
-  ] as const) {
-    const built = await runCommand(join(ROOT, 'deploy/images', script), [], { timeoutMs: 300_000 });
-    const path = built.stdout.trim().split('\n').at(-1)?.split(' ')[0] ?? '';
-    if (built.code !== 0) throw new Error(built.stderr);
-    copyFileSync(path, join(images, name));
-  }
+  await containerImage(images);
+  copyFileSync(await builtImage('guest/build.sh'), join(images, 'edgeplane-hello.qcow2'));
   return images;
+}
+
+/** Puts the sample container image into a folder. */
+export async function containerImage(images: string): Promise<void> {
+  copyFileSync(await builtImage('container/build.mjs'), join(images, 'localhost_edgeplane_hello_1.0.tar'));
+}
+
+/** What a script of deploy/images makes, or has made before. */
+export async function builtImage(script: string): Promise<string> {
+  const built = await runCommand(join(ROOT, 'deploy/images', script), [], { timeoutMs: 500_000 });
+  if (built.code !== 0) throw new Error(built.stderr);
+  return built.stdout.trim().split('\n').at(-1)?.split(' ')[0] ?? '';
 }

@@ -124,6 +124,14 @@ export class ContainerHost {
     });
   }
 
+  /** An image of this host's storage, brought there if it is not in it, and how to take it elsewhere. */
+  async hostImage(image: string, operation: Operation) {
+    const engine = this.#engine();
+    const name = await prepareImage(engine, image, this.#options, operation);
+    const { Id: id } = await engine.client.images.inspect(name, { signal: operation.signal });
+    return { id, archive: (signal: AbortSignal) => engine.client.images.export(name, signal) };
+  }
+
   async remove(name: string): Promise<void> {
     this.#diskUse.forget(name);
     await this.#engine().remove(name);

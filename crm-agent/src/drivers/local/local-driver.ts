@@ -174,6 +174,11 @@ export class LocalDriver implements Driver {
     throw fail(agentErrors.NOT_PRESENT, { kind: 'container', key: containerId });
   }
 
+  /** An image of this host, for who runs it elsewhere. @throws naming it and where it was looked for */
+  hostImage(image: string, operation: Operation) {
+    return this.#open().containers.hostImage(image, operation);
+  }
+
   async recover(): Promise<Recovered> {
     const { clusters, apps, containers, machines, microvms, publicPorts } = this.#open();
     const records = apps.values();

@@ -12,7 +12,7 @@ import { readMemory } from '../../site/memory.js';
 import type { DriverContext } from '../driver.js';
 import { InnerPortPool } from '../inner-ports.js';
 import { Microvms } from '../microvm/microvms.js';
-import { PublicPorts } from '../public-ports.js';
+import { type InstancePorts, PublicPorts } from '../public-ports.js';
 import { RestartTally } from '../restart-tally.js';
 import { ContainerHost } from './containers.js';
 import { localErrors } from './errors.js';
@@ -26,7 +26,7 @@ export interface Site {
   readonly containers: ContainerHost;
   readonly machines: MachineHost;
   readonly microvms: Microvms;
-  readonly publicPorts: PublicPorts;
+  readonly publicPorts: InstancePorts;
   readonly innerPorts: InnerPortPool;
   readonly devices: readonly HostDevice[];
   readonly devicePool: DevicePool;
@@ -85,7 +85,7 @@ export async function openSite(context: DriverContext, signal: AbortSignal): Pro
     const microvms = new Microvms({ rootDir: join(stateDir, 'roots'), imageDir, containers, machines });
     await microvms.init();
     const balancer = { stateDir: join(stateDir, 'nginx'), http: context.http, logger, clock, random };
-    const publicPorts = await PublicPorts.open(balancer);
+    const publicPorts = context.publicPorts ?? (await PublicPorts.open(balancer));
     opened.push(publicPorts);
     const devices = await findDevices(HOST, await readMemory(HOST), await machines.kvm());
     const innerPorts = new InnerPortPool();

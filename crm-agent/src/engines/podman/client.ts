@@ -34,11 +34,16 @@ export class PodmanClient {
 
   /** True when the service answers; never throws. */
   async ping(options: CallOptions = {}): Promise<boolean> {
-    const call = { method: 'GET', path: '/_ping', action: 'ping', deadlineMs: 2_000, ...options } as const;
-    return this.#api.send(call).then(
-      (answer) => answer.status === 200,
+    return this.reach(options).then(
+      () => true,
       () => false,
     );
+  }
+
+  /** @throws what keeps the service from answering */
+  async reach(options: CallOptions = {}): Promise<void> {
+    const call = { method: 'GET', path: '/_ping', action: 'ping', deadlineMs: 2_000, ...options } as const;
+    await this.#api.done(call);
   }
 
   version(options: CallOptions = {}): Promise<ApiVersion> {

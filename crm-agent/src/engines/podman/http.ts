@@ -34,6 +34,8 @@ const MAX_ANSWER = 64 << 20;
 export interface Endpoint {
   /** For error texts. */
   readonly name: string;
+  /** Milliseconds until an answer must be here, for calls that do not say. */
+  readonly deadlineMs?: number;
   /** What of an HTTP request leads there; rejects when nothing does, and soon once `signal` aborts. */
   route(signal: AbortSignal): Promise<Pick<RequestOptions, 'socketPath' | 'createConnection'>>;
 }
@@ -55,7 +57,7 @@ export class PodmanHttp {
 
   /** Sends and collects the whole answer. */
   async call(call: HttpCall): Promise<HttpAnswer> {
-    const limit = call.deadlineMs ?? DEFAULT_DEADLINE_MS;
+    const limit = call.deadlineMs ?? this.#endpoint.deadlineMs ?? DEFAULT_DEADLINE_MS;
     const timer = new AbortController();
     const cancel = this.#clock.after(limit, () => timer.abort());
     const signal = call.signal ? AbortSignal.any([call.signal, timer.signal]) : timer.signal;
@@ -90,7 +92,7 @@ export class PodmanHttp {
 
   /** Sends and hands over the connection, once the other side has agreed to make it a stream; else its answer. */
   async upgrade(call: HttpCall): Promise<Duplex | HttpAnswer> {
-    const limit = call.deadlineMs ?? DEFAULT_DEADLINE_MS;
+    const limit = call.deadlineMs ?? this.#endpoint.deadlineMs ?? DEFAULT_DEADLINE_MS;
     const timer = new AbortController();
     const cancel = this.#clock.after(limit, () => timer.abort());
     const signal = call.signal ? AbortSignal.any([call.signal, timer.signal]) : timer.signal;

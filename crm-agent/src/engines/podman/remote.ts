@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Clock, Logger } from '@edgeplane/base';
+import { type Clock, type Logger, messageOf } from '@edgeplane/base';
 import { PodmanClient } from './client.js';
 import type { CallOptions, Endpoint } from './http.js';
 import { Images } from './images.js';
@@ -23,8 +23,8 @@ export interface RemotePodmanOptions {
 
 /** A machine of its own that was set up for it: nothing has to be found out by trying. */
 const SETTINGS: PodmanSettings = {
-  runtime: 'crun',
-  cgroupManager: 'cgroupfs',
+  runtime: 'runc',
+  cgroupManager: 'systemd',
   ulimits: [],
   limits: true,
   storageDriver: 'overlay',
@@ -59,9 +59,9 @@ export class RemotePodman {
     this.#networks = new Networks(this.client, owner, '');
   }
 
-  /** True when it answers; never throws. */
-  ping(options: CallOptions = {}): Promise<boolean> {
-    return this.client.ping(options);
+  /** Why it does not answer; undefined when it does. */
+  async silence(options: CallOptions = {}): Promise<string | undefined> {
+    return this.client.reach(options).then(() => undefined, messageOf);
   }
 
   hasImage(id: string, options: CallOptions = {}): Promise<boolean> {

@@ -1,0 +1,1 @@
+export { VmClusterDriver, type VmClusterSettings } from './vm-cluster-driver.js';
