@@ -26,10 +26,11 @@ import { LOCAL, type LocalPlatform } from './platform.js';
 import { openSite, type Site } from './site.js';
 
 /**
- * Platforms `local` and `microvm`: real workloads on the agent's own host. A ClusterInst is a network; AppInsts of deployment `docker`
- * and `kubernetes` are containers on it (podman), those of deployment `vm` are virtual machines (QEMU) with a network of
- * their own. On `microvm` docker AppInsts are virtual machines too, made of their container image. TCP and UDP ports that have a public port are opened on the public address by podman and QEMU themselves.
- * HTTP ports share one public port and are told apart by path: there the load balancer listens.
+ * Platforms `local` and `microvm`: real workloads on the agent's own host. A ClusterInst is a network; AppInsts of
+ * deployment `docker` and `kubernetes` are containers on it (podman), those of deployment `vm` are virtual machines (QEMU)
+ * with a network of their own. On `microvm` docker AppInsts are virtual machines too, made of their container image.
+ * TCP and UDP ports that have a public port are opened on the public address by podman and QEMU themselves. HTTP ports
+ * share one public port and are told apart by path: there the load balancer listens.
  *
  * What is made is recorded first, and the record goes last, so that whatever a crash leaves can be found and removed.
  */
@@ -78,7 +79,7 @@ export class LocalDriver implements Driver {
     const needed = Object.values(this.#platform.kinds).some((kind) => kind === 'container');
     const network = needed ? networkName(clusterInst.key?.clusterKey?.name ?? '', keyJson) : '';
     await clusters.put({ keyJson, network, state: 'creating' });
-    operation.progress(`making network ${network}`);
+    operation.progress(needed ? `making network ${network}` : 'nothing is to be made');
     operation.signal.throwIfAborted();
     const labels = { cloudlet: context.cloudletKeyJson, clusterInst: keyJson };
     if (needed) await containers.ensureNetwork(network, labels);

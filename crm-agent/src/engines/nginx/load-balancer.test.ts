@@ -1,15 +1,19 @@
 // test: timeout=180s serial
+import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import {
   createServer as createHttpServer,
   get,
   type Server as HttpServer,
   type IncomingMessage,
 } from 'node:http';
+import { get as httpsGet } from 'node:https';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { messageOf, sleep, systemClock } from '@edgeplane/base';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -171,6 +175,29 @@ test('paths of a port lead to services that see their own paths', async () => {
     assert.is(String((await once(socket, 'data'))[0]), 'ping');
     socket.destroy();
   });
+});
+
+test('with a certificate the path port speaks TLS', async () => {
+  const files = mkdtempSync(join(tmpdir(), 'edgeplane-tls-'));
+  try {
+    const [key, certificate] = [join(files, 'a key.pem'), join(files, 'cert.pem')];
+    const asked = ['-subj', '/CN=edge', '-days', '2', '-keyout', key, '-out', certificate];
+    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+    execFileSync('openssl', ['req', '-x509', ...curve, ...asked], { stdio: 'ignore' });
+    await withBalancer(
+      async (balancer) => {
+        const [port, web] = [await freePort(), await webServer('web')];
+        await balancer.ensure(testService('http', port, { proto: 'http', pathPrefix: 'p', backends: [web] }));
+        const options = { host: LOCAL, port, path: '/p/x', agent: false, rejectUnauthorized: false };
+        const [response] = (await once(httpsGet(options), 'response')) as [IncomingMessage];
+        assert.is(JSON.parse(await text(response)).url, '/x');
+        assert.is((await page(port, '/p/x')).status, 400);
+      },
+      { certificate, key },
+    );
+  } finally {
+    rmSync(files, { recursive: true, force: true });
+  }
 });
 
 test('reloads drop nothing', async () => {

@@ -4,8 +4,11 @@ import { fail } from '@edgeplane/base';
 import type { NginxSettings } from './config.js';
 import { nginxErrors } from './errors.js';
 
-const NGINX = '/usr/sbin/nginx';
-const STREAM_MODULE = '/usr/lib/nginx/modules/ngx_stream_module.so';
+/** Where Debian puts them. */
+const PLACES = {
+  nginx: '/usr/sbin/nginx',
+  streamModule: '/usr/lib/nginx/modules/ngx_stream_module.so',
+};
 
 /** More workers than this help only where traffic is all that a host does. */
 const MOST_WORKERS = 4;
@@ -17,16 +20,16 @@ export interface NginxPrograms {
 }
 
 /** What there is of nginx here, and how it is to be set up on this host. @throws NGINX_NOT_INSTALLED naming packages */
-export async function findNginx(): Promise<NginxPrograms> {
+export async function findNginx({ nginx, streamModule } = PLACES): Promise<NginxPrograms> {
   const missing = [
-    ...((await isThere(NGINX, constants.X_OK)) ? [] : ['nginx']),
-    ...((await isThere(STREAM_MODULE, constants.R_OK)) ? [] : ['libnginx-mod-stream']),
+    ...((await isThere(nginx, constants.X_OK)) ? [] : ['nginx']),
+    ...((await isThere(streamModule, constants.R_OK)) ? [] : ['libnginx-mod-stream']),
   ];
   if (missing.length > 0) throw fail(nginxErrors.NGINX_NOT_INSTALLED, { packages: missing.join(', ') });
   return {
-    nginx: NGINX,
+    nginx,
     settings: {
-      streamModule: STREAM_MODULE,
+      streamModule,
       workers: Math.max(1, Math.min(MOST_WORKERS, cpus().length)),
       openFiles: hardFileLimit(await readFile('/proc/self/limits', 'utf8')),
       root: process.geteuid?.() === 0,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger, systemClock, systemRandom } from '@edgeplane/base';
 import * as assert from 'uvu/assert';
+import type { NginxSettings } from './config.js';
 import { LoadBalancer } from './load-balancer.js';
 import { membersIn } from './members.js';
 import type { Backend, PublicService } from './public-service.js';
@@ -25,12 +26,13 @@ export function testService(
 /** A load balancer with a folder of its own that ends, with all of it, after the work. */
 export async function withBalancer(
   work: (balancer: LoadBalancer, open: () => Promise<LoadBalancer>, dir: string) => Promise<void>,
+  tls?: NginxSettings['tls'],
 ): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'edgeplane-lb-'));
   const opened: LoadBalancer[] = [];
   const open = async () => {
     const balancer = await LoadBalancer.open({
-      ...{ stateDir: dir, clock: systemClock, random: systemRandom, logger: silentLogger },
+      ...{ stateDir: dir, clock: systemClock, random: systemRandom, logger: silentLogger, tls },
     });
     opened.push(balancer);
     return balancer;
