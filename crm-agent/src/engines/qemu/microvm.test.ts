@@ -25,8 +25,8 @@ test.after.each(clearEngine);
 /** Asks several times, one after the other and with an answer of some length, until all is as it should be. */
 const ASK = `#!/bin/sh
 get() {
-  { printf 'GET /latest/%s HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' "$1"; sleep 2; } |
-    timeout 3 nc 169.254.169.254 80 | sed '1,/^\\r$/d'
+  { printf 'GET /latest/%s HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' "$1"; sleep 1; } |
+    timeout 2 nc 169.254.169.254 80 | sed '1,/^\\r$/d'
 }
 while :; do
   {
