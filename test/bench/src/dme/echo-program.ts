@@ -1,8 +1,8 @@
 /** A program of its own: bare grpc-js, whose answers are as long as those of a match engine. */
 import * as grpc from '@grpc/grpc-js';
 import { answerParent } from '../notify/child.js';
+import { ECHO_PATH } from './find-load.js';
 
-export const ECHO_PATH = '/raw.Raw/Echo';
 const same = (buffer: Buffer) => buffer;
 
 function methods() {

@@ -2,56 +2,15 @@ import { MatchEngineApiClient, MatchEngineApiService } from '@edgeplane/proto/dm
 import { callUnary, connect } from '@edgeplane/rpc';
 import { tempDir } from '@edgeplane/test-harness';
 import { type Bench, type Figure, median, percentile, rateFigure, upperFigure } from '../figures.js';
-import { ratePerSecond } from '../load.js';
 import { startChild } from '../notify/child.js';
-import { cpuEach, usageOf } from '../notify/usage.js';
-import { bareCaller } from '../raw-client.js';
+import { usageOf } from '../notify/usage.js';
 import type { EchoMethods } from './echo-program.js';
 import type { EngineMethods } from './engine-program.js';
-import { findRequest, registerRequest, replyBytes } from './world.js';
+import { type Calls, ECHO_PATH, Load } from './find-load.js';
+import { findRequests, registerRequest, replyBytes } from './world.js';
 
-const IN_FLIGHT = 64;
 /** The measured and the raw take turns, so that what else the machine does meets both. */
 const ROUNDS = 5;
-const CLIENTS = 500;
-const ECHO_PATH = '/raw.Raw/Echo';
-
-interface Run {
-  readonly rate: number;
-  /** Processor time of the server per call, microseconds. */
-  readonly cpu: number;
-  readonly times: readonly number[];
-}
-
-/** Calls of a method from many places, so many of them in flight. */
-class Load {
-  readonly #pid: number;
-  readonly #path: string;
-  readonly #requests: readonly Uint8Array[];
-  readonly #caller: ReturnType<typeof bareCaller>;
-
-  constructor(address: string, pid: number, path: string, requests: readonly Uint8Array[]) {
-    this.#pid = pid;
-    this.#path = path;
-    this.#requests = requests;
-    this.#caller = bareCaller(address);
-  }
-
-  async run(calls: number): Promise<Run> {
-    const times: number[] = [];
-    const before = usageOf(this.#pid);
-    const rate = await ratePerSecond(calls, IN_FLIGHT, async (i) => {
-      const began = performance.now();
-      await this.#caller.unary(this.#path, this.#requests[i % CLIENTS] ?? new Uint8Array());
-      times.push(performance.now() - began);
-    });
-    return { rate, cpu: cpuEach(before, usageOf(this.#pid), calls), times };
-  }
-
-  close(): void {
-    this.#caller.close();
-  }
-}
 
 async function measure(instances: number, warmUp: number, calls: number): Promise<readonly Figure[]> {
   const dir = tempDir('dme');
@@ -63,19 +22,21 @@ async function measure(instances: number, warmUp: number, calls: number): Promis
     const client = connect(MatchEngineApiClient, address);
     const { sessionCookie } = await callUnary(client, 'registerClient', registerRequest());
     client.close();
-    const requests = Array.from({ length: CLIENTS }, (_, i) => findRequest(sessionCookie, i));
+    const requests = findRequests(sessionCookie);
     const raw = await echo.call('start', { bytes: replyBytes() });
-    const found = new Load(address, engine.pid, MatchEngineApiService.findCloudlet.path, requests);
-    const echoed = new Load(raw, echo.pid, ECHO_PATH, requests);
+    const found = new Load(address, MatchEngineApiService.findCloudlet.path, requests, () =>
+      usageOf(engine.pid),
+    );
+    const echoed = new Load(raw, ECHO_PATH, requests, () => usageOf(echo.pid));
     loads.push(found, echoed);
     for (const load of loads) await load.run(warmUp);
-    const runs: Record<'found' | 'echoed', Run>[] = [];
+    const runs: Record<'found' | 'echoed', Calls>[] = [];
     for (let round = 0; round < ROUNDS; round++)
       runs.push({ found: await found.run(calls), echoed: await echoed.run(calls) });
-    const of = (which: 'found' | 'echoed', value: (run: Run) => number) =>
+    const of = (which: 'found' | 'echoed', value: (run: Calls) => number) =>
       median(runs.map((run) => value(run[which])));
     const name = `dme.find-among-${instances}`;
-    const p99 = ({ times }: Run) => percentile(times, 0.99);
+    const p99 = ({ times }: Calls) => percentile(times, 0.99);
     return [
       rateFigure(
         name,

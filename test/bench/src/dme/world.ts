@@ -62,8 +62,14 @@ export function registerRequest(): RegisterClientRequest {
   return RegisterClientRequest.create({ devName: developerKey.name, appName: name, appVers: version });
 }
 
-/** What the nth client asks, encoded; as many clients ask from different places. */
-export function findRequest(sessionCookie: string, n: number): Uint8Array {
+const CLIENTS = 500;
+
+/** What clients at as many places ask, encoded. */
+export function findRequests(sessionCookie: string): Uint8Array[] {
+  return Array.from({ length: CLIENTS }, (_, n) => findRequest(sessionCookie, n));
+}
+
+function findRequest(sessionCookie: string, n: number): Uint8Array {
   // Not where instances are.
   const gpsLocation = Loc.create(position(5_000_000 + 7 * n));
   return FindCloudletRequest.encode(
