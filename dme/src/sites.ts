@@ -1,7 +1,7 @@
 import { OBJECTS } from '@edgeplane/objects';
 import type { AppInst } from '@edgeplane/proto/edgeproto/app_inst.js';
 import type { CloudletKey } from '@edgeplane/proto/edgeproto/cloudlet.js';
-import { unitVector } from './geo.js';
+import { type Place, type UnitVector, unitVector } from './geo.js';
 import type { Site } from './nearby.js';
 
 /** Where a cloudlet is. All instances that are there share one. */
@@ -11,10 +11,30 @@ export interface CloudletSite extends Site {
   readonly id: string;
 }
 
-interface Shared extends CloudletSite {
+class Shared implements CloudletSite {
+  readonly cloudletKey: CloudletKey;
   /** Key JSON. */
   readonly cloudlet: string;
-  users: number;
+  readonly latitude: number;
+  readonly longitude: number;
+  readonly at: UnitVector;
+  users = 0;
+
+  constructor(cloudletKey: CloudletKey, cloudlet: string, place: Place) {
+    // Nothing else of what the key was a part of.
+    this.cloudletKey = {
+      operatorKey: { name: cloudletKey.operatorKey?.name ?? '' },
+      name: cloudletKey.name,
+    };
+    this.cloudlet = cloudlet;
+    this.latitude = place.latitude;
+    this.longitude = place.longitude;
+    this.at = unitVector(place);
+  }
+
+  get id(): string {
+    return `${this.latitude} ${this.longitude} ${this.cloudlet}`;
+  }
 }
 
 /** The places of cloudlets, for as long as somebody is there. */
@@ -32,14 +52,12 @@ export class Sites {
     const { latitude = 0, longitude = 0 } = inst.cloudletLoc ?? {};
     const cloudletKey = inst.key?.clusterInstKey?.cloudletKey ?? { operatorKey: { name: '' }, name: '' };
     const cloudlet = OBJECTS.Cloudlet.keyJson(cloudletKey);
-    const sites = this.#sites.get(cloudlet) ?? [];
-    let site = sites.find((one) => one.latitude === latitude && one.longitude === longitude);
+    const sites = this.#sites.get(cloudlet);
+    let site = sites?.find((one) => one.latitude === latitude && one.longitude === longitude);
     if (!site) {
-      const at = unitVector({ latitude, longitude });
-      const id = `${latitude} ${longitude} ${cloudlet}`;
-      site = { id, cloudlet, users: 0, latitude, longitude, at, cloudletKey };
-      sites.push(site);
-      this.#sites.set(cloudlet, sites);
+      site = new Shared(cloudletKey, cloudlet, { latitude, longitude });
+      // Made in one piece: what grows has room to spare, for each of many cloudlets.
+      this.#sites.set(cloudlet, sites ? [...sites, site] : [site]);
       this.#size += 1;
     }
     site.users += 1;

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type Clock, type EdgeplaneError, fail, sleep } from '@edgeplane/base';
 import type { RpcContext } from '@edgeplane/rpc';
 import { dmeErrors } from '../errors.js';
@@ -52,6 +53,8 @@ export class Gate {
 
   /** `turns` by default those of the event loop. */
   constructor(limits: GateLimits, clock: Clock, turns = new Turns(clock)) {
+    // Each that is held listens to it; their number is bounded by MAX_HELD.
+    setMaxListeners(0, this.#end.signal);
     this.#limits = limits;
     this.#clock = clock;
     this.#peers = limits.peerRate && new PeerBuckets(limits.peerRate);

@@ -27,7 +27,7 @@ export const workersBench: Bench = {
     const loads: Load[] = [];
     try {
       const notify = await controller.call('start', { instances: INSTANCES });
-      dme = await startDme(dir.path, notify, ['--workers', String(WORKERS)]);
+      dme = await startDme(dir.path, notify, ['--workers', String(WORKERS), '--shed-lag', '0s']);
       const { pid } = dme;
       const address = dme.addresses['api'] ?? '';
       const client = connect(MatchEngineApiClient, address);
