@@ -3,6 +3,7 @@ import { copyFields } from './copy-fields.js';
 import { objectErrors } from './errors.js';
 import { type FieldMask, fieldMask, isFieldsMember, leafIds } from './field-ids.js';
 import { type FilterRules, filterTest, fixedPart, matchesFilter } from './filter.js';
+import { flat } from './flat.js';
 import { CODECS, KEY_NAMES, type KeyTypes, type MessageTypes } from './gen/codecs.js';
 import {
   type AnyMessage,
@@ -102,7 +103,7 @@ function makeObjectType<N extends ObjectName>(name: N): ObjectType<ObjectOf<N>, 
     const value = (object as unknown as { key: K | undefined }).key;
     return value ?? (emptyMessage(keySchema) as unknown as K);
   };
-  const keyJson = (value: K) => encodeStored(keySchema, value);
+  const keyJson = (value: K) => flat(encodeStored(keySchema, value));
   const cloudletKeyAt = (from: unknown, path: readonly string[]): string | undefined => {
     if (cloudletPath.length === 0) return undefined;
     let value = from;
