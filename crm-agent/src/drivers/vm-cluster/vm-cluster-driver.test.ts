@@ -158,6 +158,34 @@ life('a node that does not come back is replaced, and its replicas go elsewhere'
   }),
 );
 
+life('after a reboot of the host everything is made to run again, without being asked for', async () => {
+  const site = new TestingSite();
+  const dir = newDir();
+  const app = appRequest(2);
+  const before = await openDriver(site, dir);
+  await before.recover(signal);
+  await before.createClusterInst(clusterRequest(2), testOperation());
+  await before.createAppInst(app, testOperation());
+  await before.stop('keep');
+  for (const id of site.machines.keys()) site.kill(id);
+  site.networks.clear();
+  const after = await openDriver(site, dir);
+  try {
+    const { clusterInsts, appInsts } = await after.recover(signal);
+    assert.equal(
+      [...clusterInsts, ...appInsts].map(({ state }) => state),
+      ['ready', 'ready'],
+    );
+    await until(() => placesOf(site, app).length === 2);
+    assert.equal(placesOf(site, app), ['node-1-g1', 'node-2-g1']);
+    await after.deleteAppInst(app.keyJson, testOperation());
+    await after.deleteClusterInst(clusterRequest(2).keyJson, testOperation());
+  } finally {
+    await after.stop('keep');
+  }
+  assert.equal(site.leftovers(), []);
+});
+
 life('what cannot be is refused by name', () =>
   withCluster(1, async (_site, driver) => {
     const small = { ...clusterRequest(1), flavor: undefined };
