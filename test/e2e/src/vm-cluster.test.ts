@@ -132,7 +132,9 @@ test('a cluster of machines lives its whole life', async () => {
   await containerImage(imageDir);
   symlinkSync(await builtImage('node/build.sh'), join(imageDir, 'node'));
 
-  const flags = ['--platform', 'vm-cluster', '--image-dir', imageDir, '--public-addr', PUBLIC];
+  const flags = [
+    ...['--platform', 'vm-cluster', '--image-dir', imageDir, '--public-addr', PUBLIC, '--on-stop', 'stop'],
+  ];
   const controller = await startController(dir.path, `lmdb:${join(dir.path, 'store')}`);
   const { api = '', notify = '' } = controller.addresses;
   let agent = await startAgent(dir.path, notify, SITE, flags);

@@ -237,12 +237,13 @@ export class ClusterApps {
       const { command, env } = plan;
       const rest = command.length > 0 ? { command } : {};
       await link.runContainer({ name, image, env, ports, limits, labels, ...rest });
-      return;
+      return link.flush(signal);
     }
     const ids = new Map([...images].map(([image, { id }]) => [image, id]));
     const yaml = changeManifest(plan.replicas[replica.index]?.yaml ?? '', { env: [], images: ids });
     const { warnings } = await link.playKube({ name, yaml, ports, limits, labels });
     for (const warning of warnings) operation.progress(warning);
+    await link.flush(signal);
   }
 
   /** Public ports lead to the replicas on nodes that answer; with none of them, connections are refused at once. */

@@ -53,6 +53,8 @@ export interface NodeLink {
   list(): Promise<readonly { readonly name: string }[]>;
   /** Puts in order what a cut-off machine left in podman's storage. */
   recover(): Promise<void>;
+  /** Resolves when what is on the node's disk would survive a loss of power; podman does not wait for that itself. */
+  flush(signal: AbortSignal): Promise<void>;
   usage(name: string): Promise<WorkloadUsage>;
   diskBytes(name: string): Promise<number>;
   containerNames(name: string): Promise<readonly string[]>;

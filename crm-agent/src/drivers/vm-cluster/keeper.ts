@@ -15,6 +15,8 @@ const COMPARE_MS = 60_000;
 const STEADY_MS = 600_000;
 /** Starts that do not make a node well before another machine takes its place. */
 const STARTS = 2;
+/** Tries to make it run what it is to run, after it was cut off, before another machine takes its place. */
+const BROKEN = 3;
 const BACKOFF = { base: 1000, max: 60_000 };
 
 export interface KeeperOptions {
@@ -81,6 +83,8 @@ class NodeWatch {
   #patienceMs = BOOT_LIMIT_MS;
   #comparedAt = 0;
   #starts = 0;
+  /** Times in a row that it could not be made to run what it is to run, since its machine was cut off. */
+  #broken: number | undefined;
 
   constructor(options: KeeperOptions, cluster: string, name: string, signal: AbortSignal) {
     this.#o = options;
@@ -134,7 +138,16 @@ class NodeWatch {
     const now = clock.monotonic();
     const news = this.#wellSince === undefined;
     if (news || now - this.#comparedAt > COMPARE_MS) {
-      await apps.reconcile(cluster, node, this.#operation());
+      try {
+        await apps.reconcile(cluster, node, this.#operation());
+      } catch (error) {
+        this.#signal.throwIfAborted();
+        if (this.#broken === undefined || ++this.#broken < BROKEN) throw error;
+        // A loss of power may have taken from its disk what podman believes to be there.
+        this.#starts = STARTS;
+        return this.#again(cluster, node, `after it was cut off: ${messageOf(error)}`);
+      }
+      this.#broken = undefined;
       this.#comparedAt = now;
     }
     if (news) {
@@ -157,6 +170,7 @@ class NodeWatch {
     const replace = this.#starts >= STARTS;
     logger.warn({ ...this.#about(), reason, replace }, 'A node ended; starting it again');
     this.#starts = replace ? 0 : this.#starts + 1;
+    this.#broken = replace ? undefined : 0;
     this.#troubleSince = clock.monotonic();
     this.#patienceMs = BOOT_LIMIT_MS;
     if (!replace) return nodes.start(cluster, node);

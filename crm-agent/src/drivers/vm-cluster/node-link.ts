@@ -64,6 +64,10 @@ export class SshNodeLink implements NodeLink {
     return this.#podman.recover();
   }
 
+  async flush(signal: AbortSignal): Promise<void> {
+    await this.#channel.run('sync', signal);
+  }
+
   usage(name: string) {
     return this.#podman.figures.stats(name);
   }

@@ -13,6 +13,8 @@ interface Machine {
   running: boolean;
   /** Answers, when it runs. */
   answers: boolean;
+  /** Nothing can be run any more. */
+  damaged: boolean;
   readonly images: Set<string>;
   readonly workloads: Map<string, { readonly spec: ContainerSpec | KubeSpec; running: boolean }>;
 }
@@ -119,6 +121,7 @@ export class TestingSite {
             spec,
             running: false,
             answers: true,
+            damaged: false,
             images: new Set<string>(),
             workloads: new Map(),
           };
@@ -155,6 +158,7 @@ export class TestingSite {
     const run = (spec: ContainerSpec | KubeSpec) =>
       effect(`run ${spec.name}`, () => {
         const machine = find();
+        if (machine.damaged) throw new Error(`${spec.name} does not start`);
         const images =
           'yaml' in spec ? [...spec.yaml.matchAll(/image: (.+)/g)].map((m) => m[1] ?? '') : [spec.image];
         for (const image of images) if (!machine.images.has(image)) throw new Error(`no image ${image}`);
@@ -177,6 +181,7 @@ export class TestingSite {
       remove: (name) => effect(`remove ${name}`, () => void find().workloads.delete(name)),
       list: async () => [...find().workloads.keys()].map((name) => ({ name })),
       recover: async () => void find(),
+      flush: async () => void find(),
       usage: async () => ({
         ...figures,
         blockReadBytes: 0,

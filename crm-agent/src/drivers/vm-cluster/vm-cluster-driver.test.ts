@@ -158,6 +158,19 @@ life('a node that does not come back is replaced, and its replicas go elsewhere'
   }),
 );
 
+life('a node whose disk has lost something when it was cut off is replaced', () =>
+  withCluster(2, async (site, driver, clock) => {
+    const app = appRequest(2);
+    await driver.createAppInst(app, testOperation());
+    const [id, machine] = [...site.machines].find(([name]) => name.includes('node-1')) ?? [];
+    assert.ok(id !== undefined && machine);
+    machine.damaged = true;
+    site.kill(id);
+    await until(() => machinesOf(site).includes('node-1-g2'), clock);
+    await until(() => placesOf(site, app).length === 2, clock);
+  }),
+);
+
 life('after a reboot of the host everything is made to run again, without being asked for', async () => {
   const site = new TestingSite();
   const dir = newDir();
