@@ -42,7 +42,10 @@ test('every call of the registry has a definition, and no two of its flags share
       rpc.name,
     );
   }
-  assert.is(rpcsOf('dme').length, 7);
+  const added = ['WatchCloudlet', 'ReportLatency', 'SendToGroup', 'ReceiveFromGroup'];
+  const names = rpcsOf('dme').map(({ name }) => name);
+  assert.is(names.length, 7 + added.length);
+  for (const name of added) assert.ok(names.includes(name), name);
 });
 
 test('values go where their path says', () => {
