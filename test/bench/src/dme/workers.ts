@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { MatchEngineApiClient, MatchEngineApiService } from '@edgeplane/proto/dme/app-client.js';
 import { callUnary, connect } from '@edgeplane/rpc';
 import { type Running, startDme, tempDir } from '@edgeplane/test-harness';
-import { type Bench, rateFigure, upperFigure } from '../figures.js';
+import { type Bench, median, rateFigure, upperFigure } from '../figures.js';
 import { startChild } from '../notify/child.js';
 import { type Usage, usageOf } from '../notify/usage.js';
 import type { ControllerMethods } from './controller-program.js';
@@ -12,6 +12,8 @@ import { findRequests, registerRequest, replyBytes } from './world.js';
 
 const INSTANCES = 1000;
 const WORKERS = 2;
+/** The measured and the raw take turns, so that what else the machine does meets both. */
+const ROUNDS = 5;
 /** The best of the reference on two cores, with ten instances. */
 const REFERENCE_PER_SECOND = 27_707;
 
@@ -40,12 +42,18 @@ export const workersBench: Bench = {
       const echoed = new Load(raw, ECHO_PATH, requests, () => usageOf(echo.pid));
       loads.push(found, echoed);
       for (const load of loads) await load.run(warmUp);
-      const ours: Calls = await found.run(calls);
-      const bare: Calls = await echoed.run(calls);
+      const ours: Calls[] = [];
+      const bare: Calls[] = [];
+      for (let round = 0; round < ROUNDS; round++) {
+        ours.push(await found.run(calls));
+        bare.push(await echoed.run(calls));
+      }
+      const rate = (runs: readonly Calls[]) => median(runs.map((run) => run.rate));
+      const cpu = (runs: readonly Calls[]) => median(runs.map((run) => run.cpu));
       const name = `dme.find-${WORKERS}-workers`;
       return [
-        rateFigure(name, ours.rate, bare.rate, null, REFERENCE_PER_SECOND),
-        upperFigure(`${name}-cpu`, 'us', ours.cpu, bare.cpu, 1.25),
+        rateFigure(name, rate(ours), rate(bare), null, REFERENCE_PER_SECOND),
+        upperFigure(`${name}-cpu`, 'us', cpu(ours), cpu(bare), 1.25),
       ];
     } finally {
       for (const load of loads) load.close();
