@@ -121,7 +121,8 @@ const idle: Bench = {
         const before = usageOf(pid);
         const agents = { count, firstCloudlet: 0, insist: true };
         await fleet.add({ address: notify, version: 2, wants: WANTS, ...agents });
-        await rest(settleMs);
+        // The collector tidies up for half a minute after so many have come, which is no cost of their being idle.
+        await rest(idleMs);
         const started = usageOf(pid);
         const began = machineTime();
         await rest(idleMs);
