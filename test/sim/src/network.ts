@@ -71,7 +71,10 @@ export class Network {
       if (!connects(connection, a, b)) continue;
       for (const side of ['client', 'server'] as const)
         this.#scheduler.after(between(this.#random, ...KEEPALIVE_MS), `#${connection.id} keepalive`, () => {
-          if (this.isPartitioned(a, b)) connection.lose(side, 'keepalive timed out');
+          // Once healed, an end whose other one is gone meanwhile is told so in answer to its ping.
+          const other = side === 'client' ? 'server' : 'client';
+          if (this.isPartitioned(a, b) || connection.isOver(other))
+            connection.lose(side, 'keepalive timed out');
         });
     }
   }
