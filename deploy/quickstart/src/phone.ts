@@ -5,6 +5,7 @@ import {
   FindCloudletReply_FindStatus,
   type MatchEngineApiClient,
 } from '@edgeplane/proto/dme/app-client.js';
+import { Loc } from '@edgeplane/proto/dme/loc.js';
 import { callUnary } from '@edgeplane/rpc';
 import { DEVELOPER, OPERATOR, type Visit } from './sites.js';
 
@@ -40,16 +41,7 @@ export async function findNearest(client: MatchEngineApiClient, visit: Visit): P
   return reply;
 }
 
-const NOWHERE = {
-  latitude: 0,
-  longitude: 0,
-  horizontalAccuracy: 0,
-  verticalAccuracy: 0,
-  altitude: 0,
-  course: 0,
-  speed: 0,
-  timestamp: undefined,
-};
+const NOWHERE = Loc.create();
 
 /**
  * Fetches a page from an instance. `address` is where the instance's name leads: no DNS server knows the names of a

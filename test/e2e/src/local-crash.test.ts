@@ -12,6 +12,7 @@ import {
   eventually,
   freePort,
   hostSnapshot,
+  NOTHING_LEFT,
   newSince,
   ROOT,
   runCommand,
@@ -129,7 +130,7 @@ test('an agent killed while it creates loses nothing and leaks nothing', async (
     await controller.stop();
     const left = newSince(before, await hostSnapshot(dir.path));
     dir.remove();
-    assert.equal(left, { processes: [], mounts: [], interfaces: [], natRules: [] });
+    assert.equal(left, NOTHING_LEFT);
   }
 });
 

@@ -11,6 +11,7 @@ import {
   eventually,
   freePort,
   hostSnapshot,
+  NOTHING_LEFT,
   newSince,
   ROOT,
   runCommand,
@@ -24,7 +25,6 @@ import * as assert from 'uvu/assert';
 import { buildImages } from './site.js';
 
 const PUBLIC = '127.0.7.2';
-const NOTHING = { processes: [], mounts: [], interfaces: [], natRules: [] };
 
 interface Fault {
   readonly name: string;
@@ -240,7 +240,7 @@ apps:${[...faults, CRASHING].map(app).join('')}
     await runCommand('umount', [small]);
     const left = newSince(before, await hostSnapshot(dir.path));
     dir.remove();
-    assert.equal(left, NOTHING);
+    assert.equal(left, NOTHING_LEFT);
   }
 });
 

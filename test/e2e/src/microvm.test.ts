@@ -6,6 +6,7 @@ import {
   eventually,
   freePort,
   hostSnapshot,
+  NOTHING_LEFT,
   newSince,
   ROOT,
   runCommand,
@@ -102,7 +103,7 @@ apps:
     await controller.stop();
     const left = newSince(before, await hostSnapshot(dir.path));
     dir.remove();
-    assert.equal(left, { processes: [], mounts: [], interfaces: [], natRules: [] });
+    assert.equal(left, NOTHING_LEFT);
   }
 });
 

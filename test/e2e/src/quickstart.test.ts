@@ -5,8 +5,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   eventually,
-  type HostSnapshot,
   hostSnapshot,
+  NOTHING_LEFT,
   newSince,
   ROOT,
   runCommand,
@@ -72,7 +72,6 @@ async function startAndInterrupt(
 test('a clean clone takes a request to a fetched page, leaves nothing behind, and finds it all again', async () => {
   const dir = tempDir('clone');
   const clone = join(dir.path, 'c');
-  const nothing: HostSnapshot = { processes: [], mounts: [], interfaces: [], natRules: [] };
   try {
     const before = await hostSnapshot(dir.path);
     await cleanClone(clone);
@@ -84,14 +83,18 @@ test('a clean clone takes a request to a fetched page, leaves nothing behind, an
     assert.is(once.code, 0, `${once.stdout}\n${once.stderr}`);
     for (const page of PAGES) assert.match(once.stdout, page);
     assert.match(once.stdout, /stopped; nothing is left running/);
-    assert.equal(newSince(before, await hostSnapshot(dir.path)), nothing, 'the first run left something');
+    assert.equal(
+      newSince(before, await hostSnapshot(dir.path)),
+      NOTHING_LEFT,
+      'the first run left something',
+    );
 
     const again = await startAndInterrupt(clone);
     assert.is(again.code, 0, again.output);
     assert.match(again.output, /appinst hello-inc\/hello\/1\.0\S*: exists/);
     for (const page of PAGES) assert.match(again.output, page);
     assert.match(again.output, /boot: 2/, 'the virtual machine has kept its disk');
-    assert.equal(newSince(before, await hostSnapshot(dir.path)), nothing, 'Ctrl-C left something');
+    assert.equal(newSince(before, await hostSnapshot(dir.path)), NOTHING_LEFT, 'Ctrl-C left something');
   } finally {
     dir.remove();
   }

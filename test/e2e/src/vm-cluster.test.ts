@@ -12,6 +12,7 @@ import { systemClock } from '@edgeplane/base';
 import {
   eventually,
   hostSnapshot,
+  NOTHING_LEFT,
   newSince,
   ROOT,
   runCommand,
@@ -217,7 +218,7 @@ test('a cluster of machines lives its whole life', async () => {
     await controller.stop();
     const left = newSince(before, await hostSnapshot(dir.path));
     dir.remove();
-    assert.equal(left, { processes: [], mounts: [], interfaces: [], natRules: [] });
+    assert.equal(left, NOTHING_LEFT);
   }
 });
 

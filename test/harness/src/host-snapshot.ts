@@ -13,6 +13,9 @@ export interface HostSnapshot {
   readonly natRules: readonly string[];
 }
 
+/** What a test that cleans up has added. */
+export const NOTHING_LEFT: HostSnapshot = { processes: [], mounts: [], interfaces: [], natRules: [] };
+
 /** Looks at the host with regard to a folder. */
 export async function hostSnapshot(folder: string): Promise<HostSnapshot> {
   const rules = await runCommand('iptables-save', ['-t', 'nat']);

@@ -1,4 +1,5 @@
 import { OBJECTS } from '@edgeplane/objects';
+import { Loc } from '@edgeplane/proto/dme/loc.js';
 import type { App } from '@edgeplane/proto/edgeproto/app.js';
 import { ImageType } from '@edgeplane/proto/edgeproto/app.js';
 import type { AppInst } from '@edgeplane/proto/edgeproto/app_inst.js';
@@ -21,16 +22,7 @@ export function cloudlet(key: CloudletKey): Cloudlet {
   });
 }
 
-const LOCATION = {
-  latitude: 0,
-  longitude: 0,
-  horizontalAccuracy: 0,
-  verticalAccuracy: 0,
-  altitude: 0,
-  course: 0,
-  speed: 0,
-  timestamp: undefined,
-};
+const LOCATION = Loc.create();
 
 const appKey = (name: string) => ({ developerKey: { name: 'dev' }, name, version: '1.0' });
 
