@@ -28,7 +28,7 @@ import { standaloneAppApi, standaloneAppInstApi } from './api/standalone-api.js'
 import type { DmeConfig } from './config.js';
 import { firstSync } from './first-sync.js';
 import { fixtureTable } from './fixtures.js';
-import { followControllers } from './follow.js';
+import { followRemembered } from './follow-remembered.js';
 import type { GroupLink } from './groups/group-link.js';
 import { Groups } from './groups/groups.js';
 import { openGroupLink } from './groups/open-group-link.js';
@@ -38,7 +38,6 @@ import { LatencyBook } from './latency-book.js';
 import { LocationApi } from './location/location-api.js';
 import { Bounded } from './protect/bounded.js';
 import { Gate } from './protect/gate.js';
-import { remember } from './remembered.js';
 import { serveRest } from './rest.js';
 import { Sessions } from './sessions.js';
 import { CallStats } from './stats/call-stats.js';
@@ -115,15 +114,11 @@ export function createDme(config: DmeConfig, overrides: DmeOverrides = {}): Dme 
         overrides.table ?? (config.standalone ? fixtureTable(config.offer) : new AppTable(config.offer));
       const metrics = overrides.metrics ?? new Metrics();
       if (!config.standalone) {
-        const remembered = await remember(config, table, { logger: inArea(logger, 'dmedb'), clock, random });
-        if (remembered) running.push(remembered);
-        notify = followControllers(config, table, {
-          ...{ tls, logger, clock, random, held: remembered?.held ?? [] },
+        const options = {
+          ...{ tls, logger, clock, random, receivers: keys.receivers },
           ...(overrides.dial && { dial: overrides.dial }),
-          receivers: keys.receivers,
-        });
-        remembered?.follow(notify);
-        running.push(notify);
+        };
+        notify = await followRemembered(config, table, options, running);
         if (!overrides.metrics) observeNotify(metrics, { client: notify });
       }
       if (!overrides.metrics) observeTable(metrics, table);

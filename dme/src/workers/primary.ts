@@ -5,10 +5,9 @@ import { loadTls, serveMetrics } from '@edgeplane/rpc';
 import type { DmeConfig } from '../config.js';
 import { type Dme, observeTable } from '../dme.js';
 import { firstSync } from '../first-sync.js';
-import { followControllers } from '../follow.js';
+import { followRemembered } from '../follow-remembered.js';
 import { KeyRing } from '../keys/key-ring.js';
 import { openKeySource } from '../keys/open-key-source.js';
-import { remember } from '../remembered.js';
 import { AppTable } from '../tables.js';
 import { Fleet } from './fleet.js';
 import { Hub } from './hub.js';
@@ -53,15 +52,9 @@ export function createPrimary(config: DmeConfig, argv: readonly string[], log?: 
       running.push(ring);
       await ring.start();
       const table = new AppTable(config.offer);
-      const remembered = await remember(config, table, { logger: inArea(logger, 'dmedb'), clock, random });
-      if (remembered) running.push(remembered);
-      const client = followControllers(config, table, {
-        ...{ tls, logger, clock, random, held: remembered?.held ?? [] },
-        receivers: keys.receivers,
-      });
+      const options = { tls, logger, clock, random, receivers: keys.receivers };
+      const client = await followRemembered(config, table, options, running);
       notify = client;
-      remembered?.follow(client);
-      running.push(client);
       const hub = new Hub({
         ...{ table, clock, logger: inArea(logger, 'notify'), intervalMs: config.statsIntervalMs },
         send: (metric) => client.sendMessage('Metric', metric),
