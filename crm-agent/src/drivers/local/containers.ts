@@ -180,7 +180,13 @@ export class ContainerHost {
   async recover(known: ReadonlySet<string>): Promise<ReadonlySet<string>> {
     if (!this.available) return new Set();
     const engine = this.#engine();
-    for (const { name } of await engine.list()) if (!known.has(name)) await engine.remove(name);
+    for (const { name } of await engine.list()) {
+      if (known.has(name)) continue;
+      // What cannot be removed waits for the next start: the site has others to serve.
+      await engine
+        .remove(name)
+        .catch((error: unknown) => this.#options.logger.warn({ name, err: error }, 'Left-overs stay'));
+    }
     const { workloads } = await engine.recover({ start: true });
     // Shells of an agent that was killed: nobody is left to end them.
     await endShells(

@@ -1,13 +1,13 @@
 // test: timeout=600s serial
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { runCommand } from './commands.js';
+import { findProcesses, runCommand } from './commands.js';
 import { podmanLayout } from './layout.js';
 import { crashManifest, crashSpec, freePort, helloArchive, makeSite, page, withoutTrace } from './testing.js';
 
@@ -105,6 +105,26 @@ test('workloads outlive agent and service, and the next agent takes them over', 
   assert.equal((await engine.recover({ start: true })).started, []);
   await engine.runContainer(crashSpec(port));
   assert.is(await page(port), first, 'the same container, never restarted');
+  await engine.shutdown({ removeAll: true });
+  await withoutTrace(layout.stateDir);
+});
+
+test('a workload of another boot can be removed at once, though its mounts are still there', async () => {
+  const port = await freePort();
+  await killAt('container', port, async () => false);
+  assert.match(await page(port), 'app: hello');
+  for (const { pid } of await findProcesses(
+    (argv) => argv.includes('--exit-dir') && argv.includes(layout.root),
+  )) {
+    const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    // The monitor first, so that nobody sees its container end and tidies up.
+    for (const each of [pid, ...children.split(' ').filter(Boolean)]) process.kill(Number(each), 'SIGKILL');
+  }
+  await writeFile(`${layout.runDir}/boot-id`, 'another');
+
+  const engine = await site.open();
+  await engine.remove('victim');
+  assert.is(await containersInStorage(), 0);
   await engine.shutdown({ removeAll: true });
   await withoutTrace(layout.stateDir);
 });

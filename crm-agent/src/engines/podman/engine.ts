@@ -81,7 +81,8 @@ export class PodmanEngine {
     this.#imageFiles = new ImageFiles(layout, settings);
     this.#networks = new Networks(this.client, options.owner, layout.stateDir);
     const { logger, clock, owner } = options;
-    this.#workloads = new Workloads({ client: this.client, owner, settings, clock, logger });
+    const { client } = this;
+    this.#workloads = new Workloads({ client, owner, settings, clock, logger, storage: layout.root });
     this.#figures = new WorkloadFigures(this.client, this.#workloads, owner);
     this.#service = new PodmanService({ layout, settings, logger, clock, ping: () => this.client.ping() });
   }

@@ -21,11 +21,14 @@ export async function mountsBelow(dirs: readonly string[]): Promise<string[]> {
 
 const octalChar = (code: string): string => String.fromCharCode(Number.parseInt(code, 8));
 
-export async function unmountBelow(dirs: readonly string[], logger: Logger): Promise<void> {
-  for (const point of await mountsBelow(dirs)) {
+/** How many mounts there were. */
+export async function unmountBelow(dirs: readonly string[], logger: Logger): Promise<number> {
+  const points = await mountsBelow(dirs);
+  for (const point of points) {
     const plain = await runCommand('umount', [point]);
     if (plain.code === 0) continue;
     const lazy = await runCommand('umount', ['-l', point]);
     if (lazy.code !== 0) logger.warn({ mount: point, reason: lazy.stderr }, 'Mount stays');
   }
+  return points.length;
 }

@@ -52,7 +52,7 @@ export class RemotePodman {
     this.#owner = owner;
     this.#workloads = new Workloads({
       client: this.client,
-      ...{ owner, settings: SETTINGS, clock, logger, remote: true },
+      ...{ owner, settings: SETTINGS, clock, logger },
     });
     this.figures = new WorkloadFigures(this.client, this.#workloads, owner);
     this.#images = new Images(this.client);

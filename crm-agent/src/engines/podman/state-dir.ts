@@ -30,14 +30,18 @@ export async function releaseStateDir(layout: PodmanLayout): Promise<void> {
   await rm(layout.lockFile, { force: true });
 }
 
-/** Podman recognises a reboot by an empty run directory. Where that is not a tmpfs, we empty it. */
+/**
+ * Podman recognises a reboot by an empty run directory. Where that is not a tmpfs, we empty it. Podman then believes that
+ * nothing is mounted, so what a host that only ended its processes left mounted has to go first: podman could not remove
+ * a container under it.
+ */
 async function forgetOtherBoot(layout: PodmanLayout, logger: Logger): Promise<void> {
   const file = `${layout.runDir}/boot-id`;
   const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
   const known = await readFile(file, 'utf8').catch(() => undefined);
   if (known === boot) return;
   if (known !== undefined) {
-    await unmountBelow([layout.runDir], logger);
+    await unmountBelow([layout.runDir, layout.root], logger);
     await rm(layout.runDir, { recursive: true, force: true });
   }
   await replaceFile(file, boot);

@@ -3,6 +3,7 @@ import type { Labels } from './api-caller.js';
 import type { ContainerInspect, ContainerListed } from './api-types.js';
 import type { PodmanClient } from './client.js';
 import { podmanErrors } from './errors.js';
+import { unmountBelow } from './files.js';
 import type { LocalImage } from './images.js';
 import { KeyLock } from './key-lock.js';
 import type { KubePlan } from './kube.js';
@@ -24,8 +25,8 @@ export interface WorkloadsOptions {
   readonly settings: PodmanSettings;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Podman is on another machine, whose processes and ports cannot be looked at from here. */
-  readonly remote?: boolean;
+  /** Podman's storage; none when podman is on another machine, whose processes, ports and mounts are out of reach. */
+  readonly storage?: string;
 }
 
 /** Seconds a program has to end by itself before it is killed. */
@@ -160,7 +161,7 @@ export class Workloads {
   }
 
   async #sweepRuntime(containers: readonly ContainerListed[]): Promise<void> {
-    if (this.#o.remote) return;
+    if (this.#o.storage === undefined) return;
     const ids = containers.map((c) => c.Id);
     await sweepRuntime(this.#o.settings.runtime, ids, this.#o.clock);
   }
@@ -168,7 +169,7 @@ export class Workloads {
   /** Runs steps that open host ports; two workloads that want the same one take turns. */
   #withPorts<T>(name: string, ports: readonly HostPort[], steps: () => Promise<T>): Promise<T> {
     return this.#ports.runAll(portKeys(ports), async () => {
-      if (!this.#o.remote) await refuseTakenPorts(name, ports);
+      if (this.#o.storage !== undefined) await refuseTakenPorts(name, ports);
       return steps();
     });
   }
@@ -187,26 +188,60 @@ export class Workloads {
    * only, without labels: it is found by its name.
    */
   async remove(name: string): Promise<void> {
+    const seen = new Set<string>();
+    try {
+      await this.#removeSeen(name, seen);
+    } catch (error) {
+      if (!(await this.#unmount(seen))) throw error;
+      await this.#removeSeen(name, seen);
+    }
+  }
+
+  /** Adds the containers that it finds to `seen` before it removes them. */
+  async #removeSeen(name: string, seen: Set<string>): Promise<void> {
     const pods = await this.#client.pods.list(this.#labels(name));
     const podIds = new Set(pods.map((pod) => pod.Id));
     const all = await this.#client.containers.list({}, { external: true });
     const orphan = (c: ContainerListed) =>
-      c.State === 'storage' && c.Names.some((n) => n === name || n.startsWith(`${name}-`));
-    const single = (await this.list(name)).filter((c) => !podIds.has(c.Pod));
+      c.State === 'storage' &&
+      (seen.has(c.Id) || c.Names.some((n) => n === name || n.startsWith(`${name}-`)));
+    const single = [...(await this.list(name)).filter((c) => !podIds.has(c.Pod)), ...all.filter(orphan)];
+    const inPods = all.filter((c) => podIds.has(c.Pod));
+    for (const { Id } of [...single, ...inPods]) seen.add(Id);
     for (const pod of pods) await unlessGone(this.#client.pods.remove(pod.Name));
-    for (const { Id } of [...single, ...all.filter(orphan)])
-      await unlessGone(this.#client.containers.remove(Id));
-    await this.#sweepRuntime([...single, ...all.filter((c) => podIds.has(c.Pod))]);
+    for (const { Id } of single) await unlessGone(this.#client.containers.remove(Id));
+    await this.#sweepRuntime([...single, ...inPods]);
     for (const volume of await this.#client.volumes.list(this.#labels(name))) {
       await unlessGone(this.#client.volumes.remove(volume.Name));
     }
   }
 
-  /** Storage no container record points at. The storage is ours alone, so all of it is left over. */
+  /**
+   * A podman that was killed between a mount and its record of it does not unmount, and fails to remove what is below.
+   * True when anything was mounted there. Never for containers that run.
+   */
+  async #unmount(ids: ReadonlySet<string>): Promise<boolean> {
+    const { storage, logger } = this.#o;
+    if (storage === undefined) return false;
+    const listed = await this.#client.containers.list({}, { external: true });
+    const running = new Set(listed.filter((c) => c.State === 'running').map((c) => c.Id));
+    const dirs = [...ids].filter((id) => !running.has(id)).map((id) => `${storage}/overlay-containers/${id}`);
+    return (await unmountBelow(dirs, logger)) > 0;
+  }
+
+  /**
+   * Storage no container record points at. The storage is ours alone, so all of it is left over. What cannot be
+   * removed stays for the next time: it keeps nobody else from working.
+   */
   async removeOrphans(): Promise<void> {
+    const { logger } = this.#o;
     for (const orphan of await this.#orphans()) {
-      this.#o.logger.info({ id: orphan.Id, names: orphan.Names }, 'Removing storage without a container');
-      await unlessGone(this.#client.containers.remove(orphan.Id));
+      const { Id: id, Names: names } = orphan;
+      logger.info({ id, names }, 'Removing storage without a container');
+      await this.#unmount(new Set([id]));
+      await unlessGone(this.#client.containers.remove(id)).catch((error: unknown) =>
+        logger.warn({ id, names, err: error }, 'Storage without a container stays'),
+      );
     }
   }
 
