@@ -2,7 +2,8 @@
 /** A match engine that is started anew without a controller, and what it does when one is back. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createLogger, silentLogger } from '@edgeplane/base';
+import { createLogger, silentLogger, systemClock, systemRandom } from '@edgeplane/base';
+import { fileDisk } from '@edgeplane/notify';
 import { OBJECTS } from '@edgeplane/objects';
 import { FindCloudletRequest } from '@edgeplane/proto/dme/app-client.js';
 import { callUnary } from '@edgeplane/rpc';
@@ -12,6 +13,8 @@ import { parseConfig } from './config.js';
 import { createDme, type Dme } from './dme.js';
 import { APPS, app, appInst, CLOUDLETS } from './fixtures.js';
 import { EMPTY_LOC } from './place.js';
+import { remember } from './remembered.js';
+import { AppTable } from './tables.js';
 import { CLOUDLET_KEY, TestDme, TestWorld, until } from './testing.js';
 
 const test = suite<{ world: TestWorld; started: Dme[] }>('restart');
@@ -103,6 +106,17 @@ test('a folder that cannot be used, and one with a log that is none, are no reas
   const none = await alone(t, broken);
   assert.match(await none.cookie(APPS.untomt).catch((e: Error) => e.message), 'app not found');
   none.client.close();
+});
+
+test('a log that could not be read keeps nobody from trying again', async (t) => {
+  const config = parseConfig(['--cloudletKey', CLOUDLET_KEY, '--state-dir', join(t.world.dir, 'tables')]);
+  const parts = { clock: systemClock, random: systemRandom, logger: silentLogger };
+  const read = () => Promise.reject(new Error('EIO: i/o error'));
+  const failed = await remember(config, new AppTable(), parts, { ...fileDisk, read }).catch((e) => e);
+  assert.match(String(failed), 'EIO');
+  const again = await remember(config, new AppTable(), parts);
+  assert.ok(again, 'the folder was let go of');
+  await again?.stop();
 });
 
 test.run();

@@ -16,6 +16,12 @@ import type { AppTable } from './tables.js';
 /** Objects of one line of the log: what takes longer would keep clients waiting. */
 const LINE_OBJECTS = 200;
 
+interface Parts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
 /** What a match engine knows from its last life, and keeps for the next. */
 export interface Remembered {
   /** For its notify client: only what differs is sent. */
@@ -32,27 +38,46 @@ export interface Remembered {
 export async function remember(
   { stateDir, cloudletKey }: Pick<DmeConfig, 'stateDir' | 'cloudletKey'>,
   table: AppTable,
-  parts: { readonly clock: Clock; readonly random: Random; readonly logger: Logger },
+  parts: Parts,
   disk: MirrorDisk = fileDisk,
 ): Promise<Remembered | undefined> {
   if (stateDir === '') return undefined;
-  const { logger } = parts;
-  const release = await take(stateDir, logger);
+  const release = await take(stateDir, parts.logger);
   if (!release) return undefined;
+  try {
+    return await load(stateDir, cloudletKey, table, parts, disk, release);
+  } catch (error) {
+    // Whoever tries again, in this process or another, finds the folder free.
+    release();
+    throw error;
+  }
+}
+
+async function load(
+  dir: string,
+  cloudletKey: DmeConfig['cloudletKey'],
+  table: AppTable,
+  parts: Parts,
+  disk: MirrorDisk,
+  release: () => void,
+): Promise<Remembered> {
   const mirror = new TableMirror({
-    ...{ dir: stateDir, disk, lineObjects: LINE_OBJECTS, ...parts },
+    ...{ dir, disk, lineObjects: LINE_OBJECTS, ...parts },
     cloudlet: OBJECTS.Cloudlet.keyJson(cloudletKey),
   });
   const tables = mirroredTables(table);
   const mirrored = await mirror.load(tables);
   for (const object of mirrored.objects) putMirrored(table, object);
-  logger.info({ apps: table.appCount, instances: table.instanceCount }, 'Remembered');
+  parts.logger.info({ apps: table.appCount, instances: table.instanceCount }, 'Remembered');
   return {
     held: heldBefore(mirrored, tables),
     follow: (client) => mirror.follow(tables, client),
     async stop() {
-      await mirror.stop();
-      release();
+      try {
+        await mirror.stop();
+      } finally {
+        release();
+      }
     },
   };
 }
