@@ -7,32 +7,27 @@
 # The result is named after a hash of everything that goes in, so a second run only prints that line. A file lock
 # makes concurrent runs wait for the first; the image appears by rename, so it is never seen half-made. No step
 # needs root or mounts anything. Packages that are not installed are fetched with `apt-get download` into the cache.
-set -euo pipefail
-shopt -s inherit_errexit
-export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
-umask 022
-
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-cache=${1:-${EDGEPLANE_CACHE:-${HOME:-/root}/.cache/edgeplane/images}}
+kind=guest
+# shellcheck source=../build-steps.sh
+. "$here/../build-steps.sh"
+
 disk_mib=256
 start_sector=2048
-
-say() { printf 'guest image: %s\n' "$*" >&2; }
-die() {
-  say "error: $*"
-  exit 1
-}
-need() { command -v "$1" >/dev/null || die "$1 is missing; install the Debian package $2"; }
 
 need qemu-img qemu-utils
 need mke2fs e2fsprogs
 need flock util-linux
 need dpkg-deb dpkg
-mkdir -p "$cache"
-cache=$(cd "$cache" && pwd)
+open_cache "$@"
 
 installed() { dpkg-query -W -f '${db:Status-Status} ${Version}' "$1" 2>/dev/null | sed -n 's/^installed //p' || true; }
-candidate() { apt-cache policy "$1" | sed -n 's/^ *Candidate: //p' | grep -v '(none)' || true; }
+# What is installed is taken as it is.
+version_of() {
+  local v
+  v=$(installed "$1")
+  echo "${v:-$(candidate "$1")}"
+}
 
 # The newest installed cloud kernel that is complete, else the one the archive's metapackage names.
 kernel_package() {
@@ -43,8 +38,7 @@ kernel_package() {
     echo "$found"
     return
   fi
-  apt-cache depends linux-image-cloud-amd64 2>/dev/null |
-    sed -n 's/^ *Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | sort -V | tail -n 1 || true
+  archive_kernel
 }
 
 kernel=$(kernel_package)
@@ -52,40 +46,10 @@ kernel=$(kernel_package)
 release=${kernel#linux-image-}
 packages=("$kernel" busybox-static grub-common grub-pc-bin cpio)
 
-inputs() {
-  local p v
-  for p in "${packages[@]}"; do
-    v=$(installed "$p")
-    [ -n "$v" ] || v=$(candidate "$p")
-    [ -n "$v" ] || die "package $p is neither installed nor in the archive index; run apt-get update"
-    echo "$p $v"
-  done
-  (cd "$here" && find build.sh rootfs -type f -print | sort | xargs sha256sum)
-  (cd "$here" && find rootfs -type f -perm -u+x -print | sort)
-}
-listing=$(inputs)
-key=$(printf '%s\n' "$listing" | sha256sum | cut -c1-16)
-image="$cache/edgeplane-guest-$key.qcow2"
-
+image="$cache/edgeplane-guest-$(input_key "${packages[@]}").qcow2"
+finished() { [ -s "$image" ] && [ -s "$image.sha256" ]; }
 report() { printf '%s %s\n' "$image" "$(cut -d' ' -f1 "$image.sha256")"; }
-
-if [ -s "$image" ] && [ -s "$image.sha256" ]; then
-  say "cached"
-  report
-  exit 0
-fi
-exec 9>"$cache/.guest.lock"
-flock 9
-if [ -s "$image" ] && [ -s "$image.sha256" ]; then
-  say "built meanwhile by another run"
-  report
-  exit 0
-fi
-
-# We hold the lock, so any work directory is what a killed run left.
-rm -rf "$cache"/.guest-work.*
-work=$(mktemp -d "$cache/.guest-work.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+begin
 
 # Where a package's files are: "/" when it is installed, else its unpacked download.
 unpacked() {
@@ -94,21 +58,7 @@ unpacked() {
     echo /
     return
   fi
-  if [ ! -d "$dir" ]; then
-    mkdir -p "$work/deb/$package" "$cache/debs"
-    local version deb
-    version=$(candidate "$package")
-    deb="$cache/debs/${package}_${version//[:\/]/_}.deb"
-    if [ ! -s "$deb" ]; then
-      say "fetching $package $version"
-      (cd "$work/deb/$package" && apt-get -o APT::Sandbox::User= download -q "$package=$version") >&2 ||
-        die "apt-get could not download $package $version; run apt-get update"
-      mv "$work/deb/$package"/*.deb "$deb"
-    fi
-    mkdir -p "$work/pkg"
-    dpkg-deb -x "$deb" "$dir.part"
-    mv "$dir.part" "$dir"
-  fi
+  [ -d "$dir" ] || unpack "$package" "$dir"
   echo "$dir"
 }
 
@@ -119,25 +69,10 @@ grub_dir="$(unpacked grub-pc-bin)/usr/lib/grub/i386-pc"
 cpio="$(unpacked cpio)/bin/cpio"
 modules="$kernel_root/lib/modules/$release"
 
-# In the order in which they can be loaded: a module comes after those it needs.
 boot_modules=(virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_mmio
   virtio_blk)
 root_modules=(failover net_failover virtio_net virtio-rng virtio_balloon virtio_console virtio_mem fat vfat nls_cp437 nls_ascii cdrom isofs
   button evdev)
-copy_modules() {
-  local to=$1 m path
-  shift
-  mkdir -p "$to"
-  for m in "$@"; do
-    path=$(find "$modules" -name "$m.ko" | head -n 1)
-    if [ -z "$path" ]; then
-      grep -q "/$m\.ko$" "$modules/modules.builtin" || die "kernel $release has no module $m"
-      continue
-    fi
-    cp "$path" "$to/$m.ko"
-    echo "$m.ko" >>"$to/order"
-  done
-}
 
 say "building $image"
 root="$work/root"
@@ -149,7 +84,7 @@ cp "$busybox" "$root/bin/busybox"
 done
 ln -s /bin/busybox "$root/sbin/init"
 ln -s /run "$root/var/run"
-copy_modules "$root/lib/modules/$release" "${root_modules[@]}"
+copy_modules "$modules" "$root/lib/modules/$release" "${root_modules[@]}"
 # udp-echo is a static program of a few instructions, listed with its assembly in the .hex file.
 sed 's/#.*//' "$root/usr/lib/edgeplane/udp-echo.hex" | "$busybox" xxd -r -p >"$root/usr/sbin/udp-echo"
 chmod 755 "$root/usr/sbin/udp-echo"
@@ -157,11 +92,10 @@ chmod 755 "$root/usr/sbin/udp-echo"
 early="$work/early"
 mkdir -p "$early"/{bin,dev,proc,mnt}
 cp "$busybox" "$early/bin/busybox"
-copy_modules "$early/lib" "${boot_modules[@]}"
+copy_modules "$modules" "$early/lib" "${boot_modules[@]}"
 cp "$root/usr/lib/edgeplane/early-init" "$early/init"
 chmod 755 "$early/init"
-find "$early" "$root" -exec touch -h -d @0 {} +
-(cd "$early" && find . | sort | "$cpio" --quiet --reproducible -R 0:0 -o -H newc) | gzip -9n >"$root/boot/initrd"
+initramfs "$early" "$cpio" >"$root/boot/initrd"
 cp "$kernel_root/boot/vmlinuz-$release" "$root/boot/vmlinuz"
 find "$root" -exec touch -h -d @0 {} +
 

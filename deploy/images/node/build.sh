@@ -8,13 +8,11 @@
 # SHA256SUMS, and the digest is that of SHA256SUMS. The folder is named after a hash of everything that goes in: the files
 # beside this script and the versions of the packages in the archive, so a second run only prints that line, and a newer
 # package makes a newer image. A file lock makes concurrent runs wait for the first; the folder appears by rename.
-set -euo pipefail
-shopt -s inherit_errexit
-export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
-umask 022
-
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-cache=${1:-${EDGEPLANE_CACHE:-${HOME:-/root}/.cache/edgeplane/images}}
+kind=node
+# shellcheck source=../build-steps.sh
+. "$here/../build-steps.sh"
+
 suite=bookworm
 disk_mib=2048
 sources=(
@@ -25,74 +23,24 @@ sources=(
 packages=(systemd-sysv podman netavark aardvark-dns runc catatonit openssh-server iproute2 iptables
   ca-certificates kmod e2fsprogs busybox-static perl-base)
 
-say() { printf 'node image: %s\n' "$*" >&2; }
-die() {
-  say "error: $*"
-  exit 1
-}
-need() { command -v "$1" >/dev/null || die "$1 is missing; install the Debian package $2"; }
-
 need mmdebstrap mmdebstrap
 need qemu-img qemu-utils
 need mke2fs e2fsprogs
 need flock util-linux
 need cpio cpio
-mkdir -p "$cache"
-cache=$(cd "$cache" && pwd)
-
-candidate() { apt-cache policy "$1" | sed -n 's/^ *Candidate: //p' | grep -v '(none)' || true; }
-kernel=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null |
-  sed -n 's/^ *Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | sort -V | tail -n 1) || true
+open_cache "$@"
+kernel=$(archive_kernel)
 [ -n "$kernel" ] || die "the archive index names no cloud kernel; run apt-get update"
 release=${kernel#linux-image-}
-
-inputs() {
-  local p v
-  for p in "$kernel" "${packages[@]}"; do
-    v=$(candidate "$p")
-    [ -n "$v" ] || die "package $p is not in the archive index; run apt-get update"
-    echo "$p $v"
-  done
-  (cd "$here" && find build.sh rootfs -type f -print | sort | xargs sha256sum)
-  (cd "$here" && find rootfs -type f -perm -u+x -print | sort)
-}
-listing=$(inputs)
-key=$(printf '%s\n' "$listing" | sha256sum | cut -c1-16)
-image="$cache/edgeplane-node-$key"
-
+image="$cache/edgeplane-node-$(input_key "$kernel" "${packages[@]}")"
+finished() { [ -d "$image" ]; }
 report() { printf '%s %s\n' "$image" "$(sha256sum "$image/SHA256SUMS" | cut -d' ' -f1)"; }
-
-if [ -d "$image" ]; then
-  say "cached"
-  report
-  exit 0
-fi
-exec 9>"$cache/.node.lock"
-flock 9
-if [ -d "$image" ]; then
-  say "built meanwhile by another run"
-  report
-  exit 0
-fi
+begin
 [ "$(id -u)" = 0 ] || die "must run as root: a Debian system is installed in a chroot"
-
-# We hold the lock, so any work directory is what a killed run left.
-rm -rf "$cache"/.node-work.*
-work=$(mktemp -d "$cache/.node-work.XXXXXX")
-trap 'rm -rf "$work"' EXIT
 root="$work/root"
 
 say "building $image; this takes a minute or two"
-say "fetching $kernel"
-mkdir -p "$cache/debs" "$work/kernel"
-version=$(candidate "$kernel")
-deb="$cache/debs/${kernel}_${version//[:\/]/_}.deb"
-if [ ! -s "$deb" ]; then
-  (cd "$work/kernel" && apt-get -o APT::Sandbox::User= download -q "$kernel=$version") >&2 ||
-    die "apt-get could not download $kernel $version; run apt-get update"
-  mv "$work/kernel"/*.deb "$deb"
-fi
-dpkg-deb -x "$deb" "$work/kernel"
+unpack "$kernel" "$work/kernel"
 
 say "installing Debian $suite"
 # Nothing of it has to survive a crash until the end, so dpkg need not wait for the disk after each file.
@@ -130,25 +78,16 @@ unit enable edgeplane-node-init.service edgeplane-power-button.service podman.so
 ln -sf /lib/systemd/system/multi-user.target "$root/etc/systemd/system/default.target"
 
 early="$work/early"
-mkdir -p "$early"/{bin,dev,proc,mnt,lib}
+mkdir -p "$early"/{bin,dev,proc,mnt}
 cp "$root/bin/busybox" "$early/bin/busybox"
-# In the order in which they can be loaded: a module comes after those it needs.
-for m in virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk; do
-  path=$(find "$work/kernel/lib/modules" -name "$m.ko" | head -n 1)
-  if [ -z "$path" ]; then
-    grep -q "/$m\.ko$" "$work/kernel/lib/modules/$release/modules.builtin" || die "kernel $release has no module $m"
-    continue
-  fi
-  cp "$path" "$early/lib/$m.ko"
-  echo "$m.ko" >>"$early/lib/order"
-done
+copy_modules "$work/kernel/lib/modules/$release" "$early/lib" virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev \
+  virtio_pci virtio_blk
 mv "$root/usr/lib/edgeplane/early-init" "$early/init"
 chmod 755 "$early/init"
 
 result="$work/result"
 mkdir "$result"
-find "$early" -exec touch -h -d @0 {} +
-(cd "$early" && find . | sort | cpio --quiet --reproducible -R 0:0 -o -H newc) | gzip -9n >"$result/initrd"
+initramfs "$early" cpio >"$result/initrd"
 cp "$work/kernel/boot/vmlinuz-$release" "$result/vmlinuz"
 say "writing the disk"
 truncate -s "${disk_mib}M" "$work/disk.raw"
