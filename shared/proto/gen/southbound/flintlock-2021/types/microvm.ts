@@ -179,6 +179,10 @@ export interface MicroVMStatus {
   networkInterfaces: { [key: string]: NetworkInterfaceStatus };
   /** Failed tries since the last success. */
   retry: number;
+  /** Edgeplane extension: why the last try failed, or why the VM ended by itself; "" when all is well. */
+  failureReason: string;
+  /** Edgeplane extension: when the next try is due; absent when there is none. */
+  nextAttemptAt: Timestamp | undefined;
 }
 
 /** Where a VM is in its life. */
@@ -1219,7 +1223,16 @@ export const ContainerVolumeSource: MessageFns<ContainerVolumeSource> = {
 };
 
 function createBaseMicroVMStatus(): MicroVMStatus {
-  return { state: 0, volumes: {}, kernelMount: undefined, initrdMount: undefined, networkInterfaces: {}, retry: 0 };
+  return {
+    state: 0,
+    volumes: {},
+    kernelMount: undefined,
+    initrdMount: undefined,
+    networkInterfaces: {},
+    retry: 0,
+    failureReason: "",
+    nextAttemptAt: undefined,
+  };
 }
 
 export const MicroVMStatus: MessageFns<MicroVMStatus> = {
@@ -1241,6 +1254,12 @@ export const MicroVMStatus: MessageFns<MicroVMStatus> = {
     });
     if (message.retry !== 0) {
       writer.uint32(48).int32(message.retry);
+    }
+    if (message.failureReason !== "") {
+      writer.uint32(802).string(message.failureReason);
+    }
+    if (message.nextAttemptAt !== undefined) {
+      Timestamp.encode(message.nextAttemptAt, writer.uint32(810).fork()).join();
     }
     return writer;
   },
@@ -1312,6 +1331,22 @@ export const MicroVMStatus: MessageFns<MicroVMStatus> = {
             message.retry = reader.int32();
             continue;
           }
+          case 100: {
+            if (tag !== 802) {
+              break;
+            }
+
+            message.failureReason = reader.string();
+            continue;
+          }
+          case 101: {
+            if (tag !== 810) {
+              break;
+            }
+
+            message.nextAttemptAt = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1356,6 +1391,10 @@ export const MicroVMStatus: MessageFns<MicroVMStatus> = {
         {},
       );
     message.retry = object.retry ?? 0;
+    message.failureReason = object.failureReason ?? "";
+    message.nextAttemptAt = (object.nextAttemptAt !== undefined && object.nextAttemptAt !== null)
+      ? Timestamp.fromPartial(object.nextAttemptAt)
+      : undefined;
     return message;
   },
 };

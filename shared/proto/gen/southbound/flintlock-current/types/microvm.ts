@@ -226,6 +226,10 @@ export interface MicroVMStatus {
   retry: number;
   /** Host socket of the guest's vsock device; "" without one. */
   vsockPath: string;
+  /** Edgeplane extension: why the last try failed, or why the VM ended by itself; "" when all is well. */
+  failureReason: string;
+  /** Edgeplane extension: when the next try is due; absent when there is none. */
+  nextAttemptAt: Timestamp | undefined;
 }
 
 /** Where a VM is in its life. */
@@ -1552,6 +1556,8 @@ function createBaseMicroVMStatus(): MicroVMStatus {
     networkInterfaces: {},
     retry: 0,
     vsockPath: "",
+    failureReason: "",
+    nextAttemptAt: undefined,
   };
 }
 
@@ -1577,6 +1583,12 @@ export const MicroVMStatus: MessageFns<MicroVMStatus> = {
     }
     if (message.vsockPath !== "") {
       writer.uint32(58).string(message.vsockPath);
+    }
+    if (message.failureReason !== "") {
+      writer.uint32(802).string(message.failureReason);
+    }
+    if (message.nextAttemptAt !== undefined) {
+      Timestamp.encode(message.nextAttemptAt, writer.uint32(810).fork()).join();
     }
     return writer;
   },
@@ -1656,6 +1668,22 @@ export const MicroVMStatus: MessageFns<MicroVMStatus> = {
             message.vsockPath = reader.string();
             continue;
           }
+          case 100: {
+            if (tag !== 802) {
+              break;
+            }
+
+            message.failureReason = reader.string();
+            continue;
+          }
+          case 101: {
+            if (tag !== 810) {
+              break;
+            }
+
+            message.nextAttemptAt = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1701,6 +1729,10 @@ export const MicroVMStatus: MessageFns<MicroVMStatus> = {
       );
     message.retry = object.retry ?? 0;
     message.vsockPath = object.vsockPath ?? "";
+    message.failureReason = object.failureReason ?? "";
+    message.nextAttemptAt = (object.nextAttemptAt !== undefined && object.nextAttemptAt !== null)
+      ? Timestamp.fromPartial(object.nextAttemptAt)
+      : undefined;
     return message;
   },
 };
