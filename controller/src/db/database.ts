@@ -1,8 +1,6 @@
-import type { Clock, Random } from '@edgeplane/base';
-import { Backoff, fail, isKind, sleep } from '@edgeplane/base';
+import { Backoff, type Clock, fail, isKind, KeyedTurns, type Random, sleep } from '@edgeplane/base';
 import type { ObjectType } from '@edgeplane/objects';
 import { type CacheSync, type Store, stm, storeErrors } from '@edgeplane/store';
-import { Turns } from './turns.js';
 import { Tx } from './tx.js';
 
 /** A write that was certainly not carried out is begun again for this long, milliseconds. */
@@ -39,7 +37,7 @@ export function turnOf<T, K>(type: ObjectType<T, K>, key: K): Pick<CommitOptions
 /** Writes of the controller: transactions over objects, visible in the caches when they return. */
 export class Database {
   readonly #options: DatabaseOptions;
-  readonly #turns = new Turns();
+  readonly #turns = new KeyedTurns();
 
   constructor(options: DatabaseOptions) {
     this.#options = options;

@@ -42,6 +42,7 @@ export {
   parseFlags,
 } from './flags.js';
 export { KeyedQueue } from './keyed-queue.js';
+export { KeyedTurns } from './keyed-turns.js';
 export { type ExitStatus, type Launched, type LaunchOptions, launch } from './launch.js';
 export { createLogger, debugLogger, type Logger, type LoggerOptions, silentLogger } from './logger.js';
 export { type ProcessLock, takeProcessLock } from './process-lock.js';

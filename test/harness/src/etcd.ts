@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { messageOf } from '@edgeplane/base';
 import { eventually } from './eventually.js';
 import { freePort } from './free-port.js';
+import { type ServerProcess, startServer } from './server-process.js';
 
 export interface EtcdOptions {
   /** Where its data is; must exist. */
@@ -103,8 +102,7 @@ async function member({ name, dir, url, peer, cluster }: Place): Promise<Etcd> {
   const kill = async (signal: NodeJS.Signals) => {
     // A stopped process takes no other signal but SIGKILL.
     if (signal !== 'SIGKILL') running.child.kill('SIGCONT');
-    running.child.kill(signal);
-    await running.ended;
+    await running.kill(signal);
   };
   return {
     url,
@@ -122,33 +120,14 @@ async function member({ name, dir, url, peer, cluster }: Place): Promise<Etcd> {
   };
 }
 
-async function launchReady(args: readonly string[], url: string) {
-  const child = spawn('etcd', args, { stdio: ['ignore', 'ignore', 'pipe'] });
-  const onExit = () => void child.kill('SIGKILL');
-  process.once('exit', onExit);
-  let words = '';
-  let failure: string | undefined;
-  child.stderr.on('data', (chunk: Buffer) => {
-    words = (words + chunk.toString()).slice(-2000);
+function launchReady(args: readonly string[], url: string): Promise<ServerProcess> {
+  return startServer({
+    command: 'etcd',
+    args,
+    debianPackage: 'etcd-server',
+    async serves() {
+      const answer = await fetch(`${url}/health`, { signal: AbortSignal.timeout(2000) });
+      return ((await answer.json()) as { health: string }).health === 'true';
+    },
   });
-  const ended = new Promise<void>((resolve) => {
-    child.on('error', (error) => {
-      const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-      failure = missing ? 'no etcd program: install the Debian package etcd-server' : messageOf(error);
-      resolve();
-    });
-    child.on('close', (code, signal) => {
-      failure ??= `etcd ended with ${signal ?? code}: ${words.trim()}`;
-      process.removeListener('exit', onExit);
-      resolve();
-    });
-  });
-  const healthy = eventually('etcd is healthy', async () => {
-    if (failure !== undefined) return true;
-    const answer = await fetch(`${url}/health`, { signal: AbortSignal.timeout(2000) });
-    return ((await answer.json()) as { health: string }).health === 'true';
-  });
-  await healthy;
-  if (failure !== undefined) throw new Error(failure);
-  return { child, ended };
 }

@@ -1,8 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { eventually } from './eventually.js';
 import { freePort } from './free-port.js';
+import { type ServerProcess, startServer } from './server-process.js';
 
 /** A real InfluxDB 1.x on loopback. */
 export interface Influx {
@@ -24,31 +23,19 @@ export async function startInflux(dir: string): Promise<Influx> {
   const addr = `127.0.0.1:${await freePort()}`;
   const config = join(dir, 'influx.conf');
   writeFileSync(config, configText(dir, addr));
-  let child: ChildProcess | undefined;
+  let running: ServerProcess | undefined;
   const influx: Influx = {
     addr,
     async kill() {
-      const ending = child;
-      child = undefined;
-      if (!ending || ending.exitCode !== null) return;
-      const ended = new Promise((resolve) => ending.once('exit', resolve));
-      ending.kill('SIGKILL');
-      await ended;
+      await running?.kill();
     },
     async start() {
-      const started = spawn('influxd', ['run', '-config', config], { stdio: 'ignore' });
-      child = started;
-      let failure: Error | undefined;
-      process.once('exit', () => started.kill('SIGKILL'));
-      started.once('error', (error) => {
-        const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-        failure = missing ? new Error('no influxd program: install the Debian package influxdb') : error;
+      running = await startServer({
+        ...{ command: 'influxd', args: ['run', '-config', config], debianPackage: 'influxdb' },
+        async serves() {
+          return (await fetch(`http://${addr}/ping`, { signal: AbortSignal.timeout(2000) })).status === 204;
+        },
       });
-      await eventually('InfluxDB answers', async () => {
-        if (failure) return true;
-        return (await fetch(`http://${addr}/ping`, { signal: AbortSignal.timeout(2000) })).status === 204;
-      });
-      if (failure) throw failure;
     },
     async query(text) {
       const params = new URLSearchParams({ db: 'metrics', q: text });

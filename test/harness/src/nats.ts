@@ -1,9 +1,7 @@
-import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { messageOf } from '@edgeplane/base';
-import { eventually } from './eventually.js';
 import { freePort } from './free-port.js';
+import { type ServerProcess, startServer } from './server-process.js';
 
 export interface NatsOptions {
   /** Where JetStream keeps its data; must exist. */
@@ -35,10 +33,7 @@ export async function startNats(options: NatsOptions): Promise<Nats> {
   const store = `${options.dir}/jetstream`;
   const args = ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', store];
   let running = await launchReady(args, port);
-  const kill = async () => {
-    running.child.kill('SIGKILL');
-    await running.ended;
-  };
+  const kill = () => running.kill();
   return {
     url: `nats://127.0.0.1:${port}`,
     get pid() {
@@ -56,30 +51,9 @@ export async function startNats(options: NatsOptions): Promise<Nats> {
   };
 }
 
-async function launchReady(args: readonly string[], port: number) {
-  const child = spawn('nats-server', args, { stdio: ['ignore', 'ignore', 'pipe'] });
-  const onExit = () => void child.kill('SIGKILL');
-  process.once('exit', onExit);
-  let words = '';
-  let failure: string | undefined;
-  child.stderr.on('data', (chunk: Buffer) => {
-    words = (words + chunk.toString()).slice(-2000);
-  });
-  const ended = new Promise<void>((resolve) => {
-    child.on('error', (error) => {
-      const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-      failure = missing ? 'no nats-server program: install the Debian package nats-server' : messageOf(error);
-      resolve();
-    });
-    child.on('close', (code, signal) => {
-      failure ??= `nats-server ended with ${signal ?? code}: ${words.trim()}`;
-      process.removeListener('exit', onExit);
-      resolve();
-    });
-  });
-  await eventually('nats-server greets', async () => failure !== undefined || (await greets(port)));
-  if (failure !== undefined) throw new Error(failure);
-  return { child, ended };
+function launchReady(args: readonly string[], port: number): Promise<ServerProcess> {
+  const serves = () => greets(port);
+  return startServer({ command: 'nats-server', args, debianPackage: 'nats-server', serves });
 }
 
 /** Whether a server sends its INFO line. */

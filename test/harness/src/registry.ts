@@ -1,10 +1,9 @@
-import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
-import { eventually } from './eventually.js';
 import { freePort } from './free-port.js';
 import { runCommand } from './run-command.js';
+import { startServer } from './server-process.js';
 
 /** A real registry of container images that asks for a password and speaks TLS with a certificate of its own. */
 export interface Registry {
@@ -49,27 +48,9 @@ export async function startRegistry(dir: string): Promise<Registry> {
       auth: { htpasswd: { realm: 'test', path: file('passwords') } },
     }),
   );
-  const child = spawn('docker-registry', ['serve', file('config.yml')], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let words = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    words += chunk;
-  });
-  const ended = new Promise<void>((resolve) => {
-    child.once('close', () => resolve());
-    child.once('error', (error) => {
-      words += `${error.message}: install the Debian package docker-registry`;
-      resolve();
-    });
-  });
-  let over = false;
-  void ended.then(() => {
-    over = true;
-  });
-  await eventually('the registry answers', () => {
-    if (over) throw new Error(words);
-    return speaksTls(port);
+  const running = await startServer({
+    ...{ command: 'docker-registry', args: ['serve', file('config.yml')], debianPackage: 'docker-registry' },
+    serves: () => speaksTls(port),
   });
   return {
     host,
@@ -83,10 +64,7 @@ export async function startRegistry(dir: string): Promise<Registry> {
       ]);
       return (await run('cat', [digest])).trim();
     },
-    async stop() {
-      child.kill('SIGTERM');
-      await ended;
-    },
+    stop: () => running.kill('SIGTERM'),
   };
 }
 

@@ -1,4 +1,12 @@
-import { type Clock, EdgeplaneError, fail, type Logger, messageOf, type StatusName } from '@edgeplane/base';
+import {
+  type Clock,
+  EdgeplaneError,
+  fail,
+  KeyedTurns,
+  type Logger,
+  messageOf,
+  type StatusName,
+} from '@edgeplane/base';
 import { agentErrors } from '../../errors.js';
 import { shortHash } from '../../host-names.js';
 import type { RecordStore } from '../../records.js';
@@ -6,7 +14,6 @@ import type { Operation } from '../driver.js';
 import { changeManifest } from '../local/manifest.js';
 import { type AppPlan, mapping } from './app-plan.js';
 import type { ClusterEngines, HostImage } from './engines.js';
-import { KeyTurns } from './key-turns.js';
 import { workersOf } from './node-plan.js';
 import type { ClusterNodes } from './nodes.js';
 import { placeApp } from './placement.js';
@@ -33,9 +40,9 @@ export interface AppsOptions {
 export class ClusterApps {
   readonly #o: AppsOptions;
   /** One thing at a time is done to an instance, by whoever does it. */
-  readonly #turns = new KeyTurns();
+  readonly #turns = new KeyedTurns();
   /** One decision about places at a time in a cluster, as it depends on those before. */
-  readonly #placing = new KeyTurns();
+  readonly #placing = new KeyedTurns();
 
   constructor(options: AppsOptions) {
     this.#o = options;

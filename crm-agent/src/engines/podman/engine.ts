@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { type Clock, EdgeplaneError, fail, type Logger } from '@edgeplane/base';
+import { type Clock, EdgeplaneError, fail, KeyedTurns, type Logger } from '@edgeplane/base';
 import type { Labels } from './api-caller.js';
 import type { ExecResult } from './api-types.js';
 import { PodmanClient } from './client.js';
@@ -8,7 +8,6 @@ import { podmanErrors } from './errors.js';
 import { type CallOptions, unixEndpoint } from './http.js';
 import { ImageFiles } from './image-files.js';
 import { type EnsureImageOptions, Images, type LocalImage } from './images.js';
-import { KeyLock } from './key-lock.js';
 import { planKube } from './kube.js';
 import { type PodmanLayout, podmanLayout } from './layout.js';
 import { Networks } from './networks.js';
@@ -68,7 +67,7 @@ export class PodmanEngine {
   readonly #networks: Networks;
   readonly #workloads: Workloads;
   readonly #figures: WorkloadFigures;
-  readonly #locks = new KeyLock();
+  readonly #locks = new KeyedTurns();
   #released = false;
   readonly client: PodmanClient;
 

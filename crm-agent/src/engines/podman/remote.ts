@@ -1,9 +1,8 @@
 import type { Readable } from 'node:stream';
-import { type Clock, type Logger, messageOf } from '@edgeplane/base';
+import { type Clock, KeyedTurns, type Logger, messageOf } from '@edgeplane/base';
 import { PodmanClient } from './client.js';
 import type { CallOptions, Endpoint } from './http.js';
 import { Images } from './images.js';
-import { KeyLock } from './key-lock.js';
 import { planKube } from './kube.js';
 import { Networks } from './networks.js';
 import type { PodmanSettings } from './settings.js';
@@ -45,7 +44,7 @@ export class RemotePodman {
   readonly #images: Images;
   readonly #networks: Networks;
   readonly #owner: string;
-  readonly #locks = new KeyLock();
+  readonly #locks = new KeyedTurns();
 
   constructor({ endpoint, owner, logger, clock }: RemotePodmanOptions) {
     this.client = new PodmanClient(endpoint, clock);

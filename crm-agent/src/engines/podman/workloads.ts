@@ -1,11 +1,10 @@
-import { type Clock, fail, isKind, type Logger, messageOf } from '@edgeplane/base';
+import { type Clock, fail, isKind, KeyedTurns, type Logger, messageOf } from '@edgeplane/base';
 import type { Labels } from './api-caller.js';
 import type { ContainerInspect, ContainerListed } from './api-types.js';
 import type { PodmanClient } from './client.js';
 import { podmanErrors } from './errors.js';
 import { unmountBelow } from './files.js';
 import type { LocalImage } from './images.js';
-import { KeyLock } from './key-lock.js';
 import type { KubePlan } from './kube.js';
 import { type HostPort, hostPortsOf, portKeys, refuseTakenPorts } from './port-check.js';
 import type { PodmanSettings } from './settings.js';
@@ -39,7 +38,7 @@ const STOP_SECONDS = 5;
 export class Workloads {
   readonly #client: PodmanClient;
   readonly #o: WorkloadsOptions;
-  readonly #ports = new KeyLock();
+  readonly #ports = new KeyedTurns();
 
   constructor(options: WorkloadsOptions) {
     this.#o = options;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { fail, messageOf } from '@edgeplane/base';
+import { fail, KeyedTurns, messageOf } from '@edgeplane/base';
 import {
   identityOf,
   listCommandLines,
@@ -12,7 +12,6 @@ import { qemuErrors } from './errors.js';
 import type { AcceleratorName } from './machine-args.js';
 import { QmpClient } from './qmp.js';
 import { checkId, type VmSpec } from './spec.js';
-import { Turns } from './turns.js';
 import { isQemuOf, outcomeOf, type VmContext, type VmState } from './vm.js';
 import { QMP_SOCKET, type RunRecord, VmDir } from './vm-dir.js';
 import type { VmRecord } from './vm-record.js';
@@ -48,7 +47,7 @@ export class VmTable {
   readonly root: string;
   readonly context: VmContext;
   readonly #accelerator: () => Promise<AcceleratorName>;
-  readonly #turns = new Turns();
+  readonly #turns = new KeyedTurns();
   /** How our own children ended; an adopted process tells nobody. */
   readonly #exits = new Map<string, { identity: ProcessIdentity; exit: ProcessExit }>();
 
