@@ -1,5 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { folderFindings } from './folder-layers.js';
 import { findings } from './house-rules-text.js';
 import { layerFindings } from './layers.js';
 
@@ -28,6 +29,21 @@ test('finds dependencies that point the wrong way', () => {
     1,
   );
   assert.is(layerFindings([{ name: '@edgeplane/new' }]).length, 1);
+});
+
+test('finds imports that point the wrong way inside a package', () => {
+  const wrong = "import { a } from '../../drivers/driver.js';\n";
+  assert.is(folderFindings('crm-agent/src/engines/qemu/vm.ts', wrong).length, 1);
+  assert.is(
+    folderFindings('crm-agent/src/engines/qemu/vm.ts', "await import('../../exec/shell.js')").length,
+    1,
+  );
+  assert.equal(folderFindings('crm-agent/src/engines/qemu/vm.test.ts', wrong), []);
+  assert.equal(
+    folderFindings('crm-agent/src/engines/qemu/vm.ts', "import { a } from '../../host-names.js';"),
+    [],
+  );
+  assert.equal(folderFindings('crm-agent/src/agent.ts', "import { a } from './drivers/driver.js';"), []);
 });
 
 test.run();

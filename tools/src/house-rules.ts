@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { folderFindings } from './folder-layers.js';
 import { findings } from './house-rules-text.js';
 import { layerFindings, type PackageFacts } from './layers.js';
 
@@ -22,7 +23,7 @@ for (const path of tracked.filter((p) => /\.(ts|tsx|mjs)$/.test(p) && !/(^|\/)ge
   } catch {
     continue; // deleted in the work tree, not yet in the index
   }
-  found.push(...findings(path, text));
+  found.push(...findings(path, text), ...folderFindings(path, text));
 }
 const packages: PackageFacts[] = tracked
   .filter((p) => p.endsWith('/package.json'))
