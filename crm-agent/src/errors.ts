@@ -17,6 +17,8 @@ export const agentErrors = defineErrors({
   TOO_MANY_SHELLS: ['RESOURCE_EXHAUSTED', '{max} remote shells are open at {where}, which is all it takes'],
   AGENT_STOPPING: ['UNAVAILABLE', 'the agent is stopping', 'retryable'],
   NO_LOAD_BALANCER: ['FAILED_PRECONDITION', 'public port {ports} needs the load balancer: {reason}'],
+  IMAGE_NOT_FOUND: ['NOT_FOUND', 'image "{image}" not found: looked for {places}'],
+  IMAGE_OUTSIDE: ['INVALID_ARGUMENT', 'image "{image}" leads out of the image directory'],
   NO_ROOM: [
     'RESOURCE_EXHAUSTED',
     'flavor {flavor}: {field} of {wanted} MB is needed{note}, and {have} MB are free on the host',

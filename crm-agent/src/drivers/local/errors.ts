@@ -2,8 +2,6 @@ import { defineErrors } from '@edgeplane/base';
 
 /** What the local driver tells users. */
 export const localErrors = defineErrors({
-  IMAGE_NOT_FOUND: ['NOT_FOUND', 'image "{image}" not found: looked for {places}'],
-  IMAGE_OUTSIDE: ['INVALID_ARGUMENT', 'image "{image}" leads out of the image directory'],
   DEPLOYMENT_UNSUPPORTED: [
     'UNIMPLEMENTED',
     'deployment {deployment} is not supported on platform {platform}, must be one of {known}',

@@ -5,10 +5,10 @@ import { OBJECTS } from '@edgeplane/objects';
 import { LProto } from '@edgeplane/proto/dme/appcommon.js';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { findArchive, findVmImage } from '../../site/image-files.js';
 import { testApp, testAppInst, testFlavor } from '../../testing.js';
 import { commandWords } from './command-words.js';
 import { readEnvVars } from './env-vars.js';
-import { findArchive, findVmImage } from './image-files.js';
 import { planPorts } from './ports.js';
 import { planVm } from './vm-plan.js';
 

@@ -1,10 +1,16 @@
 import { stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { fail, messageOf } from '@edgeplane/base';
-import { credentialsFor, fullName, type PodmanEngine } from '../../engines/podman/index.js';
-import type { Operation } from '../driver.js';
-import { localErrors } from './errors.js';
+import { credentialsFor, fullName, type PodmanEngine } from '../engines/podman/index.js';
+import { agentErrors } from '../errors.js';
 import { findArchive, imageArchiveName } from './image-files.js';
+
+/** Whoever wants an image, and waits for it. */
+export interface ImageWait {
+  readonly signal: AbortSignal;
+  /** Told what happens, for people. */
+  readonly progress: (text: string) => void;
+}
 
 /** Where images of a site are looked for, beside archives that are named by path. */
 export interface ImagePlaces {
@@ -23,7 +29,7 @@ export async function prepareImage(
   engine: PodmanEngine,
   image: string,
   { imageDir, registryAuth }: ImagePlaces,
-  { signal, progress }: Operation,
+  { signal, progress }: ImageWait,
 ): Promise<string> {
   const archive = archivePath(image);
   if (archive !== undefined) {
@@ -47,7 +53,7 @@ export async function prepareImage(
     const directory =
       imageDir === '' ? 'no --image-dir is set' : `${imageDir}/${imageArchiveName(image)} is not there`;
     const places = `local storage, the image directory (${directory}) and the registry (${messageOf(error)})`;
-    throw fail(localErrors.IMAGE_NOT_FOUND, { image, places }, { cause: error });
+    throw fail(agentErrors.IMAGE_NOT_FOUND, { image, places }, { cause: error });
   }
 }
 

@@ -1,7 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { fail } from '@edgeplane/base';
-import { localErrors } from './errors.js';
+import { agentErrors } from '../errors.js';
 
 /** File of a container image in an image directory: the reference with `/` and `:` replaced. */
 export function imageArchiveName(reference: string): string {
@@ -21,12 +21,12 @@ export function isFileOrUrl(image: string): boolean {
 export async function findVmImage(image: string, imageDir: string): Promise<string> {
   if (isFileOrUrl(image)) return image;
   if (imageDir === '')
-    throw fail(localErrors.IMAGE_NOT_FOUND, { image, places: 'nothing, as no --image-dir is set' });
+    throw fail(agentErrors.IMAGE_NOT_FOUND, { image, places: 'nothing, as no --image-dir is set' });
   const places = [image, `${image}.qcow2`].map((name) => resolve(join(imageDir, name)));
   if (places.some((place) => relative(imageDir, place).startsWith('..')))
-    throw fail(localErrors.IMAGE_OUTSIDE, { image });
+    throw fail(agentErrors.IMAGE_OUTSIDE, { image });
   for (const place of places) if (await isReadable(place)) return place;
-  throw fail(localErrors.IMAGE_NOT_FOUND, { image, places: places.join(' and ') });
+  throw fail(agentErrors.IMAGE_NOT_FOUND, { image, places: places.join(' and ') });
 }
 
 /** The archive of a container image in the image directory; undefined when there is none. */
