@@ -71,7 +71,8 @@ export function startControlLoop(options: ControlLoopOptions): { stop(): Promise
   let disconnects = 0;
   const connected = () => client.state !== 'disconnected';
   const clusterReports = clusterInstChannel({ clock, logger, connected });
-  const appReports = appInstChannel({ clock, logger, connected });
+  const troubles = (keyJson: string) => options.troubles.of(keyJson);
+  const appReports = appInstChannel({ clock, logger, connected, troubles });
   // Odd while connected, so that what was reported to nobody does not count as reported on the next connection.
   const session = () => disconnects * 2 + (connected() ? 1 : 0);
   const clusters = new InstanceWorkers({
@@ -96,9 +97,7 @@ export function startControlLoop(options: ControlLoopOptions): { stop(): Promise
       options.shells.endAll(keyJson, 'the instance is being deleted');
   });
   tables.apps.subscribe(() => apps.wakeWaiting());
-  options.troubles.subscribe((keyJson) =>
-    appReports.reporter.reportTroubles(keyJson, options.troubles.of(keyJson)),
-  );
+  options.troubles.subscribe((keyJson) => appReports.reporter.reportTroubles(keyJson, troubles(keyJson)));
 
   const cloudletInfos = new ObjectTable(OBJECTS.CloudletInfo);
   cloudletInfos.put(options.info);

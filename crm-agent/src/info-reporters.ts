@@ -13,6 +13,11 @@ interface Options {
   readonly connected: () => boolean;
 }
 
+interface WithTroubles {
+  /** What is wrong with an instance that runs. */
+  readonly troubles: (keyJson: string) => readonly string[];
+}
+
 /** Reports of one sort of instance, and the source they are sent from. */
 export interface InfoChannel<I extends InstanceInfo> {
   readonly reporter: Reporter<I>;
@@ -29,7 +34,7 @@ export function clusterInstChannel(options: Options): InfoChannel<ClusterInstInf
   );
 }
 
-export function appInstChannel(options: Options): InfoChannel<AppInstInfo> {
+export function appInstChannel(options: Options & WithTroubles): InfoChannel<AppInstInfo> {
   const table = new ObjectTable(OBJECTS.AppInstInfo);
   return channel(table, options, (keyJson) =>
     OBJECTS.AppInstInfo.withKey(OBJECTS.AppInstInfo.parseKeyJson(keyJson)),
@@ -38,7 +43,7 @@ export function appInstChannel(options: Options): InfoChannel<AppInstInfo> {
 
 function channel<I extends InstanceInfo, K>(
   table: ObjectTable<I, K>,
-  options: Options,
+  options: Options & Partial<WithTroubles>,
   empty: (keyJson: string) => I,
 ): InfoChannel<I> {
   const sent = new SentWatch(table, options.connected);

@@ -7,7 +7,10 @@ import { type InstanceInfo, Reporter } from './reporter.js';
 const S = TrackedState;
 const never = new AbortController().signal;
 
-function setUp(flushed: () => Promise<void> = async () => undefined) {
+function setUp(
+  flushed: () => Promise<void> = async () => undefined,
+  troubles: () => readonly string[] = () => [],
+) {
   const infos = new Map<string, InstanceInfo & { key: string }>();
   const clock = new ManualClock();
   const reporter = new Reporter({
@@ -18,7 +21,7 @@ function setUp(flushed: () => Promise<void> = async () => undefined) {
       delete: (key) => infos.delete(key),
     },
     build: (key, state, errors) => ({ key, state, errors }),
-    flushed,
+    ...{ flushed, troubles },
     clock,
     logger: silentLogger,
   });
@@ -46,6 +49,14 @@ test('troubles are said of what runs, and of nothing else', async () => {
   await reporter.report('k', S.DELETING, never);
   reporter.reportTroubles('k', ['it ended']);
   assert.equal(infos.get('k')?.errors, []);
+});
+
+test('troubles that were there before are said with the first report that it runs', async () => {
+  const { infos, reporter } = setUp(undefined, () => ['no room']);
+  await reporter.report('k', S.CREATING, never);
+  assert.equal(infos.get('k')?.errors, []);
+  await reporter.report('k', S.READY, never);
+  assert.equal(infos.get('k')?.errors, ['no room']);
 });
 
 test('a report waits for the one before it, but not for ever', async () => {

@@ -23,6 +23,8 @@ export interface ReporterOptions<I extends InstanceInfo> {
   readonly build: (keyJson: string, state: TrackedState, errors: readonly string[]) => I;
   /** Resolves when the last change of that key was handed to the stream, or there is no stream. */
   readonly flushed: (keyJson: string) => Promise<void>;
+  /** What is wrong with an instance that runs; default: nothing ever. */
+  readonly troubles?: (keyJson: string) => readonly string[];
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -55,7 +57,9 @@ export class Reporter<I extends InstanceInfo> {
     decorate?: (info: I) => I,
   ): Promise<void> {
     await this.#settle(keyJson, signal);
-    const info = this.#options.build(keyJson, state, []);
+    // What went wrong with one that runs is news to whoever hears of it the first time.
+    const errors = state === TrackedState.READY ? (this.#options.troubles?.(keyJson) ?? []) : [];
+    const info = this.#options.build(keyJson, state, errors);
     this.#put(keyJson, decorate ? decorate(info) : info);
   }
 

@@ -1,9 +1,10 @@
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { namingFullDisk } from './disk-full.js';
 
 /**
  * Replaces a file so that a reader, or the next run after a crash, meets the old text or the new one and nothing
- * between. One writer per path at a time.
+ * between. One writer per path at a time. @throws DISK_FULL naming the path; then the old text is there and nothing else
  */
 export async function writeFileAtomic(path: string, text: string, mode = 0o600): Promise<void> {
   await writePartsAtomic(path, [text], mode);
@@ -11,17 +12,26 @@ export async function writeFileAtomic(path: string, text: string, mode = 0o600):
 
 /** The same of a text in parts: each is asked for when the one before is written, and others have their turn in between. */
 export async function writePartsAtomic(path: string, parts: Iterable<string>, mode = 0o600): Promise<void> {
-  const temporary = `${path}.new`;
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const file = await open(temporary, 'w', mode);
+  await namingFullDisk(path, async () => {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await writeWhole(`${path}.new`, parts, mode);
+    await rename(`${path}.new`, path);
+    await syncFolder(dirname(path));
+  });
+}
+
+/** Leaves nothing when it fails. */
+async function writeWhole(path: string, parts: Iterable<string>, mode: number): Promise<void> {
+  const file = await open(path, 'w', mode);
   try {
     for (const part of parts) await file.writeFile(part);
     await file.sync();
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
   } finally {
     await file.close();
   }
-  await rename(temporary, path);
-  await syncFolder(dirname(path));
 }
 
 /** Removes a file for good; none is fine. */
@@ -32,13 +42,15 @@ export async function removeFile(path: string): Promise<void> {
 
 /** Adds to a file, which is made when needed. A crash may leave any part of the text. One writer per path at a time. */
 export async function appendToFile(path: string, text: string, mode = 0o600): Promise<void> {
-  const file = await open(path, 'a', mode);
-  try {
-    await file.writeFile(text);
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
+  await namingFullDisk(path, async () => {
+    const file = await open(path, 'a', mode);
+    try {
+      await file.writeFile(text);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+  });
 }
 
 /** Renames a file for good, over another if there is one. */

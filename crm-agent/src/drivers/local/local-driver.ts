@@ -231,7 +231,7 @@ export class LocalDriver implements Driver {
     const host = type === 'vm' ? machines : type === 'microvm' ? microvms : containers;
     await host.remove(name);
     restarts.forget(name);
-    context.troubles.set(record.keyJson, undefined);
+    context.troubles.clear(record.keyJson);
     await apps.delete(record.keyJson);
   }
 

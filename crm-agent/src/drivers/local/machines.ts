@@ -27,6 +27,8 @@ export class MachineHost {
     readonly clock: Clock;
     readonly random: Random;
     readonly ended: (id: string, how: string) => void;
+    /** Told when a machine stands still for want of room, and, without a text, when it goes on. */
+    readonly onTrouble: (id: string, trouble: string | undefined) => void;
   }) {
     this.#stateDir = options.stateDir;
     this.#engine = new QemuEngine(options);

@@ -9,6 +9,7 @@ import { DevicePool } from '../../site/device-pool.js';
 import { findDevices, type HostDevice } from '../../site/devices.js';
 import { HOST } from '../../site/host-paths.js';
 import { readMemory } from '../../site/memory.js';
+import type { TroubleAbout } from '../../troubles.js';
 import type { DriverContext } from '../driver.js';
 import { InnerPortPool } from '../inner-ports.js';
 import { Microvms } from '../microvm/microvms.js';
@@ -59,15 +60,16 @@ export async function openSite(context: DriverContext, signal: AbortSignal): Pro
   const readable = [cloudletKey.operatorKey?.name ?? '', cloudletKey.name];
   // With the folder, as two agents of one cloudlet may share a host while one replaces the other.
   const owner = hostName(readable, `${cloudletKeyJson} ${stateDir}`);
-  const restarts = new RestartTally({
-    clock,
-    report(name, trouble) {
-      const record = apps.values().find((app) => app.name === name);
-      if (record) context.troubles.set(record.keyJson, trouble);
-    },
-  });
+  const report = (about: TroubleAbout) => (name: string, trouble: string | undefined) => {
+    const record = apps.values().find((app) => app.name === name);
+    if (record) context.troubles.set(record.keyJson, about, trouble);
+  };
+  const restarts = new RestartTally({ clock, report: report('restarts') });
   const ended = (name: string, how: string) => restarts.ended(name, how);
-  const machines = new MachineHost({ ended, stateDir: join(stateDir, 'qemu'), logger, clock, random });
+  const machines = new MachineHost({
+    ...{ ended, stateDir: join(stateDir, 'qemu'), logger, clock, random },
+    onTrouble: report('room'),
+  });
   const opened: { stop(workloads: 'keep'): Promise<void> }[] = [machines];
   try {
     await machines.init();

@@ -24,6 +24,8 @@ export interface MachineStatus {
   readonly id: string;
   readonly state: string;
   readonly reason?: string;
+  /** What its guest, which stands still, waits for. */
+  readonly trouble?: string;
   readonly spec?: Pick<VmSpec, 'labels'>;
 }
 

@@ -114,8 +114,9 @@ class NodeWatch {
 
   async #look(cluster: ClusterRecord, node: NodeRecord): Promise<void> {
     const { nodes, clock } = this.#o;
-    const { state, reason } = await nodes.status(cluster, node);
+    const { state, reason, trouble } = await nodes.status(cluster, node);
     if (state !== 'running') return this.#again(cluster, node, reason ?? `its machine is ${state}`);
+    if (trouble !== undefined) return this.#waits();
     const silence = await nodes.link(cluster, node).silence(this.#signal);
     if (silence === undefined) return this.#well(cluster, node);
     this.#signal.throwIfAborted();
@@ -176,6 +177,14 @@ class NodeWatch {
     if (!replace) return nodes.start(cluster, node);
     await nodes.replace(cluster, node);
     await apps.rescue(this.#cluster, this.#name, this.#operation());
+  }
+
+  /** Another machine in its place would wait for the same. */
+  async #waits(): Promise<void> {
+    this.#wellSince = undefined;
+    this.#troubleSince = this.#o.clock.monotonic();
+    this.#patienceMs = UNREACHABLE_MS;
+    await this.#isDown();
   }
 
   async #isDown(): Promise<void> {

@@ -13,6 +13,8 @@ interface Machine {
   running: boolean;
   /** Answers, when it runs. */
   answers: boolean;
+  /** Waits for room on the disk, and does not answer meanwhile. */
+  waits: boolean;
   /** Nothing can be run any more. */
   damaged: boolean;
   readonly images: Set<string>;
@@ -108,7 +110,8 @@ export class TestingSite {
     const status = (id: string): MachineStatus => {
       const machine = this.machines.get(id);
       if (!machine) return { id, state: 'missing' };
-      return { id, state: machine.running ? 'running' : 'failed', spec: machine.spec };
+      const trouble = machine.waits ? { trouble: 'no room' } : {};
+      return { id, state: machine.running ? 'running' : 'failed', spec: machine.spec, ...trouble };
     };
     const list = async () => [...this.machines.keys()].map(status);
     return {
@@ -121,6 +124,7 @@ export class TestingSite {
             spec,
             running: false,
             answers: true,
+            waits: false,
             damaged: false,
             images: new Set<string>(),
             workloads: new Map(),
@@ -152,7 +156,7 @@ export class TestingSite {
       if (all.length > 1) throw new Error(`two machines have address ${target.host}`);
       const [machine] = all;
       const known = machine?.spec.cloudInit?.userData?.includes(target.hostKey) ?? false;
-      if (!machine?.answers || !known) throw new Error(`${target.host} does not answer`);
+      if (!machine?.answers || machine.waits || !known) throw new Error(`${target.host} does not answer`);
       return machine;
     };
     const run = (spec: ContainerSpec | KubeSpec) =>

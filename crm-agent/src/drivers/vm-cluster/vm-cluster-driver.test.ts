@@ -158,6 +158,22 @@ life('a node that does not come back is replaced, and its replicas go elsewhere'
   }),
 );
 
+life('a node that waits for room on the host is neither cut off nor replaced, and nobody is led to it', () =>
+  withCluster(2, async (site, driver, clock) => {
+    const app = appRequest(2);
+    await driver.createAppInst(app, testOperation());
+    const machine = [...site.machines].find(([name]) => name.includes('node-1'))?.[1];
+    assert.ok(machine);
+    machine.waits = true;
+    await until(() => site.ports.get(app.keyJson)?.[0]?.backends.length === 1, clock);
+    const later = clock.monotonic() + 600_000;
+    await until(() => clock.monotonic() > later, clock);
+    assert.equal(machinesOf(site), ['master-1-g1', 'node-1-g1', 'node-2-g1']);
+    machine.waits = false;
+    await until(() => site.ports.get(app.keyJson)?.[0]?.backends.length === 2, clock);
+  }),
+);
+
 life('a node whose disk has lost something when it was cut off is replaced', () =>
   withCluster(2, async (site, driver, clock) => {
     const app = appRequest(2);

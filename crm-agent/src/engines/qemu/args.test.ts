@@ -48,6 +48,7 @@ const GOLDEN = `-name guest=vm-1
 -pidfile /state/vms/vm-1/qemu.pid
 -qmp unix:qmp.sock,server=on,wait=off
 -qmp unix:monitor.sock,server=on,wait=off
+-qmp unix:events.sock,server=on,wait=off
 -chardev socket,id=console,path=console.sock,server=on,wait=off,logfile=/state/vms/vm-1/console.log,logappend=on
 -serial chardev:console
 -trace enable=qemu_system_shutdown_request
@@ -56,7 +57,7 @@ const GOLDEN = `-name guest=vm-1
 -device virtio-serial-pci
 -device virtserialport,chardev=agent,name=org.qemu.guest_agent.0
 -blockdev {"driver":"qcow2","node-name":"disk-boot","read-only":false,"file":{"driver":"file","filename":"/state/vms/vm-1/boot.qcow2"},"backing":{"driver":"qcow2","node-name":"base-0-0","read-only":true,"file":{"driver":"file","filename":"/images/guest.qcow2"},"backing":null}}
--device virtio-blk-pci,drive=disk-boot,serial=boot,bootindex=0
+-device virtio-blk-pci,drive=disk-boot,serial=boot,werror=enospc,rerror=report,bootindex=0
 -blockdev {"driver":"qcow2","node-name":"disk-data-db","read-only":true,"file":{"driver":"file","filename":"/state/vms/vm-1/data-db.qcow2"},"backing":null}
 -device virtio-blk-pci,drive=disk-data-db,serial=data-db
 -blockdev {"driver":"raw","node-name":"seed","read-only":true,"file":{"driver":"file","filename":"/state/vms/vm-1/seed.img"}}
@@ -91,7 +92,7 @@ test('a microVM has no PCI device, and is told the clock rate where it cannot me
   const micro: VmSpec = { ...spec, machine: 'microvm', kernel: { path: '/k', cmdline: 'quiet' }, nics };
   const args = qemuArgs(micro, paths(micro), { accelerator: 'tcg', processorKhz: 2_500_000 });
   assert.not.ok(args.some((arg) => arg.includes('-pci')));
-  assert.ok(args.includes('virtio-blk-device,drive=disk-boot,serial=boot'));
+  assert.ok(args.includes('virtio-blk-device,drive=disk-boot,serial=boot,werror=enospc,rerror=report'));
   assert.is(args[args.indexOf('-append') + 1], 'quiet tsc_early_khz=2500000');
   const own = tapName('/state/vms', 'vm-1', 0);
   assert.match(own, /^eq[0-9a-f]{13}$/);

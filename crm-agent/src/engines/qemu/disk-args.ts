@@ -19,6 +19,8 @@ export interface DiskArg {
 export function diskArgs(disk: DiskArg, machine: MachineType, boots: boolean): string[] {
   const [head] = disk.layers;
   const device = [deviceName(machine, 'blk'), `drive=${head.nodeName}`, `serial=${disk.serial}`];
+  // A guest that writes where there is no room waits instead of losing what it wrote; see VmRoom.
+  if (!disk.readOnly) device.push('werror=enospc', 'rerror=report');
   if (boots) device.push('bootindex=0');
   // JSON form, so that no character of a path has a meaning of its own.
   return ['-blockdev', JSON.stringify(graphOf(disk.layers, disk.readOnly)), '-device', device.join(',')];

@@ -3,21 +3,11 @@ import { dirname } from 'node:path';
 import { fail } from '@edgeplane/base';
 import { qemuErrors } from './errors.js';
 import { syncDirectory, temporaryName } from './files.js';
+import { runImageTool } from './image-tool.js';
 import { type BaseImage, imageInfo } from './images.js';
-import { runTool } from './tools.js';
 
 /** Long enough for a large disk on slow storage, milliseconds. */
 const COPY_LIMIT_MS = 6 * 3600_000;
-
-/** Runs qemu-img. @throws diskFull, toolFailed with its last words */
-export async function runImageTool(args: readonly string[], limitMs?: number): Promise<string> {
-  const { code, stdout, stderr } = await runTool('qemu-img', args, limitMs);
-  if (code === 0) return stdout;
-  const words = stderr.trim().split('\n').at(-1) ?? '';
-  const reason = words.replace(/^qemu-img: /, '') || `status ${code}`;
-  if (/No space left on device|Disk quota exceeded/.test(stderr)) throw fail(qemuErrors.diskFull, { reason });
-  throw fail(qemuErrors.toolFailed, { command: `qemu-img ${args[0]}`, reason });
-}
 
 /** An empty layer over another. Appears under its name only when it is whole. */
 export async function createOverlay(path: string, below: string): Promise<void> {

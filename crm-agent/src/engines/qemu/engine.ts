@@ -1,6 +1,6 @@
 import { isAbsolute, join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { type Clock, fail, type Logger, messageOf } from '@edgeplane/base';
+import { type Clock, fail, type Logger, messageOf, type Random, systemRandom } from '@edgeplane/base';
 import { identityOf, readProcessorKhz, terminate, waitForExit } from '../process/index.js';
 import { type Accelerator, probeAccelerator } from './accelerator.js';
 import { qemuErrors } from './errors.js';
@@ -21,6 +21,7 @@ import { VmMetadata } from './vm-metadata.js';
 import { VmNetwork } from './vm-network.js';
 import type { VmRecord } from './vm-record.js';
 import { VmResources } from './vm-resources.js';
+import { VmRoom } from './vm-room.js';
 import { VmSnapshots } from './vm-snapshots.js';
 import { statsOf, type VmStats } from './vm-stats.js';
 import { type RunningVm, type VmStatus, VmTable } from './vm-table.js';
@@ -36,6 +37,9 @@ export interface QemuEngineOptions {
   /** Default qemu-system-x86_64. */
   readonly command?: string;
   readonly maxDownloadBytes?: number;
+  readonly random?: Random;
+  /** Told when a guest stands still because there is no room for what it writes, and, without a text, when it goes on. */
+  readonly onTrouble?: (id: string, trouble: string | undefined) => void;
   /** Called at each step of create and start; a test may end the process in it. */
   readonly onStep?: (id: string, step: VmStep) => void | Promise<void>;
 }
@@ -59,6 +63,7 @@ export class QemuEngine {
   readonly #disks: VmDisks;
   readonly #users: LayerUsers;
   readonly #metadata: VmMetadata;
+  readonly #room: VmRoom;
   readonly network: VmNetwork;
   readonly guest: VmGuest;
   readonly snapshots: VmSnapshots;
@@ -78,7 +83,13 @@ export class QemuEngine {
     const accelerator = async () => (await this.accelerator()).name;
     this.#table = new VmTable(join(resolve(stateDir), 'vms'), this.#context, accelerator);
     this.#metadata = new VmMetadata(this.#table);
-    this.#launcher = new VmLauncher(this.#table, () => this.#hostTraits(), this.#metadata);
+    const { random = systemRandom, onTrouble = () => undefined } = options;
+    this.#room = new VmRoom(this.#table, { random, onTrouble });
+    this.#launcher = new VmLauncher(
+      this.#table,
+      () => this.#hostTraits(),
+      (id, spec) => this.#attend(id, spec),
+    );
     this.guest = new VmGuest(this.#table);
     this.#users = new LayerUsers(this.#table);
     this.#disks = new VmDisks(this.#table, this.#launcher, this.guest, this.#users);
@@ -144,7 +155,7 @@ export class QemuEngine {
       const vm = await this.#table.running(id).catch(() => undefined);
       if (!vm) return;
       await this.network.settle(vm);
-      this.#metadata.serve(id, vm.record.spec);
+      this.#attend(id, vm.record.spec);
       await this.resources.settle(vm);
       if (vm.run.paused) await this.#setPaused(vm, true);
     });
@@ -183,7 +194,7 @@ export class QemuEngine {
       if ((await this.status(id)).state === 'running' || (await this.#table.adoptAny(dir))) {
         const vm = await this.#table.running(id);
         await this.network.settle(vm);
-        this.#metadata.serve(id, vm.record.spec);
+        this.#attend(id, vm.record.spec);
         await this.#setPaused(vm, false);
         return this.status(id);
       }
@@ -192,6 +203,12 @@ export class QemuEngine {
       await this.#launcher.start(dir, record);
       return this.status(id);
     });
+  }
+
+  /** What a running machine has of us while it runs. */
+  #attend(id: string, spec: VmSpec): void {
+    this.#metadata.serve(id, spec);
+    this.#room.watch(id);
   }
 
   async #hostTraits(): Promise<HostTraits> {
@@ -259,8 +276,10 @@ export class QemuEngine {
   }
 
   /** What a machine is and does now. Never throws for one whose record is broken: it is `failed`, and can be destroyed. */
-  status(id: string): Promise<VmStatus> {
-    return this.#table.status(id);
+  async status(id: string): Promise<VmStatus> {
+    const status = await this.#table.status(id);
+    const trouble = status.state === 'running' ? this.#room.troubleOf(id) : undefined;
+    return { ...status, ...(trouble === undefined ? {} : { trouble }) };
   }
 
   /** Resolves when the machine does not run any more, with what became of it. */
@@ -310,7 +329,7 @@ export class QemuEngine {
   /** Waits for calls under way. Machines run on. */
   async close(): Promise<void> {
     await this.#table.idle();
-    await this.#metadata.stop();
+    await Promise.all([this.#metadata.stop(), this.#room.stop()]);
   }
 
   async #record(spec: VmSpec): Promise<VmRecord> {

@@ -1,9 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { namingFullDisk } from '@edgeplane/base';
 
-/** Replaces a file as a whole and on disk: after a crash there is the old content or the new, never a part. */
+/** Replaces a file as a whole and on disk: after a crash there is the old content or the new, never a part. @throws DISK_FULL */
 export async function writeDurably(path: string, data: string | Buffer, mode = 0o640): Promise<void> {
+  await namingFullDisk(path, () => replace(path, data, mode));
+  await syncDirectory(dirname(path));
+}
+
+async function replace(path: string, data: string | Buffer, mode: number): Promise<void> {
   const part = temporaryName(path);
   try {
     const file = await open(part, 'wx', mode);
@@ -18,7 +24,6 @@ export async function writeDurably(path: string, data: string | Buffer, mode = 0
     await rm(part, { force: true });
     throw error;
   }
-  await syncDirectory(dirname(path));
 }
 
 export function writeJson(path: string, value: unknown): Promise<void> {

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { access, constants, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { fail, type Logger, messageOf } from '@edgeplane/base';
+import { fail, type Logger, messageOf, namingFullDisk } from '@edgeplane/base';
 import { qemuErrors } from './errors.js';
 import { temporaryName } from './files.js';
+import { runImageTool } from './image-tool.js';
 import { runTool } from './tools.js';
 
 export type DiskFormat = 'qcow2' | 'raw';
@@ -97,7 +98,7 @@ export class ImageStore {
     await mkdir(this.#options.cacheDir, { recursive: true });
     const part = temporaryName(path);
     try {
-      await this.#download(url, digest, part);
+      await namingFullDisk(path, () => this.#download(url, digest, part));
       await rename(part, path);
       this.#options.logger.info({ url, path }, 'Image downloaded');
       return path;
@@ -237,10 +238,7 @@ export async function createDisk(path: string, base: BaseImage | undefined, size
   }
   args.push(part, ...(sizeMib === undefined ? [] : [`${sizeMib}M`]));
   try {
-    const result = await runTool('qemu-img', args);
-    if (result.code !== 0) {
-      throw fail(qemuErrors.toolFailed, { command: 'qemu-img create', reason: result.stderr.trim() });
-    }
+    await runImageTool(args);
     await rename(part, path);
   } finally {
     await rm(part, { force: true });

@@ -4,7 +4,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { type Clock, fail, messageOf, sleep } from '@edgeplane/base';
+import { type Clock, fail, isDiskFull, messageOf, sleep } from '@edgeplane/base';
 import { qemuErrors } from './errors.js';
 import { syncDirectory, temporaryName } from './files.js';
 import type { QmpClient } from './qmp.js';
@@ -22,7 +22,7 @@ export interface MemoryTarget {
 
 /**
  * Writes memory and devices of a machine that stands still to a file, which appears when it is whole and on disk.
- * QEMU may start no programs, so it sends them to us. @throws memoryNotSaved
+ * QEMU may start no programs, so it sends them to us. @throws memoryNotSaved, diskFull
  */
 export async function saveMemory(qmp: QmpClient, target: MemoryTarget): Promise<void> {
   const { id, path, socket, clock } = target;
@@ -53,6 +53,7 @@ export async function saveMemory(qmp: QmpClient, target: MemoryTarget): Promise<
     await rename(part, path);
     await syncDirectory(dirname(path));
   } catch (error) {
+    if (isDiskFull(error)) throw fail(qemuErrors.diskFull, { reason: messageOf(error) }, { cause: error });
     throw fail(qemuErrors.memoryNotSaved, { id, reason: messageOf(error) }, { cause: error });
   } finally {
     over.abort();

@@ -88,7 +88,7 @@ export class VmDir {
     };
     return {
       pidFile: this.pidFile,
-      qmpSockets: [QMP_SOCKET, MONITOR_SOCKET],
+      qmpSockets: [QMP_SOCKET, MONITOR_SOCKET, EVENTS_SOCKET],
       consoleSocket: CONSOLE_SOCKET,
       consoleLog: this.consoleLog,
       vncSocket: VNC_SOCKET,
@@ -131,12 +131,12 @@ export class VmDir {
     await mkdir(part, { mode: 0o750 });
     try {
       await fill?.(new VmDir(part));
+      await writeJson(join(part, 'vm.json'), record);
+      await rename(part, this.path);
     } catch (error) {
       await rm(part, { recursive: true, force: true });
       throw error;
     }
-    await writeJson(join(part, 'vm.json'), record);
-    await rename(part, this.path);
     await syncDirectory(parent);
   }
 
@@ -185,6 +185,7 @@ export class VmDir {
     for (const name of [
       QMP_SOCKET,
       MONITOR_SOCKET,
+      EVENTS_SOCKET,
       CONSOLE_SOCKET,
       METADATA_SOCKET,
       VNC_SOCKET,
@@ -211,6 +212,8 @@ export class VmDir {
 
 export const QMP_SOCKET = 'qmp.sock';
 export const MONITOR_SOCKET = 'monitor.sock';
+/** For whoever listens as long as the machine runs. */
+export const EVENTS_SOCKET = 'events.sock';
 export const METADATA_SOCKET = 'metadata.sock';
 export const VNC_SOCKET = 'vnc.sock';
 /** Leads to the agent within the guest. */
@@ -221,6 +224,7 @@ export const CONSOLE_SOCKET = 'console.sock';
 export type SocketName =
   | typeof QMP_SOCKET
   | typeof MONITOR_SOCKET
+  | typeof EVENTS_SOCKET
   | typeof CONSOLE_SOCKET
   | typeof METADATA_SOCKET
   | typeof VNC_SOCKET

@@ -6,9 +6,9 @@ import { readTail } from './files.js';
 import type { Snapshot } from './layers.js';
 import type { HostTraits } from './machine-args.js';
 import { migrated } from './memory-state.js';
+import type { VmSpec } from './spec.js';
 import { startVm, stopVm } from './vm.js';
 import type { VmDir } from './vm-dir.js';
-import type { VmMetadata } from './vm-metadata.js';
 import type { VmRecord } from './vm-record.js';
 import type { VmTable } from './vm-table.js';
 
@@ -16,19 +16,20 @@ import type { VmTable } from './vm-table.js';
 export class VmLauncher {
   readonly #table: VmTable;
   readonly #host: () => Promise<HostTraits>;
-  readonly #metadata: VmMetadata;
+  readonly #attend: (id: string, spec: VmSpec) => void;
 
-  constructor(table: VmTable, host: () => Promise<HostTraits>, metadata: VmMetadata) {
+  /** @param attend called with each machine that runs */
+  constructor(table: VmTable, host: () => Promise<HostTraits>, attend: (id: string, spec: VmSpec) => void) {
     this.#table = table;
     this.#host = host;
-    this.#metadata = metadata;
+    this.#attend = attend;
   }
 
   async start(dir: VmDir, record: VmRecord): Promise<void> {
     const host = await this.#host();
     const { run, exited } = await startVm(this.#table.context, dir, record, host);
     this.#table.watch(dir.id, run.identity, exited);
-    this.#metadata.serve(dir.id, record.spec);
+    this.#attend(dir.id, record.spec);
     this.#table.context.logger.info(
       {
         vm: dir.id,
@@ -61,7 +62,7 @@ export class VmLauncher {
         memory,
       );
       this.#table.watch(dir.id, run.identity, exited);
-      this.#metadata.serve(dir.id, record.spec);
+      this.#attend(dir.id, record.spec);
       try {
         await this.#table.withQmp(dir, run.identity.pid, async (qmp) => {
           await migrated(qmp, context.clock);

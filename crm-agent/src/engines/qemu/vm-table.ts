@@ -29,6 +29,8 @@ export interface VmStatus {
   readonly accelerator?: AcceleratorName;
   /** Why it does not run. */
   readonly reason?: string;
+  /** Why its guest stands still although nobody wanted that. */
+  readonly trouble?: string;
 }
 
 /** A machine whose process runs. */
