@@ -113,6 +113,7 @@ function config(address: string, name: string, fake: Partial<FakeSettings> = {})
     onStop: 'keep',
     metricsIntervalMs: 0,
     stun: [],
+    doors: [],
     execIdleMs: 60_000,
     fake: { ...FAKE_DEFAULTS, ...fake },
   };

@@ -22,7 +22,9 @@ import { type AgentTables, desiredTables, fillTables, tableList } from './desire
 import { type Disk, systemDisk } from './disk.js';
 import type { Driver } from './drivers/driver.js';
 import { type SessionLimits, ShellSessions } from './exec/sessions.js';
+import { makeDoor } from './make-door.js';
 import { makeDriver } from './make-driver.js';
+import { type MakeDoor, openDoors } from './southbound/doors.js';
 import { Troubles } from './troubles.js';
 
 /** What an agent may be given instead of its own. */
@@ -34,6 +36,7 @@ export interface AgentOverrides {
   readonly random?: Random;
   /** A driver that is not initialised yet. */
   readonly driver?: Driver;
+  readonly makeDoor?: MakeDoor;
   readonly shellLimits?: Partial<SessionLimits>;
   /** How controllers are reached. */
   readonly dial?: NotifyDialer;
@@ -43,7 +46,7 @@ export interface AgentOverrides {
 }
 
 export interface Agent extends Service {
-  /** Once started, `api`: where health and reflection are served; `metrics` unless off. */
+  /** Once started, `api`: where health and reflection are served; `metrics` unless off; doors by their names. */
   readonly addresses: Readonly<Record<string, string>>;
 }
 
@@ -152,7 +155,24 @@ class CloudletAgent implements Agent {
     this.#cleanups.push(() => loop.stop());
     // Before the loop and the driver, as shells hold what these would end.
     this.#cleanups.push(() => shells.stop());
+    await this.#openDoors(signal);
     this.#ready = true;
+  }
+
+  async #openDoors(signal: AbortSignal): Promise<void> {
+    const { doors, stateDir, publicAddr, imageDir, registryAuth, cloudletKey, onStop } = this.#config;
+    const context = {
+      stateDir: join(stateDir, 'southbound'),
+      cloudletKeyJson: OBJECTS.Cloudlet.keyJson(cloudletKey),
+      ...{ disk: this.#disk, publicAddr, imageDir, registryAuth },
+      logger: inArea(this.#logger, 'mexos'),
+      ...{ clock: this.#clock, random: this.#random },
+    };
+    const make: MakeDoor =
+      this.#overrides.makeDoor ?? ((name, context) => makeDoor(name, context, this.#config));
+    const opened = await openDoors(doors, context, make, signal);
+    this.#cleanups.push(() => opened.stop(onStop));
+    Object.assign(this.addresses, opened.addresses);
   }
 
   async #observe(tls: TlsMaterial | undefined): Promise<Metrics> {

@@ -11,6 +11,7 @@ import type { HttpSettings } from './drivers/public-ports.js';
 import { agentErrors } from './errors.js';
 import { AGENT_FLAGS } from './flags.js';
 import { choosePlatform, type PlatformName } from './platforms.js';
+import { type DoorSettings, doorSettings } from './southbound/settings.js';
 
 /** What becomes of workloads when the agent stops in good order. */
 export type OnStop = 'keep' | 'stop';
@@ -54,6 +55,8 @@ export interface AgentConfig {
   /** How long a remote shell may be silent, milliseconds. */
   readonly execIdleMs: number;
   readonly fake: FakeSettings;
+  /** APIs of other ecosystems that are served. */
+  readonly doors: readonly DoorSettings[];
 }
 
 /** What the process around the agent offers, as data. */
@@ -132,6 +135,7 @@ export function parseConfig(argv: readonly string[], environment: Environment): 
       clusterUpdate: values.fakeClusterUpdate,
       vmPorts: values.fakeVmPorts,
     },
+    doors: doorSettings(values, environment),
   };
   return { config, debug: parseDebugAreas(values.d), plugin: values.plugin };
 }

@@ -1,5 +1,6 @@
 import { DEBUG_AREAS, type FlagSpec } from '@edgeplane/base';
 import { DEFAULT_VERSION, NOTIFY_VERSIONS } from '@edgeplane/notify';
+import { DOOR_FLAGS } from './southbound/flags.js';
 
 /**
  * The agent's command line. Names in camel case are those of CRM spec section 9.1; the rest are ours. Each works in
@@ -111,6 +112,7 @@ export const AGENT_FLAGS = {
     default: '30m',
     about: 'how long a remote shell may be silent before it is ended',
   },
+  ...DOOR_FLAGS,
   fakeCreateDelay: { type: 'duration', default: '0', about: 'fake driver: how long a create takes' },
   fakeUpdateDelay: { type: 'duration', default: '0', about: 'fake driver: how long an update takes' },
   fakeDeleteDelay: { type: 'duration', default: '0', about: 'fake driver: how long a delete takes' },

@@ -8,6 +8,8 @@ export interface ProtoModule {
   readonly out: string;
   /** buf configuration in `base`, when the folder is not part of a workspace of its own. */
   readonly config?: string;
+  /** What the files are, for those that a server of ours describes by reflection. */
+  readonly described?: string;
 }
 
 /** Folders whose whole content is generated. */
@@ -22,7 +24,10 @@ const PROTO_BASE = 'shared/proto';
 /** The southbound dialects stand alone because two of them share a package name. */
 function southbound(name: string): ProtoModule {
   const path = `southbound/${name}`;
-  return { base: PROTO_BASE, path, out: `${GENERATED.proto}/${path}`, config: `${path}.buf.yaml` };
+  return {
+    ...{ base: PROTO_BASE, path, out: `${GENERATED.proto}/${path}`, config: `${path}.buf.yaml` },
+    described: `southbound API ${name}`,
+  };
 }
 
 export const MODULES: readonly ProtoModule[] = [

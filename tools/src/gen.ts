@@ -55,6 +55,13 @@ function generate(out: string): void {
     const config = module.config ? ['--config', module.config] : [];
     buf(module.base, 'generate', module.path, ...config, '--template', JSON.stringify(template));
     for (const file of OPTION_FILES) rmSync(join(target, file), { recursive: true, force: true });
+    if (module.described !== undefined) {
+      const binary = join(out, 'described.binpb');
+      buf(module.base, 'build', module.path, ...config, '--exclude-source-info', '-o', binary);
+      const source = descriptorSetSource(readFileSync(binary), module.described);
+      writeFileSync(join(target, 'descriptor-set.ts'), source);
+      rmSync(binary);
+    }
   }
   const core = join(out, 'core.binpb');
   buf('shared/proto', 'build', '.', '-o', core);
@@ -63,7 +70,7 @@ function generate(out: string): void {
   mkdirSync(join(out, GENERATED.schema), { recursive: true });
   writeFileSync(join(out, GENERATED.schema, 'schema.ts'), schemaSource(set));
   writeFileSync(join(out, GENERATED.schema, 'codecs.ts'), codecsSource(set));
-  writeFileSync(join(out, GENERATED.proto, 'descriptor-set.ts'), descriptorSetSource(set));
+  writeFileSync(join(out, GENERATED.proto, 'descriptor-set.ts'), descriptorSetSource(set, 'the core APIs'));
   mkdirSync(join(out, 'docs'), { recursive: true });
   writeFileSync(join(out, 'docs/states.md'), statesDocument());
 }

@@ -1,5 +1,5 @@
 import { type Clock, EdgeplaneError, type Logger, messageOf, systemClock } from '@edgeplane/base';
-import { redact, withoutSecrets } from './secrets.js';
+import { type Redacted, redact, withoutSecrets } from './secrets.js';
 
 const SECRET = /^(pass|secret|token|auth_?token|session_?cookie|private_?key)|password|passhash/i;
 const LONGEST_TEXT = 256;
@@ -36,6 +36,10 @@ export interface AuditLogOptions {
   readonly clock?: Clock;
   /** Gets every record, too. Must neither wait nor throw. */
   readonly sink?: (record: AuditRecord) => void;
+  /** Which methods are audited, by path; default all but those that only show. */
+  readonly covers?: (path: string) => boolean;
+  /** What of a request may be logged; default all but what the protos mark as secret. */
+  readonly redact?: (path: string, request: unknown) => Redacted;
 }
 
 /**
@@ -45,11 +49,16 @@ export interface AuditLogOptions {
 export class AuditLog {
   readonly #clock: Clock;
   readonly #sink: (record: AuditRecord) => void;
+  readonly #redact: (path: string, request: unknown) => Redacted;
+  /** Whether calls of this method, `/<service>/<method>`, are audited. */
+  readonly covers: (path: string) => boolean;
   #last = 0;
 
-  constructor({ clock = systemClock, sink = () => undefined }: AuditLogOptions = {}) {
-    this.#clock = clock;
-    this.#sink = sink;
+  constructor(options: AuditLogOptions = {}) {
+    this.#clock = options.clock ?? systemClock;
+    this.#sink = options.sink ?? (() => undefined);
+    this.#redact = options.redact ?? redact;
+    this.covers = options.covers ?? isAudited;
   }
 
   /** Logs the start of a call; the returned function logs its end. `path` is `/<service>/<method>`. */
@@ -64,7 +73,7 @@ export class AuditLog {
     const began = this.#clock.monotonic();
     const call: AuditCall = { id: this.#last, cmd: path.slice(path.lastIndexOf('/') + 1), client, user };
     const { id, cmd } = call;
-    const { shown, secrets } = redact(path, request);
+    const { shown, secrets } = this.#redact(path, request);
     const req = loggable(shown);
     logger.info({ ...call, req }, 'Audit start');
     this.#sink({ ...call, phase: 'start', request: req });

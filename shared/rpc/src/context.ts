@@ -1,10 +1,12 @@
+import type { PeerCertificate } from 'node:tls';
 import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js';
+import { parseAltNames } from './alt-names.js';
 
 /** Who is on the other end, by the certificate that was verified during the handshake. */
 export interface PeerIdentity {
   readonly commonName: string;
   readonly organizations: readonly string[];
-  /** As in the certificate, such as `DNS:agent-1` or `IP Address:127.0.0.1`. */
+  /** As in the certificate, such as `DNS:agent-1`, `URI:spiffe://site/agent` or `IP Address:127.0.0.1`. */
   readonly altNames: readonly string[];
   /** SHA-256, colon-separated upper-case hex. */
   readonly fingerprint: string;
@@ -37,12 +39,16 @@ export interface AnyServerCall
 
 /** Reads the verified client certificate of a call. */
 export function peerIdentity(call: Pick<AnyServerCall, 'getAuthContext'>): PeerIdentity | undefined {
-  const certificate = call.getAuthContext().sslPeerCertificate;
+  return certificateIdentity(call.getAuthContext().sslPeerCertificate);
+}
+
+/** The names in a verified certificate, as Node shows it; undefined without one. */
+export function certificateIdentity(certificate: PeerCertificate | undefined): PeerIdentity | undefined {
   if (!certificate?.subject) return undefined;
   return {
-    commonName: [certificate.subject.CN].flat().join(','),
+    commonName: [certificate.subject.CN ?? ''].flat().join(','),
     organizations: [certificate.subject.O ?? []].flat(),
-    altNames: certificate.subjectaltname?.split(', ') ?? [],
+    altNames: parseAltNames(certificate.subjectaltname ?? ''),
     fingerprint: certificate.fingerprint256,
   };
 }

@@ -6,7 +6,7 @@ import type {
   ServerDuplexStream,
   ServerWritableStream,
 } from '@grpc/grpc-js';
-import { type AuditLog, isAudited } from './audit.js';
+import type { AuditLog } from './audit.js';
 import { type AnyServerCall, CallContext, type Ending, type RpcContext, userOf } from './context.js';
 import { fromServiceError, toServiceError } from './service-error.js';
 
@@ -181,7 +181,7 @@ class Work {
       const { path, peer } = context;
       logger.debug({ path, peer, user: userOf(context.identity) }, 'Call');
     }
-    if (audit && isAudited(context.path))
+    if (audit?.covers(context.path))
       this.#ended = audit.start(logger, context.path, context.peer, userOf(context.identity), request);
     authorize?.(context, request);
   }

@@ -1,4 +1,5 @@
 export { formatAddress, type HostPort, parseAddress } from './address.js';
+export type { Admit, Caller } from './admit.js';
 export { AuditLog, type AuditLogOptions, type AuditRecord, loggable } from './audit.js';
 export {
   type CallControl,
@@ -15,6 +16,7 @@ export {
 } from './client.js';
 export { CONNECTION_METRICS, observeConnections } from './connection-metrics.js';
 export {
+  certificateIdentity,
   FORWARDED_FOR,
   GATEWAY_TOKEN,
   type PeerIdentity,
@@ -45,6 +47,8 @@ export {
   type TransportOptions,
 } from './options.js';
 export { coreDescriptorSet } from './reflection.js';
+export { type KeyPair, ReplaceableCredentials } from './replaceable-credentials.js';
+export type { Redacted } from './secrets.js';
 export { RpcServer, type RpcServerOptions, type ServiceHandlers, type ServiceOptions } from './server.js';
 export { fromServiceError, toServiceError, type WireError } from './service-error.js';
 export {
@@ -54,3 +58,4 @@ export {
   serverCredentials,
   type TlsMaterial,
 } from './tls.js';
+export { unixPath } from './unix-socket.js';

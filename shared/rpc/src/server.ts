@@ -1,3 +1,4 @@
+import type { Server as NetServer } from 'node:net';
 import { type Clock, fail, type Logger, messageOf, systemClock } from '@edgeplane/base';
 import {
   type handleBidiStreamingCall,
@@ -5,11 +6,13 @@ import {
   type handleServerStreamingCall,
   type handleUnaryCall,
   Server,
+  type ServerCredentials,
   type ServerInterceptor,
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { formatAddress, parseAddress } from './address.js';
+import { formatAddress, type HostPort, parseAddress } from './address.js';
+import { type Admit, admitting } from './admit.js';
 import { AuditLog } from './audit.js';
 import type { CallContext } from './context.js';
 import { rpcErrors } from './errors.js';
@@ -21,6 +24,7 @@ import { channelOptions, type TransportOptions } from './options.js';
 import { addReflection, coreDescriptorSet } from './reflection.js';
 import { fromServiceError } from './service-error.js';
 import { serverCredentials, type TlsMaterial } from './tls.js';
+import { listenOnUnixSocket, unixPath } from './unix-socket.js';
 import { answerUnknownServices } from './unknown-service.js';
 
 export interface RpcServerOptions extends TransportOptions {
@@ -29,8 +33,14 @@ export interface RpcServerOptions extends TransportOptions {
   readonly name: string;
   /** Mutual TLS; plaintext when absent. */
   readonly tls?: TlsMaterial | undefined;
+  /** Instead of `tls`: credentials that are not made of material with our names. */
+  readonly credentials?: ServerCredentials | undefined;
   /** Where audit ids come from; one per server by default. */
   readonly audit?: AuditLog;
+  /** Refuses calls of whatever kind before their requests are read; default none. */
+  readonly admit?: Admit | undefined;
+  /** What health may be asked for beside the services there are. */
+  readonly healthNames?: readonly string[];
   /** Refuses calls, after their start is audited; default none. Health and reflection are open. */
   readonly authorize?: Authorize | undefined;
   /**
@@ -90,6 +100,7 @@ export class RpcServer {
   readonly #work = new Set<Promise<void>>();
   readonly #active = new Set<CallContext>();
   readonly #listeners: GuardedListener[] = [];
+  readonly #sockets: NetServer[] = [];
   #listening = false;
   #stopped: Promise<void> | undefined;
 
@@ -100,15 +111,18 @@ export class RpcServer {
     this.#audit = options.audit ?? new AuditLog({ clock: this.#clock });
     // With channelz switched off, forceShutdown of grpc-js 1.14 leaves open connections alone.
     const { connections } = options;
+    const interceptors = [
+      ...(connections && connections.firstCallMs > 0 ? [this.#calls] : []),
+      ...(options.admit ? [admitting(options.admit)] : []),
+    ];
     this.#server = new Server({
       ...channelOptions(options),
-      ...(connections && {
-        'grpc.max_concurrent_streams': connections.maxStreams,
-        ...(connections.firstCallMs > 0 && { interceptors: [this.#calls] }),
-      }),
+      ...(connections && { 'grpc.max_concurrent_streams': connections.maxStreams }),
+      ...(interceptors.length > 0 && { interceptors }),
     });
     answerUnknownServices(this.#server, (name) => this.#services.has(name));
     this.#health.addToServer(this.#server);
+    for (const name of options.healthNames ?? []) this.#health.addName(name);
   }
 
   /** Adds a generated service; every method needs a handler, made by `unary`, `serverStream` or by hand. */
@@ -171,28 +185,37 @@ export class RpcServer {
   }
 
   /**
-   * Binds `host:port` (`:port` is every IPv4 interface, port 0 any free port) and serves.
+   * Binds `host:port` (`:port` is every IPv4 interface, port 0 any free port), or a Unix socket named `unix:/path` that only
+   * this user may open, and serves.
    * @returns the address in use, with the actual port.
    * @throws EdgeplaneError ADDRESS_INVALID or LISTEN_FAILED, naming the address.
    */
   async listen(address: string): Promise<string> {
-    const { host, port } = parseAddress(address);
-    const bindTo = formatAddress({ host: host === '' ? '0.0.0.0' : host, port });
+    const path = unixPath(address);
+    const { host, port } = path === undefined ? parseAddress(address) : { host: '', port: 0 };
+    const bindTo = { host: host === '' ? '0.0.0.0' : host, port };
     if (!this.#listening) {
       this.#listening = true;
       addReflection(this.#server, [...this.#services], this.#options.descriptorSets ?? [coreDescriptorSet()]);
     }
-    const actual = await this.#bind(bindTo).catch((error: Error) => {
+    const credentials = this.#options.credentials ?? serverCredentials(this.#options.tls);
+    const bound = path === undefined ? this.#bind(bindTo, credentials) : this.#bindUnix(path, credentials);
+    const actual = await bound.catch((error: Error) => {
       throw fail(rpcErrors.LISTEN_FAILED, { address, reason: reasonOf(error) }, { cause: error });
     });
     this.#health.serving();
-    const listening = formatAddress({ host: host === '' ? '0.0.0.0' : host, port: actual });
-    this.#logger.info({ address: listening, tls: this.#options.tls !== undefined }, 'Listening');
+    const listening = path === undefined ? formatAddress({ ...bindTo, port: actual }) : address;
+    this.#logger.info({ address: listening, tls: credentials._isSecure() }, 'Listening');
     return listening;
   }
 
-  #bind(bindTo: string): Promise<number> {
-    const credentials = serverCredentials(this.#options.tls);
+  async #bindUnix(path: string, credentials: ServerCredentials): Promise<number> {
+    const injector = this.#server.createConnectionInjector(credentials);
+    this.#sockets.push(await listenOnUnixSocket(path, (socket) => injector.injectConnection(socket)));
+    return 0;
+  }
+
+  #bind({ host, port }: HostPort, credentials: ServerCredentials): Promise<number> {
     const { connections } = this.#options;
     if (connections) {
       const injector = this.#server.createConnectionInjector(credentials);
@@ -200,11 +223,12 @@ export class RpcServer {
         injector.injectConnection(socket),
       );
       this.#listeners.push(listener);
-      const { host, port } = parseAddress(bindTo);
       return listener.listen(host, port);
     }
     return new Promise((resolve, reject) => {
-      this.#server.bindAsync(bindTo, credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
+      this.#server.bindAsync(formatAddress({ host, port }), credentials, (error, bound) =>
+        error ? reject(error) : resolve(bound),
+      );
     });
   }
 
@@ -227,6 +251,7 @@ export class RpcServer {
   async #stop(graceMs: number): Promise<void> {
     this.#health.stopping();
     for (const listener of this.#listeners) listener.stop();
+    for (const socket of this.#sockets) socket.close();
     let force = () => {};
     const forced = new Promise<'forced'>((resolve) => {
       force = () => resolve('forced');

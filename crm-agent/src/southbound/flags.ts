@@ -1,0 +1,58 @@
+import type { FlagSpec, FlagValues } from '@edgeplane/base';
+import type { DoorName } from './door.js';
+
+type Text = FlagSpec<'string'>;
+type TextFlag = 'Cert' | 'Key' | 'ClientCa' | 'AllowedNames' | 'TokenFile';
+type AccessFlags<D extends DoorName> = { readonly [K in `${D}${TextFlag}`]: Text } & {
+  readonly [K in `${D}Insecure`]: FlagSpec<'boolean'>;
+};
+
+const text = (about: string, alias: readonly string[] = []): Text => ({
+  ...{ type: 'string', default: '', about },
+  ...(alias.length > 0 && { alias }),
+});
+
+/** The flags of one door that say who may call it. */
+function accessFlags<D extends DoorName>(door: D): AccessFlags<D> {
+  const flags: Record<string, FlagSpec> = {
+    [`${door}Cert`]: text(`certificate file (PEM) of the ${door} API, read again when it changes`),
+    [`${door}Key`]: text('file (PEM) with the key of that certificate'),
+    [`${door}ClientCa`]: text(`CA certificate file (PEM): only clients with a certificate of it may call`),
+    [`${door}AllowedNames`]: text(
+      'client certificates that may call, comma-separated, each by a DNS name, URI or common name of it; every one of the CA when empty',
+    ),
+    [`${door}TokenFile`]: text(
+      'file with a token on each line, one of which a caller must show; nobody else may read it',
+    ),
+    [`${door}Insecure`]: {
+      type: 'boolean',
+      default: 'false',
+      about: `serve the ${door} API also without a way to tell callers apart, or with tokens in plain text`,
+    },
+  };
+  return flags as unknown as AccessFlags<D>;
+}
+
+const LOOPBACK = 'loopback when it names no host, unix:/path for a socket of this user only';
+
+/** The part of the agent's command line that opens doors. */
+export const DOOR_FLAGS = {
+  virtrigaudAddr: text(`address of VirtRigaud's provider API, ${LOOPBACK}; empty: off`),
+  virtrigaudHealthAddr: text(
+    'address of /healthz, /readyz and /health of that provider, in plain HTTP for probes; empty: none',
+  ),
+  virtrigaudTlsDir: text(
+    'folder with tls.crt, tls.key and ca.crt, such as /etc/virtrigaud/tls, in place of the three flags',
+  ),
+  ...accessFlags('virtrigaud'),
+  flintlockAddr: text(`address of flintlock's MicroVM API, ${LOOPBACK}; empty: off`),
+  flintlock2021Addr: text('address of the same API as it was in 2021; empty: off', ['flintlock-2021-addr']),
+  flintlockHttpAddr: text('address of the HTTP gateway to the MicroVM API; empty: none'),
+  ...accessFlags('flintlock'),
+  operationsAddr: text(`address of IsardVDI's operations API, ${LOOPBACK}; empty: off`),
+  ...accessFlags('operations'),
+  auraeAddr: text(`address of Aurae's pod API, ${LOOPBACK}; empty: off`),
+  ...accessFlags('aurae'),
+} as const;
+
+export type DoorFlagValues = FlagValues<typeof DOOR_FLAGS>;
