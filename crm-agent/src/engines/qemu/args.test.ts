@@ -217,4 +217,13 @@ test('the log tells the cause of an end, a port in use, and the last words', () 
   assert.is(lastError(`a\nqemu-system-x86_64: boom\n\n`), 'boom');
 });
 
+test('a card of another model and hardware of a generation', () => {
+  const other = { ...spec, machineVersion: '6.2', nics: [{ type: 'user', model: 'e1000' }] } as const;
+  checkSpec(other);
+  const args = qemuArgs(other, paths(other), { accelerator: 'tcg' });
+  assert.is(args[args.indexOf('-machine') + 1], 'pc-q35-6.2,usb=off,vmport=off');
+  assert.ok(args.some((arg) => arg.startsWith('e1000,netdev=net0,id=nic0,')));
+  assert.throws(() => checkSpec({ ...other, machineVersion: '7' }), /machineVersion must be two numbers/);
+});
+
 test.run();

@@ -1,13 +1,15 @@
 import { isAbsolute, join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { type Clock, fail, type Logger, messageOf, type Random, systemRandom } from '@edgeplane/base';
+import { type Clock, fail, isKind, type Logger, messageOf, type Random, systemRandom } from '@edgeplane/base';
 import { identityOf, readProcessorKhz, terminate, waitForExit } from '../process/index.js';
 import { type Accelerator, probeAccelerator } from './accelerator.js';
+import { adoptDisk, forgetAdopted } from './adopted-disks.js';
 import { qemuErrors } from './errors.js';
 import { readTail } from './files.js';
 import { type BaseImage, ImageStore } from './images.js';
 import { LayerUsers } from './layer-users.js';
 import type { AcceleratorName, HostTraits } from './machine-args.js';
+import { machineVersions } from './machine-versions.js';
 import { QmpClient } from './qmp.js';
 import { checkSpec, type VmSpec } from './spec.js';
 import { runTool } from './tools.js';
@@ -71,6 +73,7 @@ export class QemuEngine {
   readonly resources: VmResources;
   readonly transfer: VmTransfer;
   #accelerator: Promise<Accelerator> | undefined;
+  #machineVersions: Promise<readonly string[]> | undefined;
 
   constructor(options: QemuEngineOptions) {
     const { stateDir, clock, logger } = options;
@@ -121,6 +124,15 @@ export class QemuEngine {
     return this.#accelerator;
   }
 
+  /** Generations of q35 hardware that machines may have, oldest first. */
+  machineVersions(): Promise<readonly string[]> {
+    this.#machineVersions ??= machineVersions(this.#context.command).catch((error: unknown) => {
+      this.#machineVersions = undefined;
+      throw error;
+    });
+    return this.#machineVersions;
+  }
+
   async #chooseAccelerator(): Promise<Accelerator> {
     const { accelerator = 'auto', clock, logger } = this.#options;
     if (accelerator !== 'auto') return { name: accelerator, reason: 'configured' };
@@ -148,6 +160,15 @@ export class QemuEngine {
 
   /** Completes what we may have ended in the middle of. */
   async #settle(id: string): Promise<void> {
+    if (
+      (
+        await this.#table
+          .dir(id)
+          .readRecord()
+          .catch(() => undefined)
+      )?.retired
+    )
+      return this.clones.release(id);
     await this.#table.turn(id, async (dir) => {
       await this.#disks.settle(dir).catch((error: unknown) => {
         this.#context.logger.error({ vm: id, reason: messageOf(error) }, 'Disks of a VM are not in order');
@@ -163,25 +184,31 @@ export class QemuEngine {
 
   /** All machines, running or not, in order of id. */
   async list(): Promise<readonly VmStatus[]> {
-    return Promise.all((await listVmIds(this.#table.root)).map((id) => this.status(id)));
+    const all = await Promise.all((await listVmIds(this.#table.root)).map((id) => this.status(id)));
+    return all.filter(({ state }) => state !== 'missing');
   }
 
   /**
    * Makes a machine, not running. Repeating it with the same spec completes what is missing and changes nothing
-   * else; with another spec, also that of before a change, it is refused.
+   * else; with another spec, also that of before a change, it is refused. To `adopt` is to make the image's own file the
+   * boot disk, in place of a layer over it: an imported image that nobody else uses, and that is gone then.
    */
-  async create(spec: VmSpec): Promise<VmStatus> {
+  async create(spec: VmSpec, { adopt = false }: { readonly adopt?: boolean } = {}): Promise<VmStatus> {
     checkSpec(spec);
     return this.#table.turn(spec.id, async (dir) => {
       let record = await dir.readRecord();
+      if (record?.retired) throw fail(qemuErrors.vmIdKept, { id: spec.id });
       if (record) this.#refuseOther(record.spec, spec);
       else {
-        record = await this.#record(spec);
+        record = await this.#record(spec, adopt);
         await this.#context.onStep(spec.id, 'resolved');
-        await dir.create(record);
+        await dir.create(record, async (part) => {
+          if (adopt) await adoptDisk(spec, part.disk('boot'));
+        });
         this.#context.logger.info({ vm: spec.id, image: spec.image }, 'VM created');
       }
       await this.#context.onStep(spec.id, 'recorded');
+      if (record.adopted) await forgetAdopted(spec.image);
       await prepareVm(this.#context, dir, record);
       return this.status(spec.id);
     });
@@ -265,14 +292,26 @@ export class QemuEngine {
    */
   async destroy(id: string): Promise<void> {
     const origin = await this.#table.turn(id, async (dir) => {
+      const record = await dir.readRecord().catch(() => undefined);
+      if (record?.retired) return undefined;
       await this.#users.requireUnused(id);
-      const origin = (await dir.readRecord().catch(() => undefined))?.clone;
+      const origin = record?.clone;
       await this.#table.killAll(id);
       await dir.remove();
       this.#context.logger.info({ vm: id, to: 'missing' }, 'VM destroyed');
       return origin;
     });
     if (origin?.kind === 'linked') await this.clones.release(origin.source);
+  }
+
+  /** As `destroy`, but never refused: when linked clones lie on its disks, its files stay until the last is gone. */
+  async remove(id: string): Promise<void> {
+    try {
+      await this.destroy(id);
+    } catch (error) {
+      if (!isKind(error, qemuErrors.diskInUse)) throw error;
+      await this.clones.retire(id);
+    }
   }
 
   /** What a machine is and does now. Never throws for one whose record is broken: it is `failed`, and can be destroyed. */
@@ -332,13 +371,19 @@ export class QemuEngine {
     await Promise.all([this.#metadata.stop(), this.#room.stop()]);
   }
 
-  async #record(spec: VmSpec): Promise<VmRecord> {
-    const base = await this.#images.resolve(spec.image);
+  async #record(spec: VmSpec, adopt: boolean): Promise<VmRecord> {
+    const image = await this.#imageOf(spec, adopt);
     const extraBases: Record<string, BaseImage> = {};
     for (const disk of spec.extraDisks ?? []) {
       if (disk.image !== undefined) extraBases[disk.name] = await this.#images.resolve(disk.image);
     }
-    return { version: 2, spec, base, extraBases };
+    return { version: 2, spec, ...image, extraBases };
+  }
+
+  async #imageOf({ image }: VmSpec, adopt: boolean): Promise<Pick<VmRecord, 'base' | 'adopted'>> {
+    if (image === '') return {};
+    const base = await this.#images.resolve(image);
+    return adopt ? { adopted: true } : { base };
   }
 
   #refuseOther(have: VmSpec, want: VmSpec): void {

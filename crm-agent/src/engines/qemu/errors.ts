@@ -4,6 +4,10 @@ export const qemuErrors = defineErrors({
   vmSpecInvalid: ['INVALID_ARGUMENT', 'VM {id}: {field} must be {rule}, got {value}'],
   vmExists: ['ALREADY_EXISTS', 'VM {id} exists with a different {field}'],
   vmNotFound: ['NOT_FOUND', 'VM {id} not found'],
+  vmIdKept: [
+    'FAILED_PRECONDITION',
+    'VM {id} was removed, and disks of others still lie on its own; take another id',
+  ],
   vmNotRunning: ['FAILED_PRECONDITION', 'VM {id} is not running'],
   vmRecordBroken: ['DATA_LOSS', 'VM {id}: record {path} cannot be read: {reason}'],
   vmStartFailed: ['INTERNAL', 'VM {id} did not start: {reason}', 'retryable'],
@@ -30,6 +34,19 @@ export const qemuErrors = defineErrors({
   diskInUse: ['FAILED_PRECONDITION', 'VM {id} cannot be removed: the disks of {users} lie on its own'],
   guestAgentSilent: ['UNAVAILABLE', 'VM {id}: no guest agent answers: {reason}', 'retryable'],
   guestAgentRefused: ['FAILED_PRECONDITION', 'VM {id}: guest agent refused {command}: {reason}'],
+  vmIsRunning: ['FAILED_PRECONDITION', 'VM {id} runs; stop it first'],
+  machineVersionUnknown: [
+    'INVALID_ARGUMENT',
+    'VM {id}: this QEMU has no machine of version {version}; it has {known}',
+  ],
+  machineVersionOlder: [
+    'FAILED_PRECONDITION',
+    'VM {id}: its machine is of version {have} and cannot go back to {version}',
+  ],
+  machineHasMemory: [
+    'FAILED_PRECONDITION',
+    'VM {id}: memory of snapshots {names} goes back only into a machine of version {have}; delete them first',
+  ],
   noDisplay: ['FAILED_PRECONDITION', 'VM {id} has no display; make it with one'],
   socketPathTooLong: [
     'INVALID_ARGUMENT',

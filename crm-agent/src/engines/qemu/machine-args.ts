@@ -34,7 +34,7 @@ export function machineOf(spec: VmSpec): MachineType {
 export function machineArgs(spec: VmSpec, host: HostTraits): string[] {
   const boot = host.boot ?? { cpus: spec.cpus, memoryMib: spec.memoryMib, plugged: [] };
   return [
-    ...['-machine', BOARDS[machineOf(spec)]],
+    ...['-machine', board(spec)],
     ...(host.accelerator === 'kvm'
       ? ['-accel', 'kvm', '-cpu', 'host']
       : ['-accel', 'tcg,thread=multi,tb-size=256', '-cpu', 'max']),
@@ -42,6 +42,13 @@ export function machineArgs(spec: VmSpec, host: HostTraits): string[] {
     ...boot.plugged.flatMap((cpu) => ['-device', JSON.stringify(cpu)]),
     ...memoryArgs(spec, boot.memoryMib),
   ];
+}
+
+function board(spec: VmSpec): string {
+  const board = BOARDS[machineOf(spec)];
+  return spec.machineVersion === undefined
+    ? board
+    : `pc-q35-${spec.machineVersion}${board.slice('q35'.length)}`;
 }
 
 /** The device that gives a guest memory beyond that of its start. */

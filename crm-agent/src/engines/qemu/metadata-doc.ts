@@ -69,7 +69,10 @@ function metaOf(spec: VmSpec, init: CloudInit): ReadonlyMap<string, string> {
     String(index),
   ]);
   return new Map([
-    ...Object.entries(init.metaData ?? {}),
+    ...Object.entries(init.metaData ?? {}).map(([key, value]): [string, string] => [
+      key,
+      typeof value === 'string' ? value : JSON.stringify(value),
+    ]),
     ['instance-id', init.instanceId],
     ['hostname', init.hostname],
     ['local-hostname', init.hostname],

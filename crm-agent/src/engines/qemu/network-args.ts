@@ -35,10 +35,15 @@ export function tapPrefix(root: string): string {
   return `eq${digest(root, 6)}`;
 }
 
-/** The arguments for all NICs of a machine. `root` is the directory of all machines. */
-export function nicArgs(id: string, nics: readonly Nic[], root: string, device: string): string[] {
+/**
+ * The arguments for all NICs of a machine.
+ * @param root the directory of all machines
+ * @param virtio the machine's own kind of card
+ */
+export function nicArgs(id: string, nics: readonly Nic[], root: string, virtio: string): string[] {
   return nics.flatMap((nic, index) => {
     const mac = nic.mac ?? macOf(id, index, nic.type);
+    const device = nic.model === undefined || nic.model === 'virtio' ? virtio : nic.model;
     return [
       ...['-netdev', netdev(nic, netdevId(index), tapName(root, id, index))],
       ...['-device', `${device},netdev=${netdevId(index)},id=nic${index},mac=${mac}`],

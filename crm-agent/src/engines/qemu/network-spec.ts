@@ -9,24 +9,31 @@ export interface HostForward {
   readonly guestPort: number;
 }
 
-/** A network that QEMU itself makes: the guest gets 10.0.2.15 by DHCP and reaches what the host reaches. */
-export interface UserNic {
-  readonly type: 'user';
+/** The card that the guest sees; the others are for guests without the driver of the first. */
+export type NicModel = 'virtio' | 'e1000' | 'rtl8139';
+const MODELS: readonly unknown[] = ['virtio', 'e1000', 'rtl8139'] satisfies NicModel[];
+
+interface AnyNic {
   readonly mac?: string;
+  /** Default virtio, which is all that a microVM takes. */
+  readonly model?: NicModel;
+}
+
+/** A network that QEMU itself makes: the guest gets 10.0.2.15 by DHCP and reaches what the host reaches. */
+export interface UserNic extends AnyNic {
+  readonly type: 'user';
   readonly forwards?: readonly HostForward[];
 }
 
 /** A tap device that somebody else makes and removes; it must be there when the machine starts. */
-export interface TapNic {
+export interface TapNic extends AnyNic {
   readonly type: 'tap';
-  readonly mac?: string;
   readonly tap: string;
 }
 
 /** A port on a bridge of the host. The tap device between belongs to QEMU's process and goes with it. */
-export interface BridgeNic {
+export interface BridgeNic extends AnyNic {
   readonly type: 'bridge';
-  readonly mac?: string;
   readonly bridge: string;
 }
 
@@ -34,9 +41,8 @@ export interface BridgeNic {
  * A network on which there is nothing but the guest's own metadata, at http://169.254.169.254/. The guest gets
  * 169.254.0.1/16 by DHCP, without a route to anywhere else.
  */
-export interface MetadataNic {
+export interface MetadataNic extends AnyNic {
   readonly type: 'metadata';
-  readonly mac?: string;
 }
 
 /** How the guest is connected; it sees its NICs in the order of the list. */
@@ -61,6 +67,8 @@ export function checkNics(nics: readonly Nic[], need: SpecRule): void {
       need(MAC.test(mac) && !macs.has(mac), `${field}.mac`, rule, nic.mac);
       macs.add(mac);
     }
+    if (nic.model !== undefined)
+      need(MODELS.includes(nic.model), `${field}.model`, MODELS.join(', '), nic.model);
     switch (nic.type) {
       case 'user':
         checkForwards(nic.forwards ?? [], `${field}.forwards`, forwards, need);

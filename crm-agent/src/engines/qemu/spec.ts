@@ -10,7 +10,7 @@ export interface CloudInit {
   /** `#cloud-config`, `#!` script, or anything else that the image understands. */
   readonly userData?: string;
   /** More meta-data members; `instance-id` and `local-hostname` come from above. */
-  readonly metaData?: Readonly<Record<string, string>>;
+  readonly metaData?: Readonly<Record<string, unknown>>;
   readonly networkConfig?: string;
   readonly vendorData?: string;
 }
@@ -42,7 +42,10 @@ export interface VmSpec {
   readonly maxCpus?: number;
   /** Up to this much memory can be given to it while it runs; default: none. */
   readonly maxMemoryMib?: number;
-  /** Absolute path, file:// URL, or http(s):// URL with an optional #md5: or #sha256: digest. Never written to. */
+  /**
+   * Absolute path, file:// URL, or http(s):// URL with an optional #md5: or #sha256: digest. Never written to. Empty: the
+   * boot disk is empty, and `diskMib` is its size.
+   */
   readonly image: string;
   /** Size of the boot disk; default: that of the image. */
   readonly diskMib?: number;
@@ -55,6 +58,8 @@ export interface VmSpec {
    * nothing can be plugged into it while it runs.
    */
   readonly machine?: 'q35' | 'microvm';
+  /** Generation of a q35's hardware, such as `7.2`, so that a newer QEMU does not change it; default: the newest. */
+  readonly machineVersion?: string;
   /** A screen, keyboard and pointer, to be looked at over VNC. Not for a microvm. */
   readonly display?: 'vnc';
   /** The caller's own notes, given back by status and list. */
@@ -87,9 +92,15 @@ export function checkSpec(spec: VmSpec): void {
     const even = (spec.maxMemoryMib - spec.memoryMib) % 2 === 0;
     need(even, 'maxMemoryMib', 'an even number of MiB above memoryMib', spec.maxMemoryMib);
   }
-  need(spec.image !== '', 'image', 'a path or URL', spec.image);
+  const bootable = spec.image !== '' || spec.diskMib !== undefined;
+  need(bootable, 'image', 'a path or URL, unless diskMib is the size of an empty disk', spec.image);
   if (spec.diskMib !== undefined) whole('diskMib', spec.diskMib, 1, 64 * 1024 * 1024);
   checkNics(spec.nics, need);
+  const { machineVersion } = spec;
+  if (machineVersion !== undefined) {
+    need(isVersion(machineVersion), 'machineVersion', 'two numbers such as 7.2', machineVersion);
+    need(spec.machine !== 'microvm', 'machineVersion', 'absent for a microvm', machineVersion);
+  }
 
   const names = new Set<string>();
   (spec.extraDisks ?? []).forEach((disk, i) => {
@@ -139,6 +150,11 @@ export function checkSpec(spec: VmSpec): void {
   }
 }
 
+/** A generation of hardware as QEMU counts them. */
+export function isVersion(text: string): boolean {
+  return /^\d{1,3}\.\d{1,3}$/.test(text);
+}
+
 /** A check that throws vmSpecInvalid for a machine when it does not hold. */
 export function specRule(id: string): SpecRule {
   return (ok, field, rule, value) => {
@@ -152,6 +168,9 @@ function checkMicrovm(spec: VmSpec, need: SpecRule): void {
   need(spec.kernel !== undefined, 'kernel', 'given for a microvm, which boots no disk', spec.kernel);
   const hot = spec.maxCpus ?? spec.maxMemoryMib;
   need(hot === undefined, 'maxCpus and maxMemoryMib', 'absent for a microvm, which takes no plugs', hot);
+  spec.nics.forEach(({ model = 'virtio' }, i) => {
+    need(model === 'virtio', `nics[${i}].model`, 'virtio for a microvm', model);
+  });
   const disks = 1 + (spec.extraDisks?.length ?? 0) + (spec.cloudInit ? 1 : 0);
   const devices = disks + spec.nics.length + 2;
   const rule = `few enough that disks, NICs, the random source and the agent's channel fill at most ${MICROVM_SLOTS} slots`;

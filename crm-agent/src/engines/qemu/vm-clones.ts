@@ -1,4 +1,4 @@
-import { fail, messageOf } from '@edgeplane/base';
+import { fail, isKind, messageOf } from '@edgeplane/base';
 import { copyDisk, createOverlay } from './disk-files.js';
 import { qemuErrors } from './errors.js';
 import { type BaseImage, imageInfo } from './images.js';
@@ -6,7 +6,7 @@ import type { LayerUsers } from './layer-users.js';
 import { baseOf, chainOf, diskFile } from './layers.js';
 import type { Nic } from './network-spec.js';
 import { checkSpec, type VmSpec } from './spec.js';
-import type { VmDir } from './vm-dir.js';
+import { listVmIds, type VmDir } from './vm-dir.js';
 import { headsOf, type VmDisks } from './vm-disks.js';
 import type { CloneOrigin, VmRecord } from './vm-record.js';
 import type { VmTable } from './vm-table.js';
@@ -55,6 +55,7 @@ export class VmClones {
     const origin: CloneOrigin = { source, kind, ...(snapshot === undefined ? {} : { snapshot }) };
     await this.#table.turn(id, async (dir) => {
       const there = await dir.readRecord();
+      if (there?.retired) throw fail(qemuErrors.vmIdKept, { id });
       if (there) {
         if (JSON.stringify(there.clone) === JSON.stringify(origin)) return;
         throw fail(qemuErrors.vmExists, { id, field: 'origin' });
@@ -68,15 +69,59 @@ export class VmClones {
     if (kind === 'full') await this.release(source);
   }
 
-  /** Lets a machine merge layers that it kept for a clone. */
+  /** Ids that no machine can be made with: of some that were removed, files stay for linked clones. */
+  async keptIds(): Promise<readonly string[]> {
+    const ids = await listVmIds(this.#table.root);
+    const records = await Promise.all(
+      ids.map((id) =>
+        this.#table
+          .dir(id)
+          .readRecord()
+          .catch(() => undefined),
+      ),
+    );
+    return ids.filter((_, at) => records[at]?.retired);
+  }
+
+  /** Lets a machine merge layers that it kept for a clone or a copy; one that was removed goes with the last of them. */
   async release(source: string): Promise<void> {
-    await this.#table
+    const below = await this.#table
       .turn(source, async (dir) => {
-        if (await dir.readRecord()) await this.#disks.tidy(dir, await this.#disks.settle(dir));
+        const record = await dir.readRecord();
+        if (record?.retired) return this.#goes(dir, record);
+        if (record) await this.#disks.tidy(dir, await this.#disks.settle(dir));
+        return undefined;
       })
       .catch((error: unknown) => {
         this.#table.context.logger.warn({ vm: source, reason: messageOf(error) }, 'Layers are not merged');
+        return undefined;
       });
+    if (below !== undefined) await this.release(below);
+  }
+
+  /** Ends a machine whose disks others lie on, and keeps its files for as long as they do. */
+  async retire(id: string): Promise<void> {
+    await this.#table.turn(id, async (dir) => {
+      const record = await this.#disks.settle(dir);
+      await this.#table.killAll(id);
+      await dir.writeRecord({ ...record, retired: true });
+      this.#table.context.logger.info({ vm: id, to: 'missing' }, 'VM removed; its disks stay for clones');
+    });
+    // The last of them may have gone meanwhile.
+    await this.release(id);
+  }
+
+  /** Removes what is left of a machine when nobody needs it. Gives the machine that it lay on itself. */
+  async #goes(dir: VmDir, record: VmRecord): Promise<string | undefined> {
+    try {
+      await this.#users.requireUnused(dir.id);
+    } catch (error) {
+      if (isKind(error, qemuErrors.diskInUse)) return undefined;
+      throw error;
+    }
+    await dir.remove();
+    this.#table.context.logger.info({ vm: dir.id }, 'Disks of a removed VM are not needed any more');
+    return record.clone?.kind === 'linked' ? record.clone.source : undefined;
   }
 
   async #freeze(dir: VmDir, { source, snapshot }: CloneRequest): Promise<Frozen> {

@@ -19,6 +19,10 @@ export interface VmRecord {
   /** In the order in which they were taken. */
   readonly snapshots?: readonly Snapshot[];
   readonly clone?: CloneOrigin;
+  /** The boot disk is the very file that was its image. */
+  readonly adopted?: true;
+  /** It was removed; its files stay for as long as linked clones lie on them. */
+  readonly retired?: true;
   /** Work that was begun; whoever finds it completes or undoes it before anything else. */
   readonly operation?: DiskOperation;
 }

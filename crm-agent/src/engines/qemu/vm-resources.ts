@@ -3,6 +3,7 @@ import { qemuErrors } from './errors.js';
 import { imageInfo } from './images.js';
 import { diskFile, headOf } from './layers.js';
 import { HOT_MEMORY } from './machine-args.js';
+import { newest, olderThan } from './machine-versions.js';
 import { plugCpus } from './plugged-cpus.js';
 import type { QmpClient } from './qmp.js';
 import { checkSpec, type VmSpec } from './spec.js';
@@ -24,6 +25,9 @@ export interface ResourceReport {
   readonly needsRestart: boolean;
 }
 
+/** The limits come with the machine's next start. */
+export type ResourceChange = Partial<Pick<VmSpec, 'cpus' | 'memoryMib' | 'maxCpus' | 'maxMemoryMib'>>;
+
 /** Time for the guest to take memory that is offered, milliseconds. */
 const TAKE_LIMIT_MS = 10_000;
 
@@ -41,7 +45,7 @@ export class VmResources {
    * Changes what the machine is to have. Within `maxCpus` and `maxMemoryMib` more is plugged in while it runs, and memory
    * above that of its start is taken back; all else comes with its next start. The report says what has become of it.
    */
-  async set(id: string, change: Partial<Pick<VmSpec, 'cpus' | 'memoryMib'>>): Promise<ResourceReport> {
+  async set(id: string, change: ResourceChange): Promise<ResourceReport> {
     return this.#table.turn(id, async (dir) => {
       const record = await this.#disks.settle(dir);
       const spec = { ...record.spec, ...change };
@@ -52,6 +56,28 @@ export class VmResources {
       const vm = await this.#table.running(id).catch(() => undefined);
       if (vm) await this.#converge(vm, TAKE_LIMIT_MS);
       return this.#report(dir, vm);
+    });
+  }
+
+  /**
+   * Moves a machine that does not run to newer hardware. @throws machineVersionUnknown, machineVersionOlder, vmIsRunning,
+   * machineHasMemory
+   */
+  async upgrade(id: string, version: string, known: readonly string[]): Promise<void> {
+    await this.#table.turn(id, async (dir) => {
+      const record = await this.#disks.settle(dir);
+      const have = record.spec.machineVersion ?? newest(known);
+      if (!known.includes(version))
+        throw fail(qemuErrors.machineVersionUnknown, { id, version, known: known.join(', ') });
+      if (olderThan(version, have)) throw fail(qemuErrors.machineVersionOlder, { id, version, have });
+      if (version === have) return;
+      if ((await this.#table.status(id)).state === 'running') throw fail(qemuErrors.vmIsRunning, { id });
+      const names = (record.snapshots ?? []).flatMap(({ name, memory }) =>
+        memory === undefined ? [] : [name],
+      );
+      if (names.length > 0) throw fail(qemuErrors.machineHasMemory, { id, have, names: names.join(', ') });
+      await dir.writeRecord({ ...record, spec: { ...record.spec, machineVersion: version } });
+      this.#table.context.logger.info({ vm: id, from: have, to: version }, 'Hardware of a VM upgraded');
     });
   }
 

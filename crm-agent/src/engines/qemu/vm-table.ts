@@ -78,7 +78,7 @@ export class VmTable {
   /** @throws vmNotFound */
   async record(dir: VmDir): Promise<VmRecord> {
     const record = await dir.readRecord();
-    if (!record) throw fail(qemuErrors.vmNotFound, { id: dir.id });
+    if (!record || record.retired) throw fail(qemuErrors.vmNotFound, { id: dir.id });
     return record;
   }
 
@@ -87,7 +87,7 @@ export class VmTable {
     const dir = this.dir(id);
     try {
       const record = await dir.readRecord();
-      if (!record) return { id, state: 'missing' };
+      if (!record || record.retired) return { id, state: 'missing' };
       const run = await dir.readRun();
       const known = this.#exits.get(id);
       const exit = run && known && isDeepStrictEqual(known.identity, run.identity) ? known.exit : undefined;

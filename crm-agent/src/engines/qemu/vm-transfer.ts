@@ -104,7 +104,7 @@ export class VmTransfer {
         }),
       );
     } finally {
-      if (snapshot === undefined) await this.#clones.release(id);
+      await this.#clones.release(id);
     }
     const { size } = await stat(path);
     return { path, bytes: size, sha256: await sha256Of(path) };
@@ -116,9 +116,8 @@ export class VmTransfer {
    */
   async importDisk(request: ImportRequest): Promise<BaseImage> {
     const { name, path, sha256, format } = request;
-    checkId(name);
+    const target = this.importedPath(name);
     const refuse = (reason: string) => fail(qemuErrors.imageInvalid, { path, reason });
-    const target = join(this.#imageDir, `imported-${name}.qcow2`);
     return this.#table.turn(name, async () => {
       if (!(await isThere(target))) {
         if (!isAbsolute(path)) throw refuse('it must be an absolute path');
@@ -144,10 +143,15 @@ export class VmTransfer {
     });
   }
 
+  /** Where an imported image lies, there or not. @throws vmSpecInvalid for a name that is none */
+  importedPath(name: string): string {
+    checkId(name);
+    return join(this.#imageDir, `imported-${name}.qcow2`);
+  }
+
   /** Removes an imported image. One that is not there is success. @throws imageInUse naming the machines on it */
   async removeImported(name: string): Promise<void> {
-    checkId(name);
-    const path = join(this.#imageDir, `imported-${name}.qcow2`);
+    const path = this.importedPath(name);
     const users = await this.#users.ofImage(path);
     if (users.length > 0) throw fail(qemuErrors.imageInUse, { path, users: users.join(', ') });
     await rm(path, { force: true });

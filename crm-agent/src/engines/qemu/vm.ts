@@ -83,7 +83,8 @@ export async function prepareVm(context: VmContext, dir: VmDir, record: VmRecord
   const { spec } = record;
   // A clone came with its disks; and once layers have been made the first may be gone for good.
   if (!record.layers && !record.clone) {
-    await unlessThere(dir.disk('boot'), (path) => createDisk(path, record.base, spec.diskMib));
+    if (!record.adopted)
+      await unlessThere(dir.disk('boot'), (path) => createDisk(path, record.base, spec.diskMib));
     for (const disk of spec.extraDisks ?? []) {
       const base = record.extraBases[disk.name];
       await unlessThere(dir.disk(diskFile(disk.name)), (path) => createDisk(path, base, disk.sizeMib));
