@@ -7,5 +7,4 @@ export const microvmErrors = defineErrors({
     'microVMs need a kernel and an initramfs: {path} is not there (deploy/images/microvm/build.sh makes them)',
   ],
   NO_PROGRAM: ['INVALID_ARGUMENT', 'image "{image}" names no program, and the App gives no command'],
-  ROOT_DISK: ['FAILED_PRECONDITION', 'image "{image}" cannot be put on a disk of {size} MB: {reason}'],
 });

@@ -1,10 +1,10 @@
+import { RootDisks } from '../../engines/image-files/index.js';
 import type { Operation } from '../driver.js';
 import type { ContainerHost } from '../local/containers.js';
 import type { MachineHost } from '../local/machines.js';
 import { findKernel } from './kernel-files.js';
 import { type MicrovmPlan, microvmSpec } from './microvm-plan.js';
 import { programOf } from './program.js';
-import { RootDisks } from './root-disks.js';
 
 export interface MicrovmsOptions {
   /** Folder of the disks that machines begin from. */

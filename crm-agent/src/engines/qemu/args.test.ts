@@ -102,6 +102,15 @@ test('a microVM has no PCI device, and is told the clock rate where it cannot me
   assert.is(kvm[kvm.indexOf('-append') + 1], 'quiet');
 });
 
+test('a machine can be made to end with its guest, and a boot disk to be read only', () => {
+  const of: VmSpec = { ...spec, endsOnReset: true, bootReadOnly: true };
+  const args = qemuArgs(of, paths(of), { accelerator: 'tcg' });
+  assert.ok(args.includes('-no-reboot'));
+  const disks = args.filter((arg) => arg.startsWith('{')).map((arg) => JSON.parse(arg) as object);
+  assert.is((disks[0] as { 'read-only': boolean })['read-only'], true);
+  assert.not(qemuArgs(spec, paths(spec), { accelerator: 'tcg' }).includes('-no-reboot'));
+});
+
 test('KVM takes the host processor; a kernel is passed on', () => {
   const args = qemuArgs({ ...spec, kernel: { path: '/k', initrd: '/i', cmdline: 'a=b, c' } }, paths(spec), {
     accelerator: 'kvm',

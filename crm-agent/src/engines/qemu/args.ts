@@ -30,6 +30,7 @@ export function qemuArgs(spec: VmSpec, paths: VmPaths, host: HostTraits): string
     ...['-nodefaults', '-no-user-config', ...displayArgs(spec, paths)],
     ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
     ...machineArgs(spec, host),
+    ...(spec.endsOnReset ? ['-no-reboot'] : []),
     ...['-pidfile', paths.pidFile],
     ...paths.qmpSockets.flatMap((path) => ['-qmp', `unix:${socketPath(path)},server=on,wait=off`]),
     ...['-chardev', consoleChardev(paths), '-serial', 'chardev:console'],

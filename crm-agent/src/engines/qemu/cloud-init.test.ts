@@ -70,6 +70,17 @@ test('user-data is there even when nobody gave any', () => {
   assert.equal(names, ['meta-data', 'user-data']);
 });
 
+test('documents word for word take the place of those that would be made', () => {
+  const documents = { 'meta-data': 'x: 1\n', 'vendor-data': '#cloud-config\n', other: 'not of a seed' };
+  const files = seedFiles({ instanceId: 'i', hostname: 'h', documents });
+  const texts = Object.fromEntries(files.map(({ name, data }) => [name, data.toString()]));
+  assert.equal(texts, {
+    'meta-data': 'x: 1\n',
+    'user-data': '#cloud-config\n',
+    'vendor-data': '#cloud-config\n',
+  });
+});
+
 test('property: any files come back as they went in', () => {
   const name = fc.stringMatching(/^[a-z][a-z0-9.-]{0,39}$/);
   const file = fc.record<FatFile>({

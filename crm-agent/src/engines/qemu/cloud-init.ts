@@ -6,7 +6,7 @@ import type { CloudInit } from './spec.js';
 /** cloud-init finds its seed by this label. */
 export const SEED_LABEL = 'cidata';
 
-/** The files of a NoCloud seed. `user-data` is always there, as cloud-init refuses a seed without it. */
+/** The files of a NoCloud seed. `user-data` is always there, as cloud-init refuses a seed without it; other documents are not. */
 export function seedFiles(init: CloudInit): FatFile[] {
   const meta = { ...init.metaData, 'instance-id': init.instanceId, 'local-hostname': init.hostname };
   // A JSON string is a YAML double-quoted scalar.
@@ -17,7 +17,11 @@ export function seedFiles(init: CloudInit): FatFile[] {
     ['network-config', init.networkConfig],
     ['vendor-data', init.vendorData],
   ];
-  return texts.flatMap(([name, text]) => (text === undefined ? [] : [{ name, data: Buffer.from(text) }]));
+  const own = init.documents ?? {};
+  return texts.flatMap(([name, made]) => {
+    const text = Object.hasOwn(own, name) ? own[name] : made;
+    return text === undefined ? [] : [{ name, data: Buffer.from(text) }];
+  });
 }
 
 /** The seed as a volume that a guest can mount: same input, same bytes. */

@@ -23,6 +23,7 @@ import { VmMetadata } from './vm-metadata.js';
 import { VmNetwork } from './vm-network.js';
 import type { VmRecord } from './vm-record.js';
 import { VmResources } from './vm-resources.js';
+import { VmRevision } from './vm-revision.js';
 import { VmRoom } from './vm-room.js';
 import { VmSnapshots } from './vm-snapshots.js';
 import { statsOf, type VmStats } from './vm-stats.js';
@@ -71,6 +72,7 @@ export class QemuEngine {
   readonly snapshots: VmSnapshots;
   readonly clones: VmClones;
   readonly resources: VmResources;
+  readonly revision: VmRevision;
   readonly transfer: VmTransfer;
   #accelerator: Promise<Accelerator> | undefined;
   #machineVersions: Promise<readonly string[]> | undefined;
@@ -82,9 +84,10 @@ export class QemuEngine {
     this.#options = options;
     this.#context = { clock, logger, command, onStep: options.onStep ?? (() => undefined) };
     const limit = options.maxDownloadBytes === undefined ? {} : { maxBytes: options.maxDownloadBytes };
-    this.#images = new ImageStore({ cacheDir: join(resolve(stateDir), 'images'), logger, ...limit });
-    const accelerator = async () => (await this.accelerator()).name;
-    this.#table = new VmTable(join(resolve(stateDir), 'vms'), this.#context, accelerator);
+    const root = resolve(stateDir);
+    const imageDir = join(root, 'images');
+    this.#images = new ImageStore({ cacheDir: imageDir, logger, ...limit });
+    this.#table = new VmTable(join(root, 'vms'), this.#context, async () => (await this.accelerator()).name);
     this.#metadata = new VmMetadata(this.#table);
     const { random = systemRandom, onTrouble = () => undefined } = options;
     this.#room = new VmRoom(this.#table, { random, onTrouble });
@@ -100,7 +103,7 @@ export class QemuEngine {
     this.snapshots = new VmSnapshots(this.#table, this.#disks);
     this.clones = new VmClones(this.#table, this.#disks, this.#users);
     this.resources = new VmResources(this.#table, this.#disks);
-    const imageDir = join(resolve(stateDir), 'images');
+    this.revision = new VmRevision(this.#table, this.#disks);
     this.transfer = new VmTransfer(this.#table, this.#disks, this.#users, this.clones, imageDir);
   }
 
@@ -359,10 +362,8 @@ export class QemuEngine {
   /** A QMP connection apart from the engine's own, one at a time. The caller closes it. */
   async monitor(id: string): Promise<QmpClient> {
     const { pid } = await this.#table.running(id);
-    return QmpClient.connect({
-      path: this.#table.dir(id).socket(MONITOR_SOCKET, pid),
-      clock: this.#context.clock,
-    });
+    const path = this.#table.dir(id).socket(MONITOR_SOCKET, pid);
+    return QmpClient.connect({ path, clock: this.#context.clock });
   }
 
   /** Waits for calls under way. Machines run on. */

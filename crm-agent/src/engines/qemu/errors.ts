@@ -9,6 +9,7 @@ export const qemuErrors = defineErrors({
     'VM {id} was removed, and disks of others still lie on its own; take another id',
   ],
   vmNotRunning: ['FAILED_PRECONDITION', 'VM {id} is not running'],
+  vmRuns: ['FAILED_PRECONDITION', 'VM {id} runs: stop it first'],
   vmRecordBroken: ['DATA_LOSS', 'VM {id}: record {path} cannot be read: {reason}'],
   vmStartFailed: ['INTERNAL', 'VM {id} did not start: {reason}', 'retryable'],
   portInUse: ['FAILED_PRECONDITION', 'VM {id}: host port {port} ({proto}) is in use', 'retryable'],

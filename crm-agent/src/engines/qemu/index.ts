@@ -21,7 +21,7 @@ export {
   parseImageSource,
 } from './images.js';
 export type { AcceleratorName, HostTraits } from './machine-args.js';
-export { macOf } from './network-args.js';
+export { macOf, tapName } from './network-args.js';
 export type { BridgeNic, HostForward, MetadataNic, Nic, TapNic, UserNic } from './network-spec.js';
 export { QmpClient, type QmpEvent, type QmpOptions } from './qmp.js';
 export { type WaitOptions, waitForHttp, waitForTcp } from './reachable.js';
@@ -37,6 +37,7 @@ export type { CloneRequest, VmClones } from './vm-clones.js';
 export type { VmGuest } from './vm-guest.js';
 export type { VmNetwork } from './vm-network.js';
 export type { ResourceReport, ResourceState, VmResources } from './vm-resources.js';
+export type { VmRevision } from './vm-revision.js';
 export type { SnapshotInfo, SnapshotRequest, VmSnapshots } from './vm-snapshots.js';
 export type { VmStats } from './vm-stats.js';
 export type { VmStatus } from './vm-table.js';

@@ -41,6 +41,16 @@ test('NoCloud: documents without a slash; a machine without a seed has its name'
   assert.is(get('/latest/meta-data/hostname', bare).body, 'vm-1');
 });
 
+test("documents of the caller's own are told word for word", () => {
+  const documents = { 'meta-data': 'a: {b: 1}\n', 'cluster/token': 't' };
+  const own: VmSpec = { ...spec, cloudInit: { instanceId: 'i', hostname: 'h', documents } };
+  assert.is(get('/latest/meta-data', own).body, 'a: {b: 1}\n');
+  assert.is(get('/latest/cluster/token', own).body, 't');
+  assert.is(get('/latest/', own).body, 'meta-data\nuser-data\ncluster/token');
+  assert.is(get('/latest/meta-data/instance-id', own).body, 'i');
+  assert.is(get('/latest/toString', own).status, 404);
+});
+
 test('a token is given to who asks as EC2 has it', () => {
   const ask = (ttl: string): MetadataRequest => ({
     method: 'PUT',

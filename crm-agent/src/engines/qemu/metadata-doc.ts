@@ -38,7 +38,9 @@ export function answerMetadata(spec: VmSpec, request: MetadataRequest): Metadata
 
 function textAt(spec: VmSpec, path: string): string | undefined {
   const init = initOf(spec);
-  if (path === '') return ['meta-data', 'user-data'].join('\n');
+  const own = init.documents ?? {};
+  if (path === '') return [...new Set(['meta-data', 'user-data', ...Object.keys(own)])].join('\n');
+  if (Object.hasOwn(own, path)) return own[path];
   const prefix = 'meta-data/';
   if (path.startsWith(prefix)) return entry(metaOf(spec, init), path.slice(prefix.length).replace(/\/$/, ''));
   // The files of the seed, as text.

@@ -13,6 +13,8 @@ export interface CloudInit {
   readonly metaData?: Readonly<Record<string, unknown>>;
   readonly networkConfig?: string;
   readonly vendorData?: string;
+  /** Documents by name, word for word: in place of what would be made from the above, or beside it. */
+  readonly documents?: Readonly<Record<string, string>>;
 }
 
 /** Boots a kernel directly, in place of the boot sector of the first disk. */
@@ -49,6 +51,10 @@ export interface VmSpec {
   readonly image: string;
   /** Size of the boot disk; default: that of the image. */
   readonly diskMib?: number;
+  /** The guest cannot write to the boot disk. */
+  readonly bootReadOnly?: true;
+  /** The machine ends when its guest reboots or its kernel gives up, in place of booting again. */
+  readonly endsOnReset?: true;
   readonly nics: readonly Nic[];
   readonly cloudInit?: CloudInit;
   readonly kernel?: KernelBoot;

@@ -95,7 +95,7 @@ export class VmDir {
       metadataSocket: METADATA_SOCKET,
       agentSocket: AGENT_SOCKET,
       disks: [
-        disk('boot', false),
+        disk('boot', spec.bootReadOnly ?? false),
         ...(spec.extraDisks ?? []).map((extra) => disk(diskFile(extra.name), extra.readOnly ?? false)),
         ...(spec.cloudInit ? [seed] : []),
       ],
