@@ -66,6 +66,27 @@ export const PACKAGES = {
     { name: 'git', probe: '/usr/bin/git', without: 'the house-rule check and the clean-clone test fail' },
     { name: 'openssl', probe: '/usr/bin/openssl', without: 'TLS tests fail' },
     { name: 'curl', probe: '/usr/bin/curl', without: 'the examples of the match engine are not tried' },
+    {
+      name: 'python3-grpcio',
+      probe: '/usr/lib/python3/dist-packages/grpc/__init__.py',
+      without: 'tests of southbound APIs with an independent client fail',
+    },
+    {
+      name: 'python3-protobuf',
+      probe: '/usr/lib/python3/dist-packages/google/protobuf/__init__.py',
+      without: 'tests of southbound APIs with an independent client fail',
+    },
+    {
+      name: 'protobuf-compiler',
+      probe: '/usr/bin/protoc',
+      without: 'tests of southbound APIs with an independent client fail',
+    },
+    // The protos that APIs import.
+    {
+      name: 'libprotobuf-dev',
+      probe: '/usr/include/google/protobuf/any.proto',
+      without: 'tests of southbound APIs with an independent client fail',
+    },
     { name: 'procps', probe: '/bin/ps', without: 'leak checks fail' },
   ],
 };

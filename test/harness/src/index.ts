@@ -15,6 +15,7 @@ export {
   startProgram,
   startRelay,
 } from './programs.js';
+export { type PythonClientOptions, runPythonClient, type SouthboundApi } from './python-client.js';
 export { type Registry, startRegistry } from './registry.js';
 export { type CommandResult, runCommand } from './run-command.js';
 export { tempDir } from './temp-dir.js';
