@@ -8,8 +8,14 @@ import type { DoorListener } from './settings.js';
 /** Requests carry user data and images of metadata; lists are one message. */
 const MOST_RECEIVED_BYTES = 64 * 1024 * 1024;
 
-/** An idle client is seen to be gone in a minute; IsardVDI's own pings come every 10 s and are answered in any case. */
-const KEEPALIVE = { timeMs: 30_000, timeoutMs: 10_000 };
+/**
+ * A client that is gone is noticed in a minute, and one without calls is let go after 15 (VirtRigaud spec section 2).
+ * IsardVDI's own pings come every 10 s, and are answered in any case.
+ */
+const KEEPALIVE = { timeMs: 30_000, timeoutMs: 10_000, maxIdleMs: 15 * 60_000 };
+
+/** What callers whom nobody knows yet can take of the agent. */
+const CONNECTIONS = { max: 1024, maxPerAddress: 512, firstCallMs: 60_000, lingerMs: 0, maxStreams: 1000 };
 
 /** What reflection tells of a door, by its name and dialect. */
 const DESCRIPTIONS: Readonly<Record<string, () => Promise<{ DESCRIPTOR_SET_BASE64: string }>>> = {
@@ -56,6 +62,7 @@ export async function openListener(options: ListenerOptions): Promise<OpenListen
     descriptorSets: [Buffer.from(described?.DESCRIPTOR_SET_BASE64 ?? '', 'base64')],
     maxReceiveBytes: MOST_RECEIVED_BYTES,
     keepalive: KEEPALIVE,
+    connections: CONNECTIONS,
   });
   door.addServices(server, dialect);
   return { address: await server.listen(address), server };

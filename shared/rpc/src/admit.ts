@@ -1,4 +1,4 @@
-import { EdgeplaneError } from '@edgeplane/base';
+import { EdgeplaneError, type Logger } from '@edgeplane/base';
 import { ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
 import { peerIdentity, type RpcContext } from './context.js';
 import { toServiceError } from './service-error.js';
@@ -13,7 +13,7 @@ export type Caller = Pick<RpcContext, 'metadata' | 'peer' | 'path' | 'identity'>
 export type Admit = (caller: Caller) => void;
 
 /** Asks before anything else of a call happens; a refused one is answered, and its messages are not read. */
-export function admitting(admit: Admit): ServerInterceptor {
+export function admitting(admit: Admit, logger: Logger): ServerInterceptor {
   return (method, call) =>
     new ServerInterceptingCall(call, {
       start: (next) =>
@@ -23,8 +23,9 @@ export function admitting(admit: Admit): ServerInterceptor {
               const identity = peerIdentity(call);
               admit({ metadata, peer: call.getPeer(), path: method.path, identity });
             } catch (error) {
+              if (!(error instanceof EdgeplaneError))
+                logger.error({ err: error, path: method.path }, 'Admitting a call failed');
               call.sendStatus(toServiceError(error));
-              if (!(error instanceof EdgeplaneError)) throw error;
               return;
             }
             proceed(metadata);

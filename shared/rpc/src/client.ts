@@ -14,6 +14,7 @@ import { formatAddress, parseAddress } from './address.js';
 import { channelOptions, type TransportOptions } from './options.js';
 import { fromServiceError } from './service-error.js';
 import { clientCredentials, type TlsMaterial } from './tls.js';
+import { unixPath } from './unix-socket.js';
 
 /** A generated client class. */
 export type ClientConstructor<C> = new (
@@ -23,7 +24,7 @@ export type ClientConstructor<C> = new (
 ) => C;
 
 /**
- * Makes a client of `host:port`; nothing is dialled before the first call. With `tls`: our certificate is presented,
+ * Makes a client of `host:port` or `unix:/path`; nothing is dialled before the first call. With `tls`: our certificate is presented,
  * only the CA is trusted, and the server's name must be the host part of the address (controller spec section 1.3).
  * The caller owns the client and calls `close()`.
  * @throws EdgeplaneError ADDRESS_INVALID.
@@ -34,9 +35,8 @@ export function connect<C extends Client>(
   tls?: TlsMaterial,
   options: TransportOptions = {},
 ): C {
-  const { host, port } = parseAddress(address);
   return new Constructor(
-    formatAddress({ host: host === '' ? '127.0.0.1' : host, port }),
+    unixPath(address) === undefined ? dialled(address) : address,
     clientCredentials(tls),
     {
       ...channelOptions(options),
@@ -48,6 +48,11 @@ export function connect<C extends Client>(
       'grpc.enable_channelz': 0,
     },
   );
+}
+
+function dialled(address: string): string {
+  const { host, port } = parseAddress(address);
+  return formatAddress({ host: host === '' ? '127.0.0.1' : host, port });
 }
 
 export interface CallControl {

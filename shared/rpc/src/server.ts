@@ -113,7 +113,7 @@ export class RpcServer {
     const { connections } = options;
     const interceptors = [
       ...(connections && connections.firstCallMs > 0 ? [this.#calls] : []),
-      ...(options.admit ? [admitting(options.admit)] : []),
+      ...(options.admit ? [admitting(options.admit, this.#logger)] : []),
     ];
     this.#server = new Server({
       ...channelOptions(options),

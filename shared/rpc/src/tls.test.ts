@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { get as httpsGet } from 'node:https';
 import { connect as tcpConnect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -16,76 +16,18 @@ import type { ConnectionLimits } from './guarded-listener.js';
 import { serverStream, unary } from './handler.js';
 import { serveMetrics } from './metrics-listener.js';
 import { RpcServer } from './server.js';
+import { makeTestCa, makeTestCertificate } from './testing.js';
 import { loadTls, type TlsMaterial } from './tls.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'edgeplane-rpc-'));
 
-function openssl(...args: string[]): void {
-  execFileSync('openssl', args, { cwd: dir, stdio: 'pipe' });
-}
-
-function makeCa(name: string): void {
-  openssl(
-    'req',
-    '-x509',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:P-256',
-    '-nodes',
-    '-days',
-    '2',
-    '-subj',
-    `/CN=${name}`,
-    '-keyout',
-    `${name}.key`,
-    '-out',
-    `${name}.crt`,
-  );
-}
-
-function makeCert(name: string, ca: string, altNames: string): void {
-  openssl(
-    'req',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:P-256',
-    '-nodes',
-    '-subj',
-    `/O=edgeplane/CN=${name}`,
-    '-keyout',
-    `${name}.key`,
-    '-out',
-    `${name}.csr`,
-  );
-  writeFileSync(join(dir, 'ext'), `subjectAltName=${altNames}`);
-  openssl(
-    'x509',
-    '-req',
-    '-in',
-    `${name}.csr`,
-    '-CA',
-    `${ca}.crt`,
-    '-CAkey',
-    `${ca}.key`,
-    '-CAcreateserial',
-    '-days',
-    '2',
-    '-extfile',
-    'ext',
-    '-out',
-    `${name}.crt`,
-  );
-}
-
 test.before(() => {
-  makeCa('mex-ca');
-  makeCert('server', 'mex-ca', 'IP:127.0.0.1,DNS:localhost');
-  makeCert('agent', 'mex-ca', 'DNS:agent');
-  makeCert('elsewhere', 'mex-ca', 'DNS:elsewhere');
-  makeCa('other-ca');
-  makeCert('stranger', 'other-ca', 'IP:127.0.0.1');
+  makeTestCa(dir, 'mex-ca');
+  makeTestCertificate(dir, 'server', 'mex-ca', 'IP:127.0.0.1,DNS:localhost', 'edgeplane');
+  makeTestCertificate(dir, 'agent', 'mex-ca', 'DNS:agent', 'edgeplane');
+  makeTestCertificate(dir, 'elsewhere', 'mex-ca', 'DNS:elsewhere', 'edgeplane');
+  makeTestCa(dir, 'other-ca');
+  makeTestCertificate(dir, 'stranger', 'other-ca', 'IP:127.0.0.1', 'edgeplane');
 });
 test.after(() => rmSync(dir, { recursive: true }));
 

@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** Certificates for tests. */
+
 /** Paths of a certificate and its key. */
 export interface TestCertificate {
   readonly cert: string;
@@ -22,8 +24,10 @@ export function makeTestCertificate(
   name: string,
   ca: string,
   altNames = 'IP:127.0.0.1,DNS:localhost',
+  organization = '',
 ): TestCertificate {
-  openssl(dir, 'req', ...KEY, '-subj', `/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.csr`);
+  const subject = `${organization && `/O=${organization}`}/CN=${name}`;
+  openssl(dir, 'req', ...KEY, '-subj', subject, '-keyout', `${name}.key`, '-out', `${name}.csr`);
   writeFileSync(join(dir, `${name}.ext`), `subjectAltName=${altNames}`);
   const signing = ['-CA', `${ca}.crt`, '-CAkey', `${ca}.key`, '-CAcreateserial', '-days', '2'];
   openssl(
