@@ -24,6 +24,7 @@ import type { Driver } from './drivers/driver.js';
 import { type SessionLimits, ShellSessions } from './exec/sessions.js';
 import { makeDoor } from './make-door.js';
 import { makeDriver } from './make-driver.js';
+import { NO_RESERVE, Reserve, type RoomToRemove } from './reserve.js';
 import { type MakeDoor, openDoors } from './southbound/doors.js';
 import { Troubles } from './troubles.js';
 
@@ -103,6 +104,7 @@ class CloudletAgent implements Agent {
     const tls = this.#config.tls === '' ? undefined : loadTls(this.#config.tls);
     const lock = await this.#disk.lock(this.#config.stateDir);
     this.#cleanups.push(() => lock.release());
+    const room = await this.#roomToRemove();
     const metrics = await this.#observe(tls);
     if (this.#config.apiAddr !== 'off') {
       const api = new RpcServer({
@@ -147,6 +149,7 @@ class CloudletAgent implements Agent {
       ...{ mirror, held },
       shells,
       troubles: this.#troubles,
+      room,
       metrics,
       logger: this.#logger,
       clock: this.#clock,
@@ -184,6 +187,13 @@ class CloudletAgent implements Agent {
     this.#cleanups.push(() => listener.stop());
     this.addresses['metrics'] = listener.address;
     return metrics;
+  }
+
+  async #roomToRemove(): Promise<RoomToRemove> {
+    if (this.#disk !== systemDisk) return NO_RESERVE;
+    const reserve = new Reserve(join(this.#config.stateDir, 'reserve'), this.#logger);
+    await reserve.keep();
+    return reserve;
   }
 
   #mirror(): TableMirror {

@@ -5,6 +5,7 @@ import type { AppInst, AppInstInfo } from '@edgeplane/proto/edgeproto/app_inst.j
 import type { ClusterInst } from '@edgeplane/proto/edgeproto/clusterinst.js';
 import { needsCluster } from './cluster-kind.js';
 import type { AppInstRequest, Driver, Operation } from './drivers/driver.js';
+import type { RoomToRemove } from './reserve.js';
 import type { DesiredTables } from './tables.js';
 import { texts } from './texts.js';
 import type { InstanceKind } from './workers.js';
@@ -16,6 +17,7 @@ import type { InstanceKind } from './workers.js';
 export function appKind(
   tables: DesiredTables,
   driver: Driver,
+  room: RoomToRemove,
   logger: Logger,
 ): InstanceKind<AppInst, AppInstInfo> {
   const appOf = (appInst: AppInst): App | undefined =>
@@ -61,6 +63,8 @@ export function appKind(
       throw error;
     }
   };
+  const remove = (keyJson: string, operation: Operation) =>
+    room.spend(() => driver.deleteAppInst(keyJson, operation));
   return {
     name: 'AppInst',
     get updates() {
@@ -86,7 +90,7 @@ export function appKind(
       if (!app) return { wait: 'its App is gone' };
       const found = clusterOf(appInst, app);
       if ('refuse' in found) return found;
-      return { run: (operation) => driver.deleteAppInst(keyJson, operation) };
+      return { run: (operation) => remove(keyJson, operation) };
     },
     async describe(keyJson, signal) {
       try {
@@ -99,7 +103,7 @@ export function appKind(
         return (info) => info;
       }
     },
-    cleanUp: (keyJson, operation) => driver.deleteAppInst(keyJson, operation),
+    cleanUp: remove,
     failure(verb, error) {
       switch (verb) {
         case 'create':

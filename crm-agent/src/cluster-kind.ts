@@ -1,6 +1,7 @@
 import { OBJECTS } from '@edgeplane/objects';
 import type { ClusterInst, ClusterInstInfo } from '@edgeplane/proto/edgeproto/clusterinst.js';
-import type { Driver } from './drivers/driver.js';
+import type { Driver, Operation } from './drivers/driver.js';
+import type { RoomToRemove } from './reserve.js';
 import type { DesiredTables } from './tables.js';
 import { texts } from './texts.js';
 import type { InstanceKind } from './workers.js';
@@ -9,12 +10,15 @@ import type { InstanceKind } from './workers.js';
 export function clusterKind(
   tables: DesiredTables,
   driver: Driver,
+  room: RoomToRemove,
 ): InstanceKind<ClusterInst, ClusterInstInfo> {
   const request = (keyJson: string, clusterInst: ClusterInst) => ({
     keyJson,
     clusterInst,
     flavor: tables.flavors.get(OBJECTS.Flavor.keyJson({ name: clusterInst.flavor?.name ?? '' })),
   });
+  const remove = (keyJson: string, operation: Operation) =>
+    room.spend(() => driver.deleteClusterInst(keyJson, operation));
   return {
     name: 'ClusterInst',
     updates: true,
@@ -28,9 +32,9 @@ export function clusterKind(
     planUpdate: (keyJson, clusterInst) => ({
       run: (operation) => driver.updateClusterInst(request(keyJson, clusterInst), operation),
     }),
-    planDelete: (keyJson) => ({ run: (operation) => driver.deleteClusterInst(keyJson, operation) }),
+    planDelete: (keyJson) => ({ run: (operation) => remove(keyJson, operation) }),
     describe: async () => (info) => info,
-    cleanUp: (keyJson, operation) => driver.deleteClusterInst(keyJson, operation),
+    cleanUp: remove,
     failure(verb, error) {
       switch (verb) {
         case 'create':

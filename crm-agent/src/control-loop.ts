@@ -25,6 +25,7 @@ import type { ShellSessions } from './exec/sessions.js';
 import { appInstChannel, clusterInstChannel } from './info-reporters.js';
 import { readHostUsage } from './metrics/host-usage.js';
 import { Sampler } from './metrics/sampler.js';
+import type { RoomToRemove } from './reserve.js';
 import { Settling } from './settling.js';
 import type { Troubles } from './troubles.js';
 import { InstanceWorkers } from './workers.js';
@@ -44,6 +45,7 @@ export interface ControlLoopOptions {
   /** Makes durable what is in the tables. */
   readonly mirror: TableMirror;
   readonly troubles: Troubles;
+  readonly room: RoomToRemove;
   readonly shells: ShellSessions;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -76,12 +78,12 @@ export function startControlLoop(options: ControlLoopOptions): { stop(): Promise
   // Odd while connected, so that what was reported to nobody does not count as reported on the next connection.
   const session = () => disconnects * 2 + (connected() ? 1 : 0);
   const clusters = new InstanceWorkers({
-    kind: clusterKind(tables, driver),
+    kind: clusterKind(tables, driver, options.room),
     reporter: clusterReports.reporter,
     ...{ session, persist, clock, random, logger },
   });
   const apps = new InstanceWorkers({
-    kind: appKind(tables, driver, logger),
+    kind: appKind(tables, driver, options.room, logger),
     reporter: appReports.reporter,
     ...{ session, persist, clock, random, logger },
   });

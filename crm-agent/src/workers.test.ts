@@ -11,6 +11,7 @@ import * as assert from 'uvu/assert';
 import { appKind } from './app-kind.js';
 import { FAKE_DEFAULTS, FakeDriver, type FakeSettings, parseFakeRules } from './drivers/fake/index.js';
 import { Reporter } from './reporter.js';
+import { NO_RESERVE } from './reserve.js';
 import { testApp, testAppInst, testClusterInst, testDriverContext, testFlavor } from './testing.js';
 import { InstanceWorkers } from './workers.js';
 
@@ -54,7 +55,7 @@ async function setUp(settings: Partial<FakeSettings> = {}, clock = systemClock) 
     logger: silentLogger,
   });
   const workers = new InstanceWorkers({
-    kind: appKind(tables, driver, silentLogger),
+    kind: appKind(tables, driver, NO_RESERVE, silentLogger),
     reporter,
     session: () => session,
     persist: async () => {

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { fail, messageOf } from '@edgeplane/base';
+import { fail, isDiskFull, messageOf } from '@edgeplane/base';
 import { credentialsFor, fullName, type PodmanEngine } from '../engines/podman/index.js';
 import { agentErrors } from '../errors.js';
 import { findArchive, imageArchiveName } from './image-files.js';
@@ -50,6 +50,7 @@ export async function prepareImage(
     return (await engine.ensureImage(name, { signal, ...(auth ? { auth } : {}) })).ref;
   } catch (error) {
     signal.throwIfAborted();
+    if (isDiskFull(error)) throw error;
     const directory =
       imageDir === '' ? 'no --image-dir is set' : `${imageDir}/${imageArchiveName(image)} is not there`;
     const places = `local storage, the image directory (${directory}) and the registry (${messageOf(error)})`;

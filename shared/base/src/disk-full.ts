@@ -11,6 +11,11 @@ export function isDiskFull(error: unknown): error is Error {
   return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
+/** Whether the words of a program tell of that. */
+export function saysDiskFull(text: string): boolean {
+  return /no space left on device|disk quota exceeded/i.test(text);
+}
+
 /** Does what writes below `path`; that there is no room is an error which says where. @throws DISK_FULL */
 export async function namingFullDisk<T>(path: string, write: () => Promise<T>): Promise<T> {
   try {

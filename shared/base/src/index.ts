@@ -10,7 +10,7 @@ export {
   parseDebugAreas,
 } from './debug-areas.js';
 export { type Deferred, deferred } from './deferred.js';
-export { diskErrors, isDiskFull, namingFullDisk } from './disk-full.js';
+export { diskErrors, isDiskFull, namingFullDisk, saysDiskFull } from './disk-full.js';
 export { parseDuration } from './duration.js';
 export {
   defineErrors,

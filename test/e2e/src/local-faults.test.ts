@@ -53,6 +53,28 @@ const CRASHING: Fault = {
   env: '{name: PORT, value: none}',
 };
 
+/** Two that run on a site whose disk becomes full. */
+const KEPT: Fault = { name: 'kept', image: 'localhost/edgeplane/hello:1.0', ports: 'tcp:8080' };
+const DROPPED: Fault = { name: 'dropped', image: 'localhost/edgeplane/hello:1.0' };
+
+/** Makes a file system of memory as large as what is in it. */
+async function makeFull(folder: string): Promise<void> {
+  const { stdout } = await runCommand('df', ['-B1', '--output=used', folder]);
+  const size = stdout.split('\n')[1]?.trim();
+  assert.is((await runCommand('mount', ['-o', `remount,size=${size}`, folder])).code, 0);
+}
+
+/** Kills the program of a container of an agent. */
+async function killProgram(agentDir: string, name: string): Promise<void> {
+  const monitors = (await hostSnapshot(agentDir)).processes.filter(
+    (line) => line.includes('conmon') && line.includes(` -n ${name}`),
+  );
+  assert.is(monitors.length, 1, name);
+  const [monitor] = (monitors[0] ?? '').split(' ');
+  const children = readFileSync(`/proc/${monitor}/task/${monitor}/children`, 'utf8');
+  for (const pid of children.trim().split(' ')) process.kill(Number(pid), 'SIGKILL');
+}
+
 test('each fault is told by its cause and leaves nothing', async () => {
   const before = await hostSnapshot('/tmp/ep-faults');
   const dir = tempDir('faults');
@@ -168,7 +190,7 @@ cloudlets:${['site', 'full']
   - { key: { operator_key: { name: op }, name: ${name} }, location: { latitude: 48, longitude: 11 }, num_dynamic_ips: 3 }`,
         )
         .join('')}
-apps:${[...faults, CRASHING].map(app).join('')}
+apps:${[...faults, CRASHING, KEPT, DROPPED].map(app).join('')}
 `,
     );
     assert.is(made.code, 0, made.stderr);
@@ -215,6 +237,29 @@ apps:${[...faults, CRASHING].map(app).join('')}
     assert.match(code === 0 ? 'podman' : stderr, 'podman');
     if (code === 0) assert.is((await edgectl(['DeleteAppInst', ...disturbed])).code, 0);
     assert.is((await edgectl(['ShowAppInst'])).stdout, '');
+
+    // A disk that becomes full: what is there can be deleted, and what ended meanwhile is started when there is room.
+    await runCommand('mount', ['-o', 'remount,size=3g', small]);
+    for (const name of ['kept', 'dropped']) {
+      const { code, stderr } = await edgectl(['CreateAppInst', ...instanceOf(name, 'full')]);
+      assert.is(code, 0, stderr);
+    }
+    await makeFull(small);
+    await killProgram(small, 'kept');
+    const dropped = await edgectl(['DeleteAppInst', ...instanceOf('dropped', 'full')]);
+    assert.is(dropped.code, 0, dropped.stderr);
+    await runCommand('mount', ['-o', 'remount,size=3g', small]);
+    await eventually(
+      'it runs again',
+      () =>
+        fetch(`http://127.0.7.3:8080/`).then(
+          (page) => page.ok,
+          () => false,
+        ),
+      90_000,
+    );
+    const last = await edgectl(['DeleteAppInst', ...instanceOf('kept', 'full')]);
+    assert.is(last.code, 0, last.stderr);
 
     const crashing = instanceOf('crashing', 'site');
     const started = await edgectl(['CreateAppInst', ...crashing]);

@@ -1,9 +1,10 @@
-import { type Clock, fail, type Logger, messageOf } from '@edgeplane/base';
+import { type Clock, fail, type Logger, messageOf, type Random } from '@edgeplane/base';
 import type { TerminalSize } from '@edgeplane/remote-shell';
 import { type Death, type ImageConfig, PodmanEngine } from '../../engines/podman/index.js';
 import type { Shell, ShellRequest } from '../../exec/shell.js';
 import { imageRoom, prepareImage } from '../../site/container-images.js';
 import type { InstanceUsage, Operation } from '../driver.js';
+import { ContainerKeeper } from './container-keeper.js';
 import type { ContainerPlan } from './container-plan.js';
 import { endShells, endsHostSessions, openContainerShell } from './container-shell.js';
 import { localErrors } from './errors.js';
@@ -28,6 +29,7 @@ export interface ContainerHostOptions {
   readonly ended: (name: string, how: string) => void;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly random: Random;
 }
 
 /** Containers of this host, or the reason why there can be none. */
@@ -36,15 +38,19 @@ export class ContainerHost {
   readonly #diskUse: SlowFigure;
   readonly #found: PodmanEngine | { readonly reason: string };
   readonly #stopping = new AbortController();
-  readonly #watching: Promise<void>;
+  readonly #watching: Promise<void> = Promise.resolve();
 
   private constructor(options: ContainerHostOptions, found: PodmanEngine | { readonly reason: string }) {
     this.#options = options;
     this.#diskUse = new SlowFigure(options.clock, DISK_USE_MS);
     this.#found = found;
-    const told = ({ name, status }: Death) => options.ended(name, `with status ${status}`);
-    this.#watching =
-      found instanceof PodmanEngine ? found.watchDeaths(told, this.#stopping.signal) : Promise.resolve();
+    if (!(found instanceof PodmanEngine)) return;
+    const keeper = new ContainerKeeper({ ...options, reviver: found });
+    const told = ({ name, status }: Death) => {
+      options.ended(name, `with status ${status}`);
+      keeper.ended(name);
+    };
+    this.#watching = found.watchDeaths(told, this.#stopping.signal).finally(() => keeper.stop());
   }
 
   /** Never fails for want of podman: then `available` is false and every operation says why. */

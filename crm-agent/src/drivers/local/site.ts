@@ -78,9 +78,7 @@ export async function openSite(context: DriverContext, signal: AbortSignal): Pro
       stateDir: join(stateDir, 'podman'),
       imageDir,
       registryAuth,
-      ended,
-      logger,
-      clock,
+      ...{ ended, logger, clock, random },
     };
     const containers = await ContainerHost.open(podman, signal);
     opened.push(containers);

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { open } from 'node:fs/promises';
-import { fail } from '@edgeplane/base';
+import { diskErrors, fail, saysDiskFull } from '@edgeplane/base';
 import { imageFileErrors } from './errors.js';
 import { PARTITION_START, partitionTable } from './gpt.js';
 import { type ImageFolders, MadeFiles } from './made-files.js';
@@ -58,6 +58,7 @@ async function makeDisk(images: ImageFolders, disk: RootDisk, part: string): Pro
   const reason = await (id === undefined
     ? fill(disk, part)
     : images.withImageFiles(id, (folder) => fill(disk, part, folder)));
+  if (reason !== undefined && saysDiskFull(reason)) throw fail(diskErrors.DISK_FULL, { path: part, reason });
   if (reason !== undefined)
     throw fail(imageFileErrors.ROOT_DISK, { image, size: disk.sizeMib ?? 'any', reason });
 }

@@ -1,4 +1,4 @@
-import { type EdgeplaneError, fail } from '@edgeplane/base';
+import { diskErrors, type EdgeplaneError, fail, saysDiskFull } from '@edgeplane/base';
 import { podmanErrors } from './errors.js';
 
 /** A refusal by podman, and what the call was about. */
@@ -21,10 +21,17 @@ function reasonOf(body: Buffer): string {
   }
 }
 
+/** There was no room for what podman was to do. */
+export function storageFull(action: string, reason: string): EdgeplaneError {
+  const path = "podman's storage";
+  return fail(diskErrors.DISK_FULL, { path, reason: `podman could not ${action}: ${reason}` });
+}
+
 /** Podman's refusal as one of our errors, naming the object. Pure. */
 export function apiFailure(fault: ApiFault): EdgeplaneError {
   const { kind, name, action } = fault;
   const reason = reasonOf(fault.body);
+  if (saysDiskFull(reason)) return storageFull(action, reason);
   const port = /listen (?:tcp|udp)[46]? \S*:(\d+): bind: address already in use/.exec(reason)?.[1];
   if (port !== undefined) return fail(podmanErrors.PODMAN_PORT_IN_USE, { port, name, reason });
   if (/image not known|no such image/i.test(reason)) {

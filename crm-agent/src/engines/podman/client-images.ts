@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
-import { fail } from '@edgeplane/base';
+import { fail, saysDiskFull } from '@edgeplane/base';
 import { type ApiCaller, part } from './api-caller.js';
+import { storageFull } from './api-faults.js';
 import type { ImageInspect } from './api-types.js';
 import { podmanErrors } from './errors.js';
 import type { CallOptions } from './http.js';
@@ -62,6 +63,7 @@ export class ImageCalls {
     for (const line of answer.body.toString().split('\n').filter(Boolean)) {
       const entry = JSON.parse(line) as { id?: string; error?: string; cause?: string };
       const reason = entry.error ?? (answer.status >= 400 ? (entry.cause ?? line) : undefined);
+      if (reason && saysDiskFull(reason)) throw storageFull(`pull image ${ref}`, reason);
       if (reason) throw fail(podmanErrors.PODMAN_IMAGE_MISSING, { image: ref, reason });
       id = entry.id ?? id;
     }

@@ -1,5 +1,13 @@
-import { rm } from 'node:fs/promises';
-import { type Clock, EdgeplaneError, fail, KeyedTurns, type Logger } from '@edgeplane/base';
+import { rm, statfs } from 'node:fs/promises';
+import {
+  type Clock,
+  diskErrors,
+  EdgeplaneError,
+  fail,
+  isKind,
+  KeyedTurns,
+  type Logger,
+} from '@edgeplane/base';
 import type { Labels } from './api-caller.js';
 import type { ExecResult } from './api-types.js';
 import { PodmanClient } from './client.js';
@@ -51,6 +59,8 @@ export interface RecoverReport {
 }
 
 const DEFAULT_NETWORK = 'edgeplane';
+/** With less than this nothing that podman does can be relied upon. */
+const NO_ROOM_BYTES = 128 * 1024;
 
 /**
  * Containers and Kubernetes manifests on a private podman. Each call may be repeated, also after a crash in the middle of
@@ -146,7 +156,7 @@ export class PodmanEngine {
   /** `docker-archive:/path`, `oci-archive:/path`, `oci:/dir`, or a registry reference, which is pulled if not here. */
   async ensureImage(ref: string, options: EnsureImageOptions = {}): Promise<LocalImage> {
     await this.#service.ready();
-    return this.#locks.run(`image ${ref}`, () => this.#images.ensure(ref, options));
+    return this.#roomy(() => this.#locks.run(`image ${ref}`, () => this.#images.ensure(ref, options)));
   }
 
   /** Runs work on the files of an image in local storage; the folder is for reading only. */
@@ -161,7 +171,7 @@ export class PodmanEngine {
     checkSpec(spec);
     const image = await this.ensureImage(spec.image);
     const network = await this.#networkFor(spec.network);
-    return this.#locks.run(spec.name, () => this.#workloads.run(spec, image, network));
+    return this.#roomy(() => this.#locks.run(spec.name, () => this.#workloads.run(spec, image, network)));
   }
 
   /** Makes the workload of this name be what the manifest says, and run. See kube.ts for what a manifest means here. */
@@ -170,13 +180,35 @@ export class PodmanEngine {
     const plan = planKube(spec, { owner: this.#o.owner, limits: this.#settings.limits });
     for (const ref of plan.images) await this.ensureImage(ref);
     const network = await this.#networkFor(spec.network);
-    return this.#locks.run(spec.name, () => this.#workloads.play(spec, plan, network));
+    return this.#roomy(() => this.#locks.run(spec.name, () => this.#workloads.play(spec, plan, network)));
+  }
+
+  /**
+   * Starts what of a workload does not run, although podman should have started it again: it does not on a full disk, nor
+   * when it is killed meanwhile. True when all of it ran already, or there is none.
+   */
+  async revive(name: string): Promise<boolean> {
+    await this.#service.ready();
+    return this.#roomy(() => this.#locks.run(name, () => this.#workloads.revive(name)));
   }
 
   /** Removes the workload with its pods and volumes; nothing happens when there is none. */
   async remove(name: string): Promise<void> {
     await this.#service.ready();
-    await this.#locks.run(name, () => this.#workloads.remove(name));
+    await this.#roomy(() => this.#locks.run(name, () => this.#workloads.remove(name)));
+  }
+
+  /** On a full disk podman fails with all sorts of words. @throws DISK_FULL then */
+  async #roomy<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isKind(error, podmanErrors.PODMAN_FAILED)) throw error;
+      const path = this.#layout.stateDir;
+      const { bavail, bsize } = await statfs(path);
+      if (bavail * bsize >= NO_ROOM_BYTES) throw error;
+      throw fail(diskErrors.DISK_FULL, { path, reason: error.message }, { cause: error });
+    }
   }
 
   // ---- questions

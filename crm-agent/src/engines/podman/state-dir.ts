@@ -19,6 +19,8 @@ export async function claimStateDir(layout: PodmanLayout, logger: Logger): Promi
   }
   await replaceFile(layout.lockFile, JSON.stringify(await processId(process.pid)));
   await forgetOtherBoot(layout, logger);
+  // What loads that were cut off have left there.
+  await rm(layout.scratchDir, { recursive: true, force: true });
   for (const dir of [layout.runDir, layout.tmpDir, layout.networkDir, layout.scratchDir]) {
     await mkdir(dir, { recursive: true, mode: 0o700 });
   }

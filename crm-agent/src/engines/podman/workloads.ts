@@ -88,6 +88,13 @@ export class Workloads {
     return { name: spec.name, containers, warnings: plan.warnings };
   }
 
+  /** Starts what of a workload does not run; true when all of it runs. */
+  async revive(name: string): Promise<boolean> {
+    const idle = (await this.list(name)).filter((c) => c.State !== 'running');
+    if (idle.length > 0) await this.start(name);
+    return idle.length === 0;
+  }
+
   /** Starts what is there. False when it cannot be started, as after a kill in the middle of its first start. */
   async #startsAgain(name: string): Promise<boolean> {
     try {

@@ -26,7 +26,6 @@ export const qemuErrors = defineErrors({
   memoryNotSaved: ['INTERNAL', 'VM {id}: memory cannot be written to a snapshot: {reason}', 'retryable'],
   memoryNotLoaded: ['INTERNAL', 'VM {id}: memory of snapshot {name} cannot be loaded: {reason}'],
   diskJobFailed: ['INTERNAL', 'disk job {job} failed: {reason}', 'retryable'],
-  diskFull: ['RESOURCE_EXHAUSTED', 'the file system of disk images is full: {reason}', 'retryable'],
   diskShrink: [
     'INVALID_ARGUMENT',
     'VM {id}: disk {disk} holds {have} bytes and cannot shrink to {bytes}; disks only grow',

@@ -1,13 +1,13 @@
-import { fail } from '@edgeplane/base';
+import { diskErrors, fail, saysDiskFull } from '@edgeplane/base';
 import { qemuErrors } from './errors.js';
 import { runTool } from './tools.js';
 
-/** Runs qemu-img. @throws diskFull, toolFailed with its last words */
+/** Runs qemu-img. @throws DISK_FULL, toolFailed with its last words */
 export async function runImageTool(args: readonly string[], limitMs?: number): Promise<string> {
   const { code, stdout, stderr } = await runTool('qemu-img', args, limitMs);
   if (code === 0) return stdout;
   const words = stderr.trim().split('\n').at(-1) ?? '';
   const reason = words.replace(/^qemu-img: /, '') || `status ${code}`;
-  if (/No space left on device|Disk quota exceeded/.test(stderr)) throw fail(qemuErrors.diskFull, { reason });
+  if (saysDiskFull(stderr)) throw fail(diskErrors.DISK_FULL, { path: args.at(-1) ?? '', reason });
   throw fail(qemuErrors.toolFailed, { command: `qemu-img ${args[0]}`, reason });
 }

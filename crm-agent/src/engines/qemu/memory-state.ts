@@ -4,7 +4,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { type Clock, fail, isDiskFull, messageOf, sleep } from '@edgeplane/base';
+import { type Clock, fail, isDiskFull, messageOf, namingFullDisk, sleep } from '@edgeplane/base';
 import { qemuErrors } from './errors.js';
 import { syncDirectory, temporaryName } from './files.js';
 import type { QmpClient } from './qmp.js';
@@ -22,7 +22,7 @@ export interface MemoryTarget {
 
 /**
  * Writes memory and devices of a machine that stands still to a file, which appears when it is whole and on disk.
- * QEMU may start no programs, so it sends them to us. @throws memoryNotSaved, diskFull
+ * QEMU may start no programs, so it sends them to us. @throws memoryNotSaved, DISK_FULL
  */
 export async function saveMemory(qmp: QmpClient, target: MemoryTarget): Promise<void> {
   const { id, path, socket, clock } = target;
@@ -46,14 +46,15 @@ export async function saveMemory(qmp: QmpClient, target: MemoryTarget): Promise<
     });
     // When one side fails so does the other; what went wrong with the file is the better reason.
     const [kept, transfer] = await Promise.allSettled([stored, sent]);
-    if (kept.status === 'rejected' && (kept.reason as Error).name !== 'AbortError') throw kept.reason;
+    if (kept.status === 'rejected' && (kept.reason as Error).name !== 'AbortError')
+      await namingFullDisk(path, () => Promise.reject(kept.reason));
     if (transfer.status === 'rejected') throw transfer.reason;
     await file.sync();
     await file.close();
     await rename(part, path);
     await syncDirectory(dirname(path));
   } catch (error) {
-    if (isDiskFull(error)) throw fail(qemuErrors.diskFull, { reason: messageOf(error) }, { cause: error });
+    if (isDiskFull(error)) throw error;
     throw fail(qemuErrors.memoryNotSaved, { id, reason: messageOf(error) }, { cause: error });
   } finally {
     over.abort();

@@ -48,7 +48,7 @@ export class VmClones {
 
   /**
    * Makes a machine, not running, from the disks of another. Repeating it changes nothing.
-   * @throws vmNotFound, snapshotNotFound, vmExists when the id is that of another machine, diskFull
+   * @throws vmNotFound, snapshotNotFound, vmExists when the id is that of another machine, DISK_FULL
    */
   async create(request: CloneRequest): Promise<void> {
     const { source, id, kind, snapshot } = request;

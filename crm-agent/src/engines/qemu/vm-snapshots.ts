@@ -39,7 +39,7 @@ export class VmSnapshots {
 
   /**
    * Takes the state of all writable disks at one moment, running or not. A guest agent holds
-   * file systems still meanwhile. @throws snapshotExists, snapshotNeedsRunning, diskFull, memoryNotSaved
+   * file systems still meanwhile. @throws snapshotExists, snapshotNeedsRunning, DISK_FULL, memoryNotSaved
    */
   async create(id: string, request: SnapshotRequest): Promise<SnapshotInfo> {
     const { name, description, memory = false } = request;

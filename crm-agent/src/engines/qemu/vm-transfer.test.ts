@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isKind } from '@edgeplane/base';
+import { diskErrors, isKind } from '@edgeplane/base';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { qemuErrors } from './errors.js';
@@ -50,7 +50,7 @@ test('a disk goes out of a running machine and comes in again, checked on the wa
   try {
     const request = { disk: 'db', path: join(full, 'out.raw'), format: 'raw' } as const;
     const noRoom = await failure(c.engine.transfer.exportDisk('vm', request));
-    assert.ok(isKind(noRoom, qemuErrors.diskFull), String(noRoom));
+    assert.ok(isKind(noRoom, diskErrors.DISK_FULL), String(noRoom));
     assert.equal(await readdir(full), []);
   } finally {
     tool('umount', full);

@@ -112,7 +112,7 @@ export class VmTransfer {
 
   /**
    * Makes an image out of a file, for machines to be made from. @throws imageNotFound, imageDigestMismatch,
-   * imageInvalid when it refers to other files, diskFull
+   * imageInvalid when it refers to other files, DISK_FULL
    */
   async importDisk(request: ImportRequest): Promise<BaseImage> {
     const { name, path, sha256, format } = request;
