@@ -13,8 +13,13 @@ import { Metadata } from '@grpc/grpc-js';
 import { formatAddress, parseAddress } from './address.js';
 import { channelOptions, type TransportOptions } from './options.js';
 import { fromServiceError } from './service-error.js';
-import { clientCredentials, type TlsMaterial } from './tls.js';
+import { type ClientTls, clientCredentials } from './tls.js';
 import { unixPath } from './unix-socket.js';
+
+export interface ClientTransportOptions extends TransportOptions {
+  /** Name that the server's certificate must have; default: the host part of the address. */
+  readonly serverName?: string | undefined;
+}
 
 /** A generated client class. */
 export type ClientConstructor<C> = new (
@@ -24,22 +29,27 @@ export type ClientConstructor<C> = new (
 ) => C;
 
 /**
- * Makes a client of `host:port` or `unix:/path`; nothing is dialled before the first call. With `tls`: our certificate is presented,
- * only the CA is trusted, and the server's name must be the host part of the address (controller spec section 1.3).
+ * Makes a client of `host:port` or `unix:/path`; nothing is dialled before the first call. With `tls`: our certificate, if
+ * any, is presented, only the CA is trusted, and the server's name must be the host part of the address (controller spec
+ * section 1.3) unless the options name another.
  * The caller owns the client and calls `close()`.
  * @throws EdgeplaneError ADDRESS_INVALID.
  */
 export function connect<C extends Client>(
   Constructor: ClientConstructor<C>,
   address: string,
-  tls?: TlsMaterial,
-  options: TransportOptions = {},
+  tls?: ClientTls,
+  options: ClientTransportOptions = {},
 ): C {
   return new Constructor(
     unixPath(address) === undefined ? dialled(address) : address,
     clientCredentials(tls),
     {
       ...channelOptions(options),
+      ...(options.serverName && {
+        'grpc.ssl_target_name_override': options.serverName,
+        'grpc.default_authority': options.serverName,
+      }),
       'grpc.enable_http_proxy': 0,
       'grpc.initial_reconnect_backoff_ms': 250,
       'grpc.max_reconnect_backoff_ms': 10_000,

@@ -4,6 +4,7 @@ export { AuditLog, type AuditLogOptions, type AuditRecord, loggable } from './au
 export {
   type CallControl,
   type ClientConstructor,
+  type ClientTransportOptions,
   callStream,
   callStreamMethod,
   callUnary,
@@ -52,6 +53,7 @@ export type { Redacted } from './secrets.js';
 export { RpcServer, type RpcServerOptions, type ServiceHandlers, type ServiceOptions } from './server.js';
 export { fromServiceError, toServiceError, type WireError } from './service-error.js';
 export {
+  type ClientTls,
   certificateFingerprint,
   clientCredentials,
   loadTls,

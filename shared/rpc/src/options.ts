@@ -9,6 +9,8 @@ export interface Keepalive {
   readonly timeMs: number;
   /** A peer that does not answer a ping within this is gone. */
   readonly timeoutMs: number;
+  /** Client only: no pings between calls, which some servers answer by closing the connection. */
+  readonly duringCallsOnly?: boolean;
   /** Server only: connections without any call are closed after this. */
   readonly maxIdleMs?: number;
 }
@@ -33,7 +35,7 @@ export function channelOptions(options: TransportOptions): ChannelOptions {
     ...(keepalive && {
       'grpc.keepalive_time_ms': keepalive.timeMs,
       'grpc.keepalive_timeout_ms': keepalive.timeoutMs,
-      'grpc.keepalive_permit_without_calls': 1,
+      'grpc.keepalive_permit_without_calls': keepalive.duringCallsOnly ? 0 : 1,
     }),
     ...(keepalive?.maxIdleMs !== undefined && { 'grpc.max_connection_idle_ms': keepalive.maxIdleMs }),
   };

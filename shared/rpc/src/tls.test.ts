@@ -134,6 +134,14 @@ test('a server is trusted only with a certificate of the CA that names the host 
   }
 });
 
+test('a server may have another name than it is dialled by, when the client is told which', async () => {
+  const t = await start({ ...load('elsewhere'), ca: load('server').ca });
+  const client = connect(FlavorApiClient, t.address, load('agent'), { serverName: 'elsewhere' });
+  assert.is((await callUnary(client, 'createFlavor', flavor, { deadlineMs: 5000 })).message, 'ok');
+  client.close();
+  await t.server.stop();
+});
+
 test('files are found by the rules of the reference, and missing ones are named', () => {
   assert.throws(() => loadTls(join(dir, 'none.crt')), /cannot read TLS certificate .*none\.crt/);
   const crts = join(dir, 'crts');

@@ -12,6 +12,13 @@ export interface TlsMaterial {
   readonly ca: Buffer;
 }
 
+/** What a client trusts and what it shows; without certificate and key it shows nothing. PEM contents. */
+export interface ClientTls {
+  readonly ca: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+}
+
 /**
  * Reads TLS files by the reference's rules (controller spec section 1.3): `DIR/name.crt`; the key's path is the same
  * with the first `crt` replaced by `key`; the CA is `DIR/mex-ca.crt`. When no key is there, `DIR/name.key` is tried,
@@ -48,7 +55,7 @@ export function serverCredentials(tls: TlsMaterial | undefined): ServerCredentia
 }
 
 /** Presents our certificate, trusts only the CA, expects the host part of the dialled address as server name. */
-export function clientCredentials(tls: TlsMaterial | undefined): ChannelCredentials {
+export function clientCredentials(tls: ClientTls | undefined): ChannelCredentials {
   if (!tls) return ChannelCredentials.createInsecure();
-  return ChannelCredentials.createSsl(tls.ca, tls.key, tls.cert);
+  return ChannelCredentials.createSsl(tls.ca, tls.key ?? null, tls.cert ?? null);
 }
