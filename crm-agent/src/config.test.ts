@@ -64,4 +64,25 @@ test('settings that make no sense are named', () => {
   assert.throws(() => parse([...args, '--fake-fail', 'create']), /--fake-fail/);
 });
 
+test('a provider is named with what it is known by, and only where it is used', () => {
+  const remote = (...args: string[]) =>
+    parse(['--cloudletKey', KEY, '--platform', 'remote-provider', ...args]).remoteProvider;
+  const addr = ['--remote-provider-addr', 'virt.example:9443'];
+  assert.is(parse(['--cloudletKey', KEY, '--platform', 'local', ...addr]).remoteProvider, undefined);
+  assert.throws(() => remote(), /--remote-provider-addr: must name the provider, but got ""/);
+  assert.throws(() => remote(...addr), /--remote-provider-ca: must be given, or --remote-provider-insecure/);
+  const ca = [...addr, '--remote-provider-ca', 'ca.crt'];
+  assert.throws(
+    () => remote(...ca, '--remote-provider-cert', 'a.crt'),
+    /--remote-provider-key: must be given/,
+  );
+  assert.throws(
+    () => remote(...ca, '--remote-capacity', 'ram=5'),
+    /--remote-capacity: must be vcores=<number>/,
+  );
+  const found = remote(...ca, '--remote-capacity', 'vcores=8,ram=4096,disk=100');
+  assert.is(found?.endpoint.ca, '/srv/ca.crt');
+  assert.equal(found?.capacity, { vcores: 8, ram: 4096, disk: 100 });
+});
+
 test.run();

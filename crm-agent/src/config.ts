@@ -8,6 +8,8 @@ import { parseCloudletKey } from './cloudlet-key.js';
 import type { FakeSettings } from './drivers/fake/index.js';
 import { parseFakeRules } from './drivers/fake/index.js';
 import type { HttpSettings } from './drivers/public-ports.js';
+import { remoteProviderSettings } from './drivers/remote/flags.js';
+import type { RemoteProviderSettings } from './drivers/remote-provider/index.js';
 import { agentErrors } from './errors.js';
 import { AGENT_FLAGS } from './flags.js';
 import { choosePlatform, type PlatformName } from './platforms.js';
@@ -55,6 +57,8 @@ export interface AgentConfig {
   /** How long a remote shell may be silent, milliseconds. */
   readonly execIdleMs: number;
   readonly fake: FakeSettings;
+  /** Only of that platform. */
+  readonly remoteProvider?: RemoteProviderSettings | undefined;
   /** APIs of other ecosystems that are served. */
   readonly doors: readonly DoorSettings[];
 }
@@ -107,9 +111,10 @@ export function parseConfig(argv: readonly string[], environment: Environment): 
     });
   }
   if (values.metricsAddr !== '') parseAddress(values.metricsAddr);
+  const platform = choosePlatform(values.platform, environment.variables['PLATFORM'], cloudletKey);
   const config: AgentConfig = {
     cloudletKey,
-    platform: choosePlatform(values.platform, environment.variables['PLATFORM'], cloudletKey),
+    platform,
     apiAddr: values.apiAddr,
     notifyAddrs,
     notifyVersion: Number(values.notifyVersion),
@@ -135,6 +140,8 @@ export function parseConfig(argv: readonly string[], environment: Environment): 
       clusterUpdate: values.fakeClusterUpdate,
       vmPorts: values.fakeVmPorts,
     },
+    remoteProvider:
+      platform === 'remote-provider' ? remoteProviderSettings(values, environment.cwd) : undefined,
     doors: doorSettings(values, environment),
   };
   return { config, debug: parseDebugAreas(values.d), plugin: values.plugin };

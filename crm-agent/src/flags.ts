@@ -1,5 +1,6 @@
 import { DEBUG_AREAS, type FlagSpec } from '@edgeplane/base';
 import { DEFAULT_VERSION, NOTIFY_VERSIONS } from '@edgeplane/notify';
+import { REMOTE_FLAGS } from './drivers/remote/flags.js';
 import { DOOR_FLAGS } from './southbound/flags.js';
 
 /**
@@ -47,7 +48,7 @@ export const AGENT_FLAGS = {
     type: 'string',
     default: '',
     about:
-      'driver: fakecloudlet, local, microvm or vm-cluster; falls back to the variable PLATFORM, then to the operator name',
+      'driver: fakecloudlet, local, microvm, vm-cluster or remote-provider; falls back to the variable PLATFORM, then to the operator name',
   },
   plugin: {
     type: 'string',
@@ -112,6 +113,7 @@ export const AGENT_FLAGS = {
     default: '30m',
     about: 'how long a remote shell may be silent before it is ended',
   },
+  ...REMOTE_FLAGS,
   ...DOOR_FLAGS,
   fakeCreateDelay: { type: 'duration', default: '0', about: 'fake driver: how long a create takes' },
   fakeUpdateDelay: { type: 'duration', default: '0', about: 'fake driver: how long an update takes' },

@@ -2,6 +2,7 @@ import type { AgentConfig } from './config.js';
 import type { Driver } from './drivers/driver.js';
 import { FakeDriver } from './drivers/fake/index.js';
 import { LocalDriver, MICROVM } from './drivers/local/index.js';
+import { RemoteProviderDriver } from './drivers/remote-provider/index.js';
 import { VmClusterDriver } from './drivers/vm-cluster/index.js';
 
 /** The driver of the configured platform, not initialised. */
@@ -15,5 +16,8 @@ export function makeDriver(config: AgentConfig): Driver {
       return new LocalDriver(config.cpuOvercommit, MICROVM);
     case 'vm-cluster':
       return new VmClusterDriver({ cpuOvercommit: config.cpuOvercommit, nodeImage: config.nodeImage });
+    case 'remote-provider':
+      if (!config.remoteProvider) throw new RangeError('the provider is not configured');
+      return new RemoteProviderDriver(config.remoteProvider);
   }
 }

@@ -1,5 +1,5 @@
-/** That it ends again and again, or that it waits for room on a disk. */
-export type TroubleAbout = 'restarts' | 'room';
+/** That it ends again and again, that it waits for room on a disk, or that whoever runs it for us does not answer. */
+export type TroubleAbout = 'restarts' | 'room' | 'remote';
 
 /**
  * What is wrong with instances that run all the same, by key JSON. Drivers say it, and it is reported beside the state that

@@ -71,7 +71,12 @@ export interface CallControl {
   /** Time from now after which the call fails with DEADLINE_EXCEEDED, milliseconds. */
   readonly deadlineMs?: number | undefined;
   readonly metadata?: Metadata | undefined;
+  /** Sent with the call beside `metadata`, by name in lower case. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
+
+/** Any generated client. */
+export type RpcClient = Client;
 
 type UnaryCall<Req, Res> = (
   request: Req,
@@ -174,7 +179,7 @@ export function callStreamMethod<Req, Res>(
 
 function answerOf<Req, Res>(invoke: UnaryCall<Req, Res>, request: Req, control: CallControl): Promise<Res> {
   return new Promise<Res>((resolve, reject) => {
-    const metadata = control.metadata ?? new Metadata();
+    const metadata = metadataOf(control);
     const call = invoke(request, metadata, callOptions(control), (error, response) => {
       control.signal?.removeEventListener('abort', cancel);
       if (error) reject(fromServiceError(error));
@@ -191,7 +196,7 @@ async function* messagesOf<Req, Res>(
   request: Req,
   control: CallControl,
 ): AsyncGenerator<Res, void, undefined> {
-  const call = invoke(request, control.metadata ?? new Metadata(), callOptions(control));
+  const call = invoke(request, metadataOf(control), callOptions(control));
   // The cancel below may come back as an error event after the iteration has ended.
   call.on('error', () => undefined);
   const cancel = () => call.cancel();
@@ -205,6 +210,12 @@ async function* messagesOf<Req, Res>(
     control.signal?.removeEventListener('abort', cancel);
     cancel();
   }
+}
+
+function metadataOf({ metadata, headers }: CallControl): Metadata {
+  const sent = metadata?.clone() ?? new Metadata();
+  for (const [name, value] of Object.entries(headers ?? {})) sent.set(name, value);
+  return sent;
 }
 
 function callOptions(control: CallControl): Partial<CallOptions> {

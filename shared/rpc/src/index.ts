@@ -12,6 +12,7 @@ export {
   connect,
   type RequestOf,
   type ResponseOf,
+  type RpcClient,
   type StreamName,
   type UnaryName,
 } from './client.js';

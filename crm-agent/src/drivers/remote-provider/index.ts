@@ -1,0 +1,2 @@
+export { RemoteProviderDriver } from './remote-provider-driver.js';
+export type { RemoteProviderSettings } from './settings.js';
