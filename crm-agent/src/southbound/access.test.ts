@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import {
   chmodSync,
   copyFileSync,
@@ -8,24 +9,20 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import { connect as connectHttp2 } from 'node:http2';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createLogger, ManualClock, STATUS_NAMES } from '@edgeplane/base';
-import { PodServiceService } from '@edgeplane/proto/southbound/aurae/runtime/pod/v0/pod.js';
-import { type RpcServer, unary } from '@edgeplane/rpc';
+import { ManualClock } from '@edgeplane/base';
 import { makeTestCa, makeTestCertificate } from '@edgeplane/rpc/testing';
-import { ChannelCredentials, Client, Metadata } from '@grpc/grpc-js';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Access } from './access.js';
-import type { Door, DoorName } from './door.js';
-import { callerOf } from './identity.js';
+import type { DoorName } from './door.js';
 import type { OpenedDoor } from './opened-door.js';
 import type { AccessSettings, DoorSettings } from './settings.js';
 import { OPEN_ACCESS, openTestDoor, testDoorContext } from './testing.js';
+import { PodDoor, rejects, statuses, withDoor } from './testing-callers.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'access-'));
 const ca = makeTestCa(dir, 'ca');
@@ -48,108 +45,6 @@ const nothing = { ...OPEN_ACCESS, insecure: false };
 const tls = { ...nothing, ...server };
 const mutual = { ...tls, clientCa: ca.cert };
 
-/** A door of whatever name with two methods: who called, and a failure that quotes nothing. */
-class PodDoor implements Door {
-  readonly callers: string[] = [];
-  stopped = 0;
-  readonly name: DoorName;
-
-  constructor(name: DoorName) {
-    this.name = name;
-  }
-
-  async start(): Promise<void> {}
-  addServices(to: RpcServer): void {
-    const answer = unary((_request: unknown, context) => {
-      this.callers.push(callerOf(context));
-      assert.equal(context.metadata.get('authorization'), []);
-      return {} as never;
-    });
-    to.addService(PodServiceService, { allocate: answer, start: answer, stop: answer, free: answer });
-  }
-  handleHttp(_request: IncomingMessage, response: ServerResponse): void {
-    response.end('inside');
-  }
-
-  async stop(): Promise<void> {
-    this.stopped += 1;
-  }
-}
-
-/** Opens a door, has `use` call it, and closes it; also says what was logged meanwhile. */
-async function withDoor(
-  name: DoorName,
-  over: Partial<DoorSettings>,
-  use: (opened: OpenedDoor, door: PodDoor) => Promise<void>,
-): Promise<string> {
-  const lines: string[] = [];
-  const destination = { write: (line: string) => void lines.push(line) };
-  const logger = createLogger({ name: 'test', level: 'trace', destination });
-  const context = testDoorContext({ logger });
-  const door = new PodDoor(name);
-  const opened = await openTestDoor(door, context, over);
-  try {
-    await use(opened, door);
-  } finally {
-    await opened.stop('keep');
-    context.remove();
-  }
-  assert.is(door.stopped, 1);
-  return lines.join('');
-}
-
-const METHODS = {
-  service: '/aurae.runtime.pod.v0.PodService/Allocate',
-  health: '/grpc.health.v1.Health/Check',
-  unknown: '/aurae.runtime.pod.v0.PodService/Nothing',
-  foreign: '/no.such/Method',
-};
-
-interface Dialled {
-  readonly cert?: { readonly cert: string; readonly key: string } | undefined;
-  readonly plain?: boolean;
-  readonly authorization?: string;
-}
-
-/** Status names of calls, by what was called; of reflection too. */
-async function statuses(address: string, how: Dialled): Promise<Record<string, string>> {
-  const read = (path: string) => readFileSync(path);
-  const { cert } = how;
-  const credentials = how.plain
-    ? ChannelCredentials.createInsecure()
-    : ChannelCredentials.createSsl(read(ca.cert), ...(cert ? [read(cert.key), read(cert.cert)] : []));
-  const client = new Client(address, credentials, { 'grpc.enable_retries': 0 });
-  const metadata = () => {
-    const made = new Metadata();
-    if (how.authorization !== undefined) made.set('authorization', how.authorization);
-    // What a client says of itself counts for nothing.
-    made.set('edgeplane-caller-bin', Buffer.from('uid:0'));
-    return made;
-  };
-  const deadline = () => ({ deadline: Date.now() + 20_000 });
-  const raw = (value: Buffer) => value;
-  const nameOf = (error: { code: number } | null) => STATUS_NAMES[error?.code ?? 0] ?? '';
-  const out: Record<string, string> = {};
-  for (const [what, path] of Object.entries(METHODS)) {
-    out[what] = await new Promise((resolve) => {
-      const done = (error: { code: number } | null) => resolve(nameOf(error));
-      client.makeUnaryRequest(path, raw, raw, Buffer.alloc(0), metadata(), deadline(), done);
-    });
-  }
-  out['reflection'] = await new Promise((resolve) => {
-    const path = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
-    const call = client.makeBidiStreamRequest(path, raw, raw, metadata(), deadline());
-    call.on('data', () => undefined);
-    call.on('error', (error: Error & { code: number }) => resolve(nameOf(error)));
-    call.on('end', () => resolve('OK'));
-    // list_services
-    call.write(Buffer.from([0x3a, 0]));
-    call.end();
-  });
-  client.close();
-  return out;
-}
-
 const all = (status: string) => ({
   service: status,
   health: status,
@@ -164,19 +59,19 @@ test('mutual TLS: nobody but holders of a certificate with an allowed name', asy
   const access = { ...mutual, allowedNames };
   await withDoor('virtrigaud', { access }, async ({ addresses }, door) => {
     const address = addresses['virtrigaud'] ?? '';
-    assert.equal(await statuses(address, { cert: manager }), LET_IN);
+    assert.equal(await statuses(address, ca.cert, { cert: manager }), LET_IN);
     assert.equal(door.callers, ['spiffe://site/manager']);
-    assert.equal(await statuses(address, { cert: server }), all('PERMISSION_DENIED'));
-    assert.equal(await statuses(address, { cert: sneaky }), all('PERMISSION_DENIED'));
+    assert.equal(await statuses(address, ca.cert, { cert: server }), all('PERMISSION_DENIED'));
+    assert.equal(await statuses(address, ca.cert, { cert: sneaky }), all('PERMISSION_DENIED'));
     // These end with the handshake.
-    assert.equal(await statuses(address, {}), all('UNAVAILABLE'));
-    assert.equal(await statuses(address, { cert: stranger }), all('UNAVAILABLE'));
-    assert.equal(await statuses(address, { plain: true }), all('UNAVAILABLE'));
+    assert.equal(await statuses(address, ca.cert, {}), all('UNAVAILABLE'));
+    assert.equal(await statuses(address, ca.cert, { cert: stranger }), all('UNAVAILABLE'));
+    assert.equal(await statuses(address, ca.cert, { plain: true }), all('UNAVAILABLE'));
     assert.equal(door.callers.length, 1);
   });
   for (const name of ['manager', 'spiffe://site/manager'])
     await withDoor('virtrigaud', { access: { ...mutual, allowedNames: [name] } }, async ({ addresses }) =>
-      assert.equal(await statuses(addresses['virtrigaud'] ?? '', { cert: manager }), LET_IN),
+      assert.equal(await statuses(addresses['virtrigaud'] ?? '', ca.cert, { cert: manager }), LET_IN),
     );
 });
 
@@ -190,12 +85,19 @@ test('tokens: the right one, in the way of the ecosystem, and never in a log', a
       basic('next-token').replace('Basic', 'bAsIc'),
       `Bearer ${TOKEN}`,
     ])
-      assert.equal(await statuses(address, { authorization }), LET_IN, authorization);
+      assert.equal(await statuses(address, ca.cert, { authorization }), LET_IN, authorization);
     assert.equal(door.callers, ['token', 'token', 'token']);
     for (const authorization of [basic('wrong'), 'Bearer wrong', `Digest ${TOKEN}`, TOKEN, 'Basic ', ''])
-      assert.equal(await statuses(address, { authorization }), all('UNAUTHENTICATED'), authorization);
-    assert.equal(await statuses(address, {}), all('UNAUTHENTICATED'));
-    assert.equal(await statuses(address, { plain: true, authorization: basic(TOKEN) }), all('UNAVAILABLE'));
+      assert.equal(
+        await statuses(address, ca.cert, { authorization }),
+        all('UNAUTHENTICATED'),
+        authorization,
+      );
+    assert.equal(await statuses(address, ca.cert, {}), all('UNAUTHENTICATED'));
+    assert.equal(
+      await statuses(address, ca.cert, { plain: true, authorization: basic(TOKEN) }),
+      all('UNAVAILABLE'),
+    );
   });
   const encoded = Buffer.from(TOKEN).toString('base64');
   assert.ok(log.includes('Audit start') && !log.includes(TOKEN) && !log.includes(encoded), log);
@@ -206,9 +108,9 @@ test('tokens: the right one, in the way of the ecosystem, and never in a log', a
   ] as const)
     await withDoor(door, { access }, async ({ addresses }) => {
       const address = addresses[door] ?? '';
-      assert.equal(await statuses(address, { authorization: `Bearer ${TOKEN}` }), LET_IN);
-      assert.equal(await statuses(address, { authorization: basic(TOKEN) }), all(refused));
-      assert.equal(await statuses(address, {}), all(refused));
+      assert.equal(await statuses(address, ca.cert, { authorization: `Bearer ${TOKEN}` }), LET_IN);
+      assert.equal(await statuses(address, ca.cert, { authorization: basic(TOKEN) }), all(refused));
+      assert.equal(await statuses(address, ca.cert, {}), all(refused));
     });
 });
 
@@ -216,9 +118,9 @@ test('certificate and token are both asked for where both are given', async () =
   const access = { ...mutual, tokenFile };
   await withDoor('operations', { access }, async ({ addresses }, door) => {
     const address = addresses['operations'] ?? '';
-    assert.equal(await statuses(address, { cert: manager }), all('UNAUTHENTICATED'));
+    assert.equal(await statuses(address, ca.cert, { cert: manager }), all('UNAUTHENTICATED'));
     const authorization = `Bearer ${TOKEN}`;
-    assert.equal(await statuses(address, { cert: server, authorization }), LET_IN);
+    assert.equal(await statuses(address, ca.cert, { cert: server, authorization }), LET_IN);
     assert.match(door.callers.join(), /^cert:([0-9A-F]{2}:){31}[0-9A-F]{2}$/);
   });
 });
@@ -234,38 +136,23 @@ test('a Unix socket is for its owner, and one that a dead process left is taken 
   await withDoor('aurae', { listeners, access: nothing }, async ({ addresses }, door) => {
     assert.is(addresses['aurae'], `unix:${path}`);
     assert.is(statSync(path).mode & 0o777, 0o600);
-    assert.equal(await statuses(`unix:${path}`, { plain: true }), LET_IN);
+    assert.equal(await statuses(`unix:${path}`, ca.cert, { plain: true }), LET_IN);
     assert.equal(door.callers, [`uid:${process.getuid?.()}`]);
     await rejects(openOne('aurae', { listeners, access: nothing }), /the address is in use/);
   });
   assert.throws(() => statSync(path), /ENOENT/);
 });
 
-test('the HTTP gateway asks the same', async () => {
-  const access = { ...mutual, tokenFile };
-  await withDoor('flintlock', { access, httpAddr: '127.0.0.1:0' }, async ({ addresses }) => {
-    const address = addresses['flintlock http'] ?? '';
-    const shown = { ...files(manager), authorization: `Bearer ${TOKEN}` };
-    assert.equal(await get(address, shown), [200, 'inside']);
-    const [status, text] = await get(address, files(manager));
-    assert.is(status, 401);
-    assert.equal(JSON.parse(text).code, 16);
-    assert.equal((await get(address, { authorization: `Bearer ${TOKEN}` }))[0], 0);
-  });
-  await withDoor('flintlock', { access: OPEN_ACCESS, httpAddr: '127.0.0.1:0' }, async ({ addresses }) =>
-    assert.equal(await get(addresses['flintlock http'] ?? '', undefined), [200, 'inside']),
-  );
-});
-
-test('probes of a provider need no identity, and tell nothing else', async () => {
-  await withDoor('virtrigaud', { access: mutual, healthAddr: '127.0.0.1:0' }, async ({ addresses }) => {
-    const address = addresses['virtrigaud health'] ?? '';
-    assert.equal(await get(address, undefined, '/healthz'), [200, 'ok']);
-    assert.equal(await get(address, undefined, '/readyz'), [200, 'ready']);
-    const [status, text] = await get(address, undefined, '/health?x');
-    assert.is(status, 200);
-    assert.is(JSON.parse(text).status, 'healthy');
-    assert.is((await get(address, undefined, '/'))[0], 404);
+test('a client that pings without a call is answered, however often', async () => {
+  await withDoor('operations', { access: OPEN_ACCESS }, async ({ addresses }) => {
+    const session = connectHttp2(`http://${addresses['operations']}`);
+    await once(session, 'remoteSettings');
+    for (let i = 0; i < 50; i++)
+      await new Promise<void>((resolve, reject) =>
+        session.ping((error) => (error ? reject(error) : resolve())),
+      );
+    assert.not(session.closed);
+    session.destroy();
   });
 });
 
@@ -334,42 +221,6 @@ async function openOne(name: DoorName, over: Partial<DoorSettings>): Promise<Ope
   } finally {
     context.remove();
   }
-}
-
-async function rejects(promise: Promise<unknown>, pattern: RegExp): Promise<void> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: Error) => reason,
-  );
-  assert.match(error?.message ?? 'it did not fail', pattern);
-}
-
-const files = ({ cert, key }: { cert: string; key: string }) => ({
-  cert: readFileSync(cert),
-  key: readFileSync(key),
-});
-
-/** Status and text; 0 when the connection fails. Plain HTTP without `shown`. */
-function get(
-  address: string,
-  shown: { cert?: Buffer; key?: Buffer; authorization?: string } | undefined,
-  path = '/',
-): Promise<[number, string]> {
-  const { authorization, ...own } = shown ?? {};
-  const headers = authorization === undefined ? {} : { authorization };
-  const options = { headers, ...own, ca: readFileSync(ca.cert), agent: false as const };
-  const send = shown ? httpsRequest : httpRequest;
-  return new Promise((resolve) => {
-    const request = send(`${shown ? 'https' : 'http'}://${address}${path}`, options, (response) => {
-      let text = '';
-      response.on('data', (part) => {
-        text += part;
-      });
-      response.on('end', () => resolve([response.statusCode ?? 0, text]));
-    });
-    request.on('error', () => resolve([0, '']));
-    request.end();
-  });
 }
 
 test.run();

@@ -10,6 +10,7 @@ import type { Door, DoorContext, DoorName } from './door.js';
 import { openDoors } from './doors.js';
 import type { DoorSettings } from './settings.js';
 import { OPEN_ACCESS, testDoorContext } from './testing.js';
+import { rejects } from './testing-callers.js';
 
 const settings = (name: DoorName): DoorSettings => ({
   ...{ name, listeners: [{ address: '127.0.0.1:0' }], httpAddr: '', healthAddr: '', access: OPEN_ACCESS },
@@ -81,13 +82,5 @@ test('a door that there is none of is named before any opens', async () => {
   assert.not(existsSync(`${context.stateDir}/aurae`));
   context.remove();
 });
-
-async function rejects(promise: Promise<unknown>, pattern: RegExp): Promise<void> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: Error) => reason,
-  );
-  assert.match(error?.message ?? 'it did not fail', pattern);
-}
 
 test.run();

@@ -26,6 +26,8 @@ class Client:
 
     def __init__(self, address, descriptors, tls=None, authorization=None):
         self.address = address
+        self.tls = tls
+        self._descriptors = descriptors
         self._metadata = [("authorization", authorization)] if authorization else []
         options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
         if tls is None:
@@ -40,6 +42,10 @@ class Client:
             for described in descriptor_pb2.FileDescriptorSet.FromString(file.read()).file:
                 self._pool.Add(described)
         self._factory = message_factory.MessageFactory(self._pool)
+
+    def other(self, tls=None, authorization=None):
+        """Another caller of the same listener."""
+        return Client(self.address, self._descriptors, tls, authorization)
 
     def message(self, name, value=None):
         """A message of that full name, made of a dictionary."""
@@ -100,7 +106,10 @@ class Client:
     def services(self):
         """Names of what server reflection lists."""
         call = self._channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
-        answer = next(iter(call(iter([b"\x3a\x00"]), timeout=60, metadata=self._metadata)))
+        try:
+            answer = next(iter(call(iter([b"\x3a\x00"]), timeout=60, metadata=self._metadata)))
+        except grpc.RpcError as error:
+            raise Refused(error) from None
         (listed,) = _fields(answer, 6)
         return sorted(_fields(service, 1)[0].decode() for service in _fields(listed, 1))
 
