@@ -1,7 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { fail, isDiskFull, messageOf } from '@edgeplane/base';
-import { credentialsFor, fullName, type PodmanEngine } from '../engines/podman/index.js';
+import {
+  credentialsFor,
+  fullName,
+  httpsGet,
+  type PodmanEngine,
+  registryBytes,
+} from '../engines/podman/index.js';
 import { agentErrors } from '../errors.js';
 import { findArchive, imageArchiveName } from './image-files.js';
 
@@ -60,26 +66,34 @@ export async function prepareImage(
 
 /** An archive is copied before it is unpacked. */
 const ARCHIVE_COPIES = 2;
+/** What a registry sends lies beside what it unpacks to, which is about twice as much. */
+const REGISTRY_COPIES = 3;
 
 /** Room that the image is going to take, bytes; 0 when it is here, or nobody knows before it is fetched. */
 export async function imageRoom(
   engine: PodmanEngine,
   image: string,
-  imageDir: string,
+  { imageDir, registryAuth }: ImagePlaces,
   signal: AbortSignal,
 ): Promise<number> {
   const archive = archivePath(image)?.replace(/^(docker-archive|oci-archive):/, '');
   const name = fullName(image.replace(/^docker:\/\//, ''));
   if (archive === undefined && (await isLocal(engine, name, signal))) return 0;
   const file = archive ?? (await findArchive(image, imageDir));
-  const size =
-    file === undefined
-      ? 0
-      : await stat(file).then(
-          (found) => found.size,
-          () => 0,
-        );
+  if (file === undefined) return (await sizeAtRegistry(name, registryAuth)) * REGISTRY_COPIES;
+  const size = await stat(file).then(
+    (found) => found.size,
+    () => 0,
+  );
   return size * ARCHIVE_COPIES;
+}
+
+async function sizeAtRegistry(name: string, registryAuth: string): Promise<number> {
+  if (name.startsWith('localhost/')) return 0;
+  // What is wrong with the file is said by the pull.
+  const auth =
+    registryAuth === '' ? undefined : await credentialsFor(registryAuth, name).catch(() => undefined);
+  return (await registryBytes(name, auth, httpsGet)) ?? 0;
 }
 
 /** Paths and file:// URLs are archives; so is what says so itself. */

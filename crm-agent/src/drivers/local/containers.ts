@@ -83,7 +83,7 @@ export class ContainerHost {
 
   /** Room that images which are not here yet are going to take, bytes, as far as that can be seen. */
   async imageRoom(images: readonly string[], signal: AbortSignal): Promise<number> {
-    const sizes = images.map((image) => imageRoom(this.#engine(), image, this.#options.imageDir, signal));
+    const sizes = images.map((image) => imageRoom(this.#engine(), image, this.#options, signal));
     return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
   }
 

@@ -89,6 +89,11 @@ export class MachineHost {
     return this.#hub.open(id, plain);
   }
 
+  /** Room that an image which is not here yet is going to take, bytes, as far as that can be seen. */
+  imageRoom(image: string): Promise<number> {
+    return this.#engine.images.bytesToFetch(image);
+  }
+
   /** Images that machines are made of. */
   async images(): Promise<readonly string[]> {
     return (await this.#engine.list()).flatMap(({ spec }) => spec?.image ?? []);

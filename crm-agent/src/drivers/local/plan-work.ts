@@ -70,8 +70,8 @@ async function planKind(
         signal.throwIfAborted();
         await machines.run(plan);
       };
-      // The image is used where it is.
-      return { name: plan.id, plan, imageRoom: async () => 0, run };
+      // A file is used where it is.
+      return { name: plan.id, plan, imageRoom: () => machines.imageRoom(plan.image), run };
     }
     case 'microvm': {
       const plan = planMicrovm(request, settings);

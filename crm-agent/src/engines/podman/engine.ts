@@ -20,6 +20,7 @@ import { planKube } from './kube.js';
 import { type PodmanLayout, podmanLayout } from './layout.js';
 import { Networks } from './networks.js';
 import { probePodman } from './probe.js';
+import { readProgress } from './pull-watch.js';
 import { available } from './requirements.js';
 import { PodmanService } from './service.js';
 import { type PodmanSettings, SLIRP_MODE } from './settings.js';
@@ -41,6 +42,8 @@ export interface PodmanEngineOptions {
   readonly clock: Clock;
   /** Skips the probe. */
   readonly settings?: PodmanSettings;
+  /** How long a registry may send nothing, milliseconds; default a minute. */
+  readonly stallMs?: number;
   /** Gives up opening. */
   readonly signal?: AbortSignal;
 }
@@ -86,7 +89,10 @@ export class PodmanEngine {
     this.#layout = layout;
     this.#settings = settings;
     this.client = new PodmanClient(unixEndpoint(layout.socket), options.clock);
-    this.#images = new Images(this.client);
+    const progress = () => readProgress(layout.scratchDir, this.#service.pid);
+    const { stallMs } = options;
+    const stall = stallMs === undefined ? {} : { stallMs };
+    this.#images = new Images(this.client, { clock: options.clock, progress, ...stall });
     this.#imageFiles = new ImageFiles(layout, settings);
     this.#networks = new Networks(this.client, options.owner, layout.stateDir);
     const { logger, clock, owner } = options;

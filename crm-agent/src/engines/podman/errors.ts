@@ -21,6 +21,11 @@ export const podmanErrors = defineErrors({
   PODMAN_NOT_FOUND: ['NOT_FOUND', '{kind} "{name}" not found'],
   PODMAN_CONFLICT: ['ABORTED', '{kind} "{name}": {reason}', 'retryable'],
   PODMAN_IMAGE_MISSING: ['NOT_FOUND', 'image "{image}" is not available: {reason}'],
+  PODMAN_PULL_STALLED: [
+    'UNAVAILABLE',
+    'image "{image}": nothing came from its registry for {seconds} s',
+    'retryable',
+  ],
   PODMAN_BAD_AUTH_FILE: [
     'FAILED_PRECONDITION',
     'file with credentials of registries {file} cannot be used: {reason}',

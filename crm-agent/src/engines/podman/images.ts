@@ -8,6 +8,7 @@ import type { RegistryAuth } from './client-images.js';
 import { podmanErrors } from './errors.js';
 import type { CallOptions } from './http.js';
 import { parseImageRef } from './image-ref.js';
+import { type PullWatchOptions, watchPull } from './pull-watch.js';
 
 export interface EnsureImageOptions extends CallOptions {
   readonly auth?: RegistryAuth;
@@ -24,11 +25,14 @@ export interface LocalImage {
 /** Brings images into local storage. */
 export class Images {
   readonly #client: PodmanClient;
+  readonly #watch: PullWatchOptions | undefined;
   /** Archives loaded by this object: path and file identity to image. A hint only, checked before use. */
   readonly #loaded = new Map<string, LocalImage>();
 
-  constructor(client: PodmanClient) {
+  /** @param watch how it is seen that a registry has ceased to send; without, only the limit of a pull counts */
+  constructor(client: PodmanClient, watch?: PullWatchOptions) {
     this.#client = client;
+    this.#watch = watch;
   }
 
   async ensure(ref: string, options: EnsureImageOptions = {}): Promise<LocalImage> {
@@ -42,7 +46,7 @@ export class Images {
     if (source.ref.startsWith('localhost/'))
       throw missing(source.ref, 'it is not in local storage, and no registry has localhost names');
     try {
-      await this.#client.images.pull(source.ref, { ...call, ...(auth === undefined ? {} : { auth }) });
+      await this.#pull(source.ref, call, auth);
     } catch (error) {
       if (error instanceof EdgeplaneError && error.code !== podmanErrors.PODMAN_FAILED.code) throw error;
       throw missing(source.ref, messageOf(error), error);
@@ -50,6 +54,17 @@ export class Images {
     const image = await this.find(source.ref, call);
     if (!image) throw missing(source.ref, 'the registry gave an image of another name');
     return image;
+  }
+
+  async #pull(ref: string, call: CallOptions, auth: RegistryAuth | undefined): Promise<void> {
+    const options = { ...call, ...(auth === undefined ? {} : { auth }) };
+    const pull = (signal: AbortSignal | undefined) =>
+      this.#client.images.pull(ref, { ...options, ...(signal ? { signal } : {}) });
+    if (!this.#watch) await pull(call.signal);
+    else
+      await watchPull(this.#watch, call.signal, pull, (seconds) =>
+        fail(podmanErrors.PODMAN_PULL_STALLED, { image: ref, seconds }),
+      );
   }
 
   /** The image of that name or id in local storage. */

@@ -18,6 +18,7 @@ export { type KubeContext, type KubePlan, planKube } from './kube.js';
 export { type PodmanLayout, podmanLayout } from './layout.js';
 export { type ProbeOptions, type ProbeResult, probePodman } from './probe.js';
 export { credentialsFor } from './registry-auth.js';
+export { httpsGet, registryBytes } from './registry-size.js';
 export { RemotePodman, type RemotePodmanOptions } from './remote.js';
 export { type Availability, available } from './requirements.js';
 export { PodmanService, type PodmanServiceOptions } from './service.js';

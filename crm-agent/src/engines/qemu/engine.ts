@@ -60,7 +60,7 @@ export interface Availability {
 export class QemuEngine {
   readonly #options: QemuEngineOptions;
   readonly #context: VmContext;
-  readonly #images: ImageStore;
+  readonly images: ImageStore;
   readonly #table: VmTable;
   readonly #launcher: VmLauncher;
   readonly #disks: VmDisks;
@@ -86,7 +86,7 @@ export class QemuEngine {
     const limit = options.maxDownloadBytes === undefined ? {} : { maxBytes: options.maxDownloadBytes };
     const root = resolve(stateDir);
     const imageDir = join(root, 'images');
-    this.#images = new ImageStore({ cacheDir: imageDir, logger, ...limit });
+    this.images = new ImageStore({ cacheDir: imageDir, logger, clock, ...limit });
     this.#table = new VmTable(join(root, 'vms'), this.#context, async () => (await this.accelerator()).name);
     this.#metadata = new VmMetadata(this.#table);
     const { random = systemRandom, onTrouble = () => undefined } = options;
@@ -376,14 +376,14 @@ export class QemuEngine {
     const image = await this.#imageOf(spec, adopt);
     const extraBases: Record<string, BaseImage> = {};
     for (const disk of spec.extraDisks ?? []) {
-      if (disk.image !== undefined) extraBases[disk.name] = await this.#images.resolve(disk.image);
+      if (disk.image !== undefined) extraBases[disk.name] = await this.images.resolve(disk.image);
     }
     return { version: 2, spec, ...image, extraBases };
   }
 
   async #imageOf({ image }: VmSpec, adopt: boolean): Promise<Pick<VmRecord, 'base' | 'adopted'>> {
     if (image === '') return {};
-    const base = await this.#images.resolve(image);
+    const base = await this.images.resolve(image);
     return adopt ? { adopted: true } : { base };
   }
 

@@ -6,11 +6,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type ErrorKind, isKind, silentLogger } from '@edgeplane/base';
+import { type ErrorKind, isKind, silentLogger, systemClock } from '@edgeplane/base';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { qemuErrors } from './errors.js';
-import { createDisk, ImageStore, inspectImage, parseImageSource } from './images.js';
+import { createDisk, ImageStore, type ImageStoreOptions, inspectImage, parseImageSource } from './images.js';
 
 interface Context {
   dir: string;
@@ -31,7 +31,11 @@ test.before.each(async (c) => {
     if (request.url === '/cut')
       response.writeHead(200, { 'content-length': body.length }).write(body.subarray(0, 9));
     if (request.url === '/cut') setImmediate(() => response.destroy());
-    else if (request.url?.startsWith('/guest')) response.end(body);
+    else if (request.url === '/stalled')
+      response.writeHead(200, { 'content-length': body.length }).write(body.subarray(0, 9));
+    else if (request.url?.startsWith('/guest'))
+      response.writeHead(200, { 'content-length': body.length }).end(body);
+    else if (request.url === '/silent') return;
     else response.writeHead(404).end();
   }).listen(0, '127.0.0.1');
   await new Promise((resolve) => c.server.once('listening', resolve));
@@ -56,12 +60,30 @@ async function refused(work: Promise<unknown>, kind: ErrorKind, text: string): P
   assert.match((error as Error).message, text);
 }
 
-const store = (c: Context, maxBytes?: number) =>
+const store = (c: Context, limits: Partial<ImageStoreOptions> = {}) =>
   new ImageStore({
     cacheDir: join(c.dir, 'cache'),
     logger: silentLogger,
-    ...(maxBytes === undefined ? {} : { maxBytes }),
+    clock: systemClock,
+    ...limits,
   });
+
+test('a server that ceases to send is given up, by its own cause', async (c) => {
+  for (const path of ['silent', 'stalled']) {
+    const fetched = store(c, { stallMs: 200 }).resolve(`${c.url}/${path}`);
+    await refused(fetched, qemuErrors.imageDownloadFailed, 'the server has sent nothing for 0.2 s');
+  }
+  assert.equal(await readdir(join(c.dir, 'cache')), []);
+});
+
+test('what is to be fetched is known before', async (c) => {
+  const images = store(c, { stallMs: 200 });
+  assert.is(await images.bytesToFetch(c.base), 0, 'it is here');
+  assert.is(await images.bytesToFetch(`${c.url}/guest`), (await stat(c.base)).size);
+  for (const path of ['none', 'silent']) assert.is(await images.bytesToFetch(`${c.url}/${path}`), 0, path);
+  await images.resolve(`${c.url}/guest`);
+  assert.is(await images.bytesToFetch(`${c.url}/guest`), 0, 'it has been fetched');
+});
 
 test('a path and a file URL name the same image', async (c) => {
   const want = {
@@ -124,7 +146,11 @@ test('a URL is downloaded once, also when asked for twice at the same time', asy
 test('a wrong digest, too large a body and a broken connection leave nothing behind', async (c) => {
   const url = `${c.url}/guest.qcow2#md5:${'0'.repeat(32)}`;
   await refused(store(c).resolve(url), qemuErrors.imageDigestMismatch, `expected ${'0'.repeat(32)}`);
-  await refused(store(c, 1000).resolve(`${c.url}/guest`), qemuErrors.imageTooLarge, 'limit of 1000 bytes');
+  await refused(
+    store(c, { maxBytes: 1000 }).resolve(`${c.url}/guest`),
+    qemuErrors.imageTooLarge,
+    'limit of 1000 bytes',
+  );
   await refused(
     store(c).resolve(`${c.url}/cut`),
     qemuErrors.imageDownloadFailed,

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { access, constants, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { access, constants, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fail, type Logger, messageOf, namingFullDisk } from '@edgeplane/base';
 import { qemuErrors } from './errors.js';
 import { temporaryName } from './files.js';
+import { bytesAt, type Digest, type DownloadLimits, download } from './image-download.js';
 import { runImageTool } from './image-tool.js';
 import { runTool } from './tools.js';
 
@@ -21,21 +22,14 @@ export interface BaseImage {
   readonly below?: readonly { readonly path: string; readonly format: DiskFormat }[];
 }
 
-export interface Digest {
-  readonly algorithm: 'md5' | 'sha256';
-  readonly hex: string;
-}
-
 export type ImageSource =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'http'; readonly url: string; readonly digest?: Digest };
 
-export interface ImageStoreOptions {
+export interface ImageStoreOptions extends DownloadLimits {
   /** Downloads are kept here. */
   readonly cacheDir: string;
   readonly logger: Logger;
-  /** Largest download in bytes; default 20 GiB. */
-  readonly maxBytes?: number;
 }
 
 /** Reads an image reference. @throws imageInvalid when it is neither an absolute path nor a URL that we know. */
@@ -79,13 +73,24 @@ export class ImageStore {
     return inspectImage(source.kind === 'file' ? source.path : await this.#fetched(source));
   }
 
-  #fetched(source: ImageSource & { kind: 'http' }): Promise<string> {
-    const { url, digest } = source;
+  /** Bytes that have to be fetched for an image; 0 when it is here, or its server does not say. */
+  async bytesToFetch(image: string): Promise<number> {
+    const source = parseImageSource(image);
+    if (source.kind === 'file' || (await isReadable(this.#pathOf(source)))) return 0;
+    return bytesAt(source.url, this.#options);
+  }
+
+  #pathOf({ url, digest }: ImageSource & { kind: 'http' }): string {
     const name = createHash('sha256')
       .update(`${url}#${digest?.hex ?? ''}`)
       .digest('hex')
       .slice(0, 32);
-    const path = join(this.#options.cacheDir, `${name}.img`);
+    return join(this.#options.cacheDir, `${name}.img`);
+  }
+
+  #fetched(source: ImageSource & { kind: 'http' }): Promise<string> {
+    const { url, digest } = source;
+    const path = this.#pathOf(source);
     const running = this.#downloads.get(path);
     if (running) return running;
     const download = this.#fetchOnce(url, digest, path).finally(() => this.#downloads.delete(path));
@@ -98,71 +103,13 @@ export class ImageStore {
     await mkdir(this.#options.cacheDir, { recursive: true });
     const part = temporaryName(path);
     try {
-      await namingFullDisk(path, () => this.#download(url, digest, part));
+      await namingFullDisk(path, () => download(url, digest, part, this.#options));
       await rename(part, path);
       this.#options.logger.info({ url, path }, 'Image downloaded');
       return path;
     } finally {
       await rm(part, { force: true });
     }
-  }
-
-  async #download(url: string, digest: Digest | undefined, part: string): Promise<void> {
-    const shown = withoutSecrets(url);
-    const limit = this.#options.maxBytes ?? 20 * 1024 ** 3;
-    const broken = (reason: string, cause?: unknown) =>
-      fail(qemuErrors.imageDownloadFailed, { path: shown, reason }, { cause });
-    let response: Response;
-    try {
-      response = await fetch(url);
-    } catch (error) {
-      throw broken(messageOf((error as Error).cause ?? error), error);
-    }
-    if (response.status === 404) throw fail(qemuErrors.imageNotFound, { path: shown });
-    if (!response.ok || !response.body) throw broken(`HTTP status ${response.status}`);
-    const declared = Number(response.headers.get('content-length') ?? 0);
-    if (declared > limit) {
-      await response.body.cancel();
-      throw fail(qemuErrors.imageTooLarge, { path: shown, limit });
-    }
-    const hash = digest && createHash(digest.algorithm);
-    const file = await open(part, 'wx', 0o640);
-    let size = 0;
-    try {
-      for await (const chunk of chunksOf(response.body, broken)) {
-        size += chunk.length;
-        if (size > limit) throw fail(qemuErrors.imageTooLarge, { path: shown, limit });
-        hash?.update(chunk);
-        await file.writeFile(chunk);
-      }
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    const actual = hash?.digest('hex');
-    if (digest && actual !== digest.hex) {
-      const params = { path: shown, algorithm: digest.algorithm, actual: actual ?? '', expected: digest.hex };
-      throw fail(qemuErrors.imageDigestMismatch, params);
-    }
-  }
-}
-
-/** Body chunks; a connection that breaks off becomes an error of ours. */
-async function* chunksOf(
-  body: ReadableStream<Uint8Array>,
-  broken: (reason: string, cause: unknown) => Error,
-): AsyncGenerator<Uint8Array> {
-  const reader = body.getReader();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read().catch((error: unknown) => {
-        throw broken(messageOf((error as Error).cause ?? error), error);
-      });
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    await reader.cancel().catch(() => undefined);
   }
 }
 
@@ -250,13 +197,4 @@ async function isReadable(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-/** A URL for messages: neither credentials nor query, where signed URLs keep theirs. */
-function withoutSecrets(url: string): string {
-  const shown = new URL(url);
-  shown.username = '';
-  shown.password = '';
-  shown.search = '';
-  return shown.href;
 }

@@ -8,11 +8,11 @@ export {
   type QemuEngineOptions,
 } from './engine.js';
 export { qemuErrors } from './errors.js';
+
 export type { GuestAddress, GuestInfo } from './guest-info.js';
 export {
   type BaseImage,
   createDisk,
-  type Digest,
   type DiskFormat,
   type ImageSource,
   ImageStore,
