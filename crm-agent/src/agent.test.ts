@@ -24,6 +24,7 @@ import * as assert from 'uvu/assert';
 import { type AgentOverrides, createAgent } from './agent.js';
 import type { AgentConfig } from './config.js';
 import { FAKE_DEFAULTS, FakeDriver, type FakeSettings, parseFakeRules } from './drivers/fake/index.js';
+import { FLINTLOCK_DEFAULTS } from './southbound/flintlock/settings.js';
 import { testApp, testAppInst, testCloudletKey, testClusterInst, testFlavor } from './testing.js';
 
 const S = TrackedState;
@@ -114,6 +115,7 @@ function config(address: string, name: string, fake: Partial<FakeSettings> = {})
     metricsIntervalMs: 0,
     stun: [],
     doors: [],
+    flintlock: FLINTLOCK_DEFAULTS,
     execIdleMs: 60_000,
     fake: { ...FAKE_DEFAULTS, ...fake },
   };

@@ -13,6 +13,7 @@ import type { RemoteProviderSettings } from './drivers/remote-provider/index.js'
 import { agentErrors } from './errors.js';
 import { AGENT_FLAGS } from './flags.js';
 import { choosePlatform, type PlatformName } from './platforms.js';
+import { type FlintlockSettings, flintlockSettings } from './southbound/flintlock/settings.js';
 import { type DoorSettings, doorSettings } from './southbound/settings.js';
 
 /** What becomes of workloads when the agent stops in good order. */
@@ -61,6 +62,7 @@ export interface AgentConfig {
   readonly remoteProvider?: RemoteProviderSettings | undefined;
   /** APIs of other ecosystems that are served. */
   readonly doors: readonly DoorSettings[];
+  readonly flintlock: FlintlockSettings;
 }
 
 /** What the process around the agent offers, as data. */
@@ -143,6 +145,7 @@ export function parseConfig(argv: readonly string[], environment: Environment): 
     remoteProvider:
       platform === 'remote-provider' ? remoteProviderSettings(values, environment.cwd) : undefined,
     doors: doorSettings(values, environment),
+    flintlock: flintlockSettings(values),
   };
   return { config, debug: parseDebugAreas(values.d), plugin: values.plugin };
 }

@@ -1,9 +1,12 @@
 import type { AgentConfig } from './config.js';
 import type { Door, DoorContext, DoorName } from './southbound/door.js';
+import { FlintlockDoor } from './southbound/flintlock/index.js';
 
 /** The door of a name with the settings of this agent, not started; undefined when there is none. */
-export function makeDoor(name: DoorName, _context: DoorContext, _config: AgentConfig): Door | undefined {
+export function makeDoor(name: DoorName, context: DoorContext, config: AgentConfig): Door | undefined {
   switch (name) {
+    case 'flintlock':
+      return new FlintlockDoor(context, config.flintlock);
     default:
       return undefined;
   }

@@ -1,5 +1,6 @@
 import type { FlagSpec, FlagValues } from '@edgeplane/base';
 import type { DoorName } from './door.js';
+import { FLINTLOCK_FLAGS } from './flintlock/settings.js';
 
 type Text = FlagSpec<'string'>;
 type TextFlag = 'Cert' | 'Key' | 'ClientCa' | 'AllowedNames' | 'TokenFile';
@@ -49,6 +50,7 @@ export const DOOR_FLAGS = {
   flintlock2021Addr: text('address of the same API as it was in 2021; empty: off', ['flintlock-2021-addr']),
   flintlockHttpAddr: text('address of the HTTP gateway to the MicroVM API; empty: none'),
   ...accessFlags('flintlock'),
+  ...FLINTLOCK_FLAGS,
   operationsAddr: text(`address of IsardVDI's operations API, ${LOOPBACK}; empty: off`),
   ...accessFlags('operations'),
   auraeAddr: text(`address of Aurae's pod API, ${LOOPBACK}; empty: off`),

@@ -49,4 +49,5 @@ export { createLogger, debugLogger, type Logger, type LoggerOptions, silentLogge
 export { type ProcessLock, takeProcessLock } from './process-lock.js';
 export { type ProgramOptions, runProgram, type Service } from './program.js';
 export { type Random, randomId, seededRandom, systemRandom } from './random.js';
+export { Slots } from './slots.js';
 export { Tally } from './tally.js';

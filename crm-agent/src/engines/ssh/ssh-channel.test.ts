@@ -2,11 +2,11 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { Slots } from '@edgeplane/base';
 import ssh2, { type Connection } from 'ssh2';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { newKeyPair } from './keys.js';
-import { Slots } from './slots.js';
 import { SshChannel } from './ssh-channel.js';
 
 const agent = newKeyPair();

@@ -1,9 +1,8 @@
 import type { Duplex } from 'node:stream';
-import { fail, messageOf } from '@edgeplane/base';
+import { fail, messageOf, Slots } from '@edgeplane/base';
 import ssh2, { type Client, type ClientChannel } from 'ssh2';
 import { sshErrors } from './errors.js';
 import { wireForm } from './keys.js';
-import { Slots } from './slots.js';
 import { SocketStream } from './socket-stream.js';
 
 export interface SshTarget {

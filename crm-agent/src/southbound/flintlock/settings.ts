@@ -1,0 +1,54 @@
+import { type FlagValues, fail } from '@edgeplane/base';
+import { doorErrors } from '../errors.js';
+import type { NetworkSettings } from './machine-plan.js';
+import type { ReconcileSettings } from './reconciler.js';
+
+export interface FlintlockSettings extends NetworkSettings, ReconcileSettings {}
+
+/** What flintlock has, but for waits that are not minutes long. */
+export const FLINTLOCK_DEFAULTS: FlintlockSettings = {
+  bridge: '',
+  workers: 4,
+  maxRetries: 10,
+  backoff: { base: 1000, max: 60_000 },
+  graceMs: 10_000,
+};
+
+/** The part of the agent's command line that is about microVMs. */
+export const FLINTLOCK_FLAGS = {
+  flintlockBridge: {
+    type: 'string',
+    default: FLINTLOCK_DEFAULTS.bridge,
+    about:
+      'bridge of this host on which tap interfaces of microVMs are; empty: a network of QEMU of their own',
+  },
+  flintlockMaximumRetry: {
+    type: 'number',
+    default: String(FLINTLOCK_DEFAULTS.maxRetries),
+    about: 'failed tries after which a microVM is given up',
+  },
+  flintlockDeleteTimeout: {
+    type: 'duration',
+    default: '10s',
+    about: 'how long the guest of a microVM that is deleted may take to shut down',
+  },
+} as const;
+
+/** A name of an interface: what the kernel takes, and no option of a program. */
+const LINK = /^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/;
+
+/** @throws DOOR_SETTING */
+export function flintlockSettings(values: FlagValues<typeof FLINTLOCK_FLAGS>): FlintlockSettings {
+  const {
+    flintlockBridge: bridge,
+    flintlockMaximumRetry: maxRetries,
+    flintlockDeleteTimeout: graceMs,
+  } = values;
+  const invalid = (flag: string, rule: string, value: string | number) =>
+    fail(doorErrors.DOOR_SETTING, { flag, rule, value });
+  if (bridge !== '' && !LINK.test(bridge))
+    throw invalid('--flintlock-bridge', 'must be the name of a bridge', bridge);
+  if (!Number.isInteger(maxRetries) || maxRetries < 0 || maxRetries > 1000)
+    throw invalid('--flintlock-maximum-retry', 'must be a whole number from 0 to 1000', maxRetries);
+  return { ...FLINTLOCK_DEFAULTS, bridge, maxRetries, graceMs };
+}
