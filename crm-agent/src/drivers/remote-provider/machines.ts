@@ -219,16 +219,15 @@ export class RemoteMachines {
   /** By the guest itself, or, when that takes too long, by taking its power. */
   async #switchOff({ id, plan }: MachineRecord, signal: AbortSignal): Promise<void> {
     const { provider, timing, clock } = this.#o;
-    let patientUntil = Number.POSITIVE_INFINITY;
+    let patientUntil: number | undefined;
     await this.#until(`${plan.name} is off`, timing.upMs, signal, async () => {
       const { state } = await provider.look(id, signal);
       if (state !== 'on') return true;
-      const now = clock.monotonic();
-      if (patientUntil < now) await this.#task(await provider.power(id, 'off', signal), signal);
-      else if (patientUntil === Number.POSITIVE_INFINITY) {
-        patientUntil = now + GRACE_SECONDS * 1000;
-        await this.#task(await provider.power(id, 'shutdown', signal), signal);
-      }
+      if (patientUntil !== undefined && clock.monotonic() < patientUntil) return undefined;
+      const how = patientUntil === undefined ? 'shutdown' : 'off';
+      await this.#task(await provider.power(id, how, signal), signal);
+      // Only now: a call that failed is made again at once.
+      patientUntil ??= clock.monotonic() + GRACE_SECONDS * 1000;
       return undefined;
     });
   }

@@ -1,0 +1,107 @@
+// test: timeout=180s
+/** The agent ends at every step of what it does; the next one completes or removes what there is, and there is one of it. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type Disk, systemDisk } from '../../disk.js';
+import { testOperation } from '../../testing.js';
+import { appRequest, clusterRequest, FLAVOR, TestingSite, VM } from './testing-driver.js';
+
+const signal = new AbortController().signal;
+
+/** A disk that ends with its process, before or after the nth time it is written to. */
+function mortalDisk(
+  deathAt: number,
+  when: 'before' | 'after',
+): { readonly disk: Disk; readonly died: () => boolean } {
+  let writes = 0;
+  const change = async (work: () => Promise<void>) => {
+    writes += 1;
+    if (writes < deathAt) return work();
+    if (writes === deathAt && when === 'after') await work();
+    throw new Error('the process has ended');
+  };
+  const disk: Disk = {
+    ...systemDisk,
+    write: (path, text) => change(() => systemDisk.write(path, text)),
+    remove: (path) => change(() => systemDisk.remove(path)),
+  };
+  return { disk, died: () => writes >= deathAt };
+}
+
+const app = appRequest();
+const larger = appRequest(VM, { ...FLAVOR, ram: 512n });
+const cluster = clusterRequest(2);
+
+const WORK = {
+  'a create': { before: [], last: ['create'] },
+  'a resize': { before: ['create'], last: ['update'] },
+  'a delete': { before: ['create'], last: ['delete'] },
+} as const;
+type Step = (typeof WORK)[keyof typeof WORK]['last'][number];
+
+for (const quirks of [
+  { duplicates: true, taskPolls: 2, resizes: 'off' },
+  { startsOnCreate: true },
+] as const) {
+  const tests = suite(`a provider with ${JSON.stringify(quirks)}`);
+  const site = new TestingSite(quirks);
+  const { provider, ports } = site;
+  tests.before(() => provider.start());
+  tests.after(() => site.stop());
+  for (const [name, { before, last }] of Object.entries(WORK)) {
+    tests(`${name} is cut off at each step`, async () => {
+      let cuts = 0;
+      for (const when of ['before', 'after'] as const) {
+        for (let deathAt = 1, died = true; died; deathAt++) {
+          site.newState();
+          const first = await site.open();
+          await first.recover(signal);
+          const run = async (driver: typeof first, step: Step) => {
+            if (step === 'create') {
+              await driver.createClusterInst(cluster, testOperation());
+              await driver.createAppInst(app, testOperation());
+            } else if (step === 'update') await driver.updateAppInst(larger, testOperation());
+            else {
+              await driver.deleteAppInst(app.keyJson, testOperation());
+              await driver.deleteClusterInst(cluster.keyJson, testOperation());
+            }
+          };
+          for (const step of before) await run(first, step);
+          await first.stop('keep');
+
+          const mortal = mortalDisk(deathAt, when);
+          const dying = await site.open({ disk: mortal.disk }).catch(() => undefined);
+          for (const step of last)
+            await dying
+              ?.recover(signal)
+              .then(() => run(dying, step))
+              .catch(() => undefined);
+          await dying?.stop('keep');
+          died = mortal.died();
+          cuts += died ? 1 : 0;
+
+          const next = await site.open();
+          await next.recover(signal);
+          for (const step of last) await run(next, step);
+          const wanted = name === 'a delete' ? 0 : 3;
+          await eventually(() => provider.machines.size === wanted);
+          assert.is([...provider.machines.values()].filter(({ on }) => on).length, wanted);
+          assert.is(ports.served.size, wanted === 0 ? 0 : 1);
+          await run(next, 'delete');
+          await eventually(() => provider.machines.size === 0);
+          assert.is(ports.served.size, 0);
+          await next.stop('keep');
+        }
+      }
+      assert.ok(cuts > 5, `${cuts} steps`);
+    });
+  }
+  tests.run();
+}
+
+/** Duplicates are removed by whoever looks for leftovers, now and again. */
+async function eventually(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!condition() && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 2));
+  assert.ok(condition(), 'not in time');
+}
