@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Launched, launch } from '@edgeplane/base';
+import { type Wrapped, withoutPrograms } from './without-programs.js';
 
 /** The repository. */
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
@@ -20,17 +21,17 @@ export interface Running extends Launched {
   readonly addresses: Readonly<Record<string, string>>;
 }
 
-/** Starts one of the programs in `bin` and waits until it is ready. @throws Error with its last words. */
+/** Starts one of the programs in `bin`, as `wrap` says, and waits until it is ready. @throws Error with its last words. */
 export async function startProgram(
   program: ProgramName,
   args: readonly string[],
   dir: string,
   name: string = program,
+  wrap: (program: Wrapped) => Wrapped = (itself) => itself,
 ): Promise<Running> {
   const child = launch({
     name,
-    command: join(ROOT, 'bin', program),
-    args,
+    ...wrap({ command: join(ROOT, 'bin', program), args }),
     cwd: dir,
     logFile: join(dir, `${name}.log`),
   });
@@ -54,13 +55,16 @@ export function startController(
   return startProgram('controller', ['--store', store, ...ports, ...args], dir, name);
 }
 
-/** Starts an agent; its state is below `dir`. */
+/** Starts an agent; its state is below `dir`. `without` are files that the host is to lack, such as `/usr/bin/podman`. */
 export function startAgent(
   dir: string,
   notify: string,
   cloudlet: { readonly operator: string; readonly name: string },
   args: readonly string[] = [],
+  without: readonly string[] = [],
 ): Promise<Running> {
+  const wrap = (program: Wrapped) =>
+    without.length === 0 ? program : withoutPrograms(`${state}-host`, without, program);
   const key = cloudletKeyArg(cloudlet.operator, cloudlet.name);
   const state = join(dir, `agent-${cloudlet.name}`);
   return startProgram(
@@ -78,6 +82,7 @@ export function startAgent(
     ],
     dir,
     `agent-${cloudlet.name}`,
+    wrap,
   );
 }
 

@@ -7,6 +7,7 @@ import { type ImageFolders, MadeFiles } from './made-files.js';
 
 const MKE2FS = '/sbin/mke2fs';
 const LIMIT_MS = 600_000;
+const PACKAGES: Readonly<Record<string, string>> = { [MKE2FS]: 'e2fsprogs', du: 'coreutils' };
 const MIB = 1024 ** 2;
 /** Room beside what the files of an image take, for a disk that is given no size. */
 const SPARE = { factor: 1.3, mib: 256 };
@@ -95,7 +96,11 @@ function run(
   return new Promise((resolve) => {
     const options = { timeout: LIMIT_MS, killSignal: 'SIGKILL' } as const;
     execFile(command, args, options, (error, stdout, stderr) => {
-      const words = stderr.trim().split('\n').at(-1);
+      const missing =
+        error?.code === 'ENOENT'
+          ? `${command} is missing: install the Debian package ${PACKAGES[command]}`
+          : undefined;
+      const words = missing ?? stderr.trim().split('\n').at(-1);
       resolve({ text: stdout, failure: error ? words || error.message : undefined });
     });
   });
