@@ -31,6 +31,14 @@ export const PACKAGES = {
     },
     { name: 'qemu-utils', probe: '/usr/bin/qemu-img', without: 'virtual machines are simulated' },
     { name: 'nginx', probe: '/usr/sbin/nginx', without: 'HTTP ports are not reached' },
+    // A storage pool can be on ext4 without these two.
+    {
+      name: 'btrfs-progs',
+      probe: '/usr/bin/btrfs',
+      without: 'storage pools shrink offline, without snapshots',
+    },
+    { name: 'xfsprogs', probe: '/usr/sbin/mkfs.xfs', without: 'there are no storage pools on xfs' },
+    { name: 'e2fsprogs', probe: '/sbin/mke2fs', without: 'there are no storage pools on ext4' },
     {
       name: 'libnginx-mod-stream',
       probe: '/usr/lib/nginx/modules/ngx_stream_module.so',

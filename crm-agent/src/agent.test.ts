@@ -114,6 +114,7 @@ function config(address: string, name: string, fake: Partial<FakeSettings> = {})
     onStop: 'keep',
     metricsIntervalMs: 0,
     stun: [],
+    operations: { inventory: '', strictStatus: false },
     doors: [],
     flintlock: FLINTLOCK_DEFAULTS,
     execIdleMs: 60_000,

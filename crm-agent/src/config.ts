@@ -14,6 +14,7 @@ import { agentErrors } from './errors.js';
 import { AGENT_FLAGS } from './flags.js';
 import { choosePlatform, type PlatformName } from './platforms.js';
 import { type FlintlockSettings, flintlockSettings } from './southbound/flintlock/settings.js';
+import type { OperationsSettings } from './southbound/operations/index.js';
 import { type DoorSettings, doorSettings } from './southbound/settings.js';
 
 /** What becomes of workloads when the agent stops in good order. */
@@ -60,6 +61,8 @@ export interface AgentConfig {
   readonly fake: FakeSettings;
   /** Only of that platform. */
   readonly remoteProvider?: RemoteProviderSettings | undefined;
+  /** Of the door `operations`. */
+  readonly operations: OperationsSettings;
   /** APIs of other ecosystems that are served. */
   readonly doors: readonly DoorSettings[];
   readonly flintlock: FlintlockSettings;
@@ -144,6 +147,10 @@ export function parseConfig(argv: readonly string[], environment: Environment): 
     },
     remoteProvider:
       platform === 'remote-provider' ? remoteProviderSettings(values, environment.cwd) : undefined,
+    operations: {
+      inventory: values.operationsInventory && resolve(environment.cwd, values.operationsInventory),
+      strictStatus: values.operationsStrictStatus,
+    },
     doors: doorSettings(values, environment),
     flintlock: flintlockSettings(values),
   };

@@ -1,12 +1,15 @@
 import type { AgentConfig } from './config.js';
 import type { Door, DoorContext, DoorName } from './southbound/door.js';
 import { FlintlockDoor } from './southbound/flintlock/index.js';
+import { OperationsDoor } from './southbound/operations/index.js';
 
 /** The door of a name with the settings of this agent, not started; undefined when there is none. */
 export function makeDoor(name: DoorName, context: DoorContext, config: AgentConfig): Door | undefined {
   switch (name) {
     case 'flintlock':
       return new FlintlockDoor(context, config.flintlock);
+    case 'operations':
+      return new OperationsDoor(context, config.operations);
     default:
       return undefined;
   }

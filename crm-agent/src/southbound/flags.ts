@@ -52,6 +52,15 @@ export const DOOR_FLAGS = {
   ...accessFlags('flintlock'),
   ...FLINTLOCK_FLAGS,
   operationsAddr: text(`address of IsardVDI's operations API, ${LOOPBACK}; empty: off`),
+  operationsInventory: text(
+    'file (JSON or YAML) with the hypervisors, storage pools and backup targets of the operations API (docs/southbound.md)',
+  ),
+  operationsStrictStatus: {
+    type: 'boolean',
+    default: 'false',
+    about:
+      'operations API: refuse unknown ids and bad sizes with a gRPC status, where else the stream says FAILED',
+  },
   ...accessFlags('operations'),
   auraeAddr: text(`address of Aurae's pod API, ${LOOPBACK}; empty: off`),
   ...accessFlags('aurae'),

@@ -28,7 +28,8 @@ export async function runOne(entry: Entry, runner: Runner, environment: RunEnvir
   const end = (reason: Error) => abort.abort(reason);
   const onStop = () => end(fail(workErrors.STOPPING));
   stopping.addEventListener('abort', onStop, { once: true });
-  const { timeoutMs } = runner;
+  const timeoutMs =
+    typeof runner.timeoutMs === 'function' ? runner.timeoutMs(entry.record) : runner.timeoutMs;
   const cancelTimer =
     timeoutMs === undefined
       ? undefined

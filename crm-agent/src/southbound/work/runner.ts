@@ -37,7 +37,7 @@ export interface RunContext {
 export interface Runner {
   run(record: OperationRecord, context: RunContext): Promise<Success>;
   /** Milliseconds from its begin in this life; default none. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | ((record: OperationRecord) => number | undefined);
   /** False for one that only waits for other operations, which would else keep workers from them. Default true. */
   readonly takesWorker?: boolean;
 }

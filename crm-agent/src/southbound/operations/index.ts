@@ -1,0 +1,1 @@
+export { OperationsDoor, type OperationsSettings } from './door.js';

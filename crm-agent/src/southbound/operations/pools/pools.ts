@@ -1,0 +1,90 @@
+import { open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, fail, type Logger, messageOf } from '@edgeplane/base';
+import { operationsErrors } from '../errors.js';
+import type { Pool } from './pool.js';
+
+/** How long a pool that could be written to counts as such. */
+const PROBED_FOR_MS = 60_000;
+const PROBE_FILE = '.edgeplane-probe';
+
+/** The pools of the site. One that cannot be taken up is there all the same, and says why when it is asked for. */
+export class Pools {
+  readonly #pools: ReadonlyMap<string, Pool>;
+  readonly #troubles = new Map<string, string>();
+  readonly #probed = new Map<string, { readonly atMs: number; readonly trouble: string | undefined }>();
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+
+  /** The first is the default. */
+  constructor(pools: readonly Pool[], clock: Clock, logger: Logger) {
+    this.#pools = new Map(pools.map((pool) => [pool.id, pool]));
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    for (const pool of this.#pools.values()) {
+      try {
+        await pool.start(signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        this.#troubles.set(pool.id, messageOf(error));
+        this.#logger.error({ err: error, pool: pool.id }, 'A storage pool cannot be used');
+      }
+    }
+  }
+
+  /** The id that is meant. @throws UNKNOWN_POOL */
+  idOf(id: string): string {
+    const known = [...this.#pools.keys()];
+    const found = id === '' ? known[0] : known.find((one) => one === id);
+    if (found === undefined)
+      throw fail(operationsErrors.UNKNOWN_POOL, { id: id || '(default)', known: known.join(', ') || 'none' });
+    return found;
+  }
+
+  /** @throws UNKNOWN_POOL, POOL_UNAVAILABLE of one that could not be taken up */
+  get(id: string): Pool {
+    const pool = this.#pools.get(this.idOf(id));
+    if (!pool) throw fail(operationsErrors.UNKNOWN_POOL, { id, known: '' });
+    const reason = this.#troubles.get(pool.id);
+    if (reason !== undefined) throw fail(operationsErrors.POOL_UNAVAILABLE, { pool: pool.id, reason });
+    return pool;
+  }
+
+  /** Why nothing can be written to the pool just now; undefined when it can. Tried out once a minute. */
+  async writeTrouble(id: string): Promise<string | undefined> {
+    const nowMs = this.#clock.monotonic();
+    const before = this.#probed.get(id);
+    if (before && nowMs - before.atMs < PROBED_FOR_MS) return before.trouble;
+    const trouble = await this.#probe(id).then(
+      () => undefined,
+      (error: unknown) => messageOf(error),
+    );
+    this.#probed.set(id, { atMs: nowMs, trouble });
+    return trouble;
+  }
+
+  /** Whether the default pool can be written to; false when there is none. */
+  async storageWorks(): Promise<boolean> {
+    const [first] = this.#pools.keys();
+    return first !== undefined && (await this.writeTrouble(first)) === undefined;
+  }
+
+  async stop(workloads: 'keep' | 'stop'): Promise<void> {
+    for (const pool of this.#pools.values()) await pool.stop(workloads);
+  }
+
+  async #probe(id: string): Promise<void> {
+    const path = join(this.get(id).path, PROBE_FILE);
+    const file = await open(path, 'w', 0o600);
+    try {
+      await file.writeFile('x');
+      await file.sync();
+    } finally {
+      await file.close();
+      await rm(path, { force: true });
+    }
+  }
+}

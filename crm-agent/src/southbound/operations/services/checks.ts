@@ -1,0 +1,39 @@
+import { fail } from '@edgeplane/base';
+import { operationsErrors } from '../errors.js';
+
+const MOST_TEXT = 200;
+const MOST_IDS = 1000;
+const MOST_GRACE = 24 * 3600;
+
+/** @throws INVALID_FIELD */
+export function checkText(field: string, value: string): string {
+  if (value.length > MOST_TEXT) throw invalid(field, `has to have at most ${MOST_TEXT} characters`, value);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
+  if (/[\u0000-\u001f\u007f]/.test(value)) throw invalid(field, 'must have no control characters', value);
+  return value;
+}
+
+/** @throws NO_ID, INVALID_FIELD */
+export function checkId(field: string, value: string, what: string): string {
+  if (value === '') throw fail(operationsErrors.NO_ID, { field, what });
+  return checkText(field, value);
+}
+
+/** Each id once, sorted. @throws NO_ID, INVALID_FIELD */
+export function checkIds(ids: readonly string[]): readonly string[] {
+  if (ids.length === 0) throw fail(operationsErrors.NO_ID, { field: 'ids', what: 'at least one hypervisor' });
+  if (ids.length > MOST_IDS) throw invalid('ids', `must not be more than ${MOST_IDS}`, String(ids.length));
+  return [...new Set(ids.map((id) => checkId('ids', id, 'hypervisors only')))].sort();
+}
+
+/** @throws INVALID_FIELD */
+export function checkGrace(seconds: number): number {
+  if (seconds < 0 || seconds > MOST_GRACE)
+    throw invalid('grace_seconds', `has to be from 0 to ${MOST_GRACE}`, String(seconds));
+  return seconds;
+}
+
+function invalid(field: string, rule: string, value: string): Error {
+  const shown = JSON.stringify(value.slice(0, MOST_TEXT)).slice(1, -1);
+  return fail(operationsErrors.INVALID_FIELD, { field, rule, value: shown });
+}
