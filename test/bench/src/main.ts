@@ -12,6 +12,7 @@ import { type Bench, type Figure, GROUPS, table } from './figures.js';
 import { notifyBenches } from './notify.js';
 import { runtimeBenches } from './runtime.js';
 import { FULL, QUICK } from './sizes.js';
+import { southboundBenches } from './southbound.js';
 
 const FLAGS = {
   only: { type: 'string', default: '', about: 'one group', choices: ['', ...GROUPS] },
@@ -19,7 +20,13 @@ const FLAGS = {
   json: { type: 'boolean', default: 'false', about: 'one JSON line per figure' },
 } as const;
 
-const BENCHES: readonly Bench[] = [...controllerBenches, ...notifyBenches, ...dmeBenches, ...runtimeBenches];
+const BENCHES: readonly Bench[] = [
+  ...controllerBenches,
+  ...notifyBenches,
+  ...dmeBenches,
+  ...runtimeBenches,
+  ...southboundBenches,
+];
 
 async function main(argv: readonly string[]): Promise<void> {
   const { values } = parseFlags(FLAGS, argv);

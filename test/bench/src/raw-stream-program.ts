@@ -1,7 +1,8 @@
-/** A program of its own: a bare grpc-js server that streams messages of given sizes, the raw baseline of Show. */
+/** A program of its own: a bare grpc-js server that sends messages of given sizes, one or many: the raw baseline of what agents and controllers answer. */
 import * as grpc from '@grpc/grpc-js';
 
 const STREAM_PATH = '/raw.Stream/All';
+const UNARY_PATH = '/raw.Stream/One';
 
 /** Writes each message as it comes, waiting for room as grpc-js asks. */
 async function writeAll(call: grpc.ServerWritableStream<Buffer, Buffer>, messages: readonly Buffer[]) {
@@ -15,22 +16,18 @@ async function writeAll(call: grpc.ServerWritableStream<Buffer, Buffer>, message
 const same = (buffer: Buffer) => buffer;
 const server = new grpc.Server();
 let messages: readonly Buffer[] = [];
+const method = (path: string, responseStream: boolean) => ({
+  ...{ path, requestStream: false, responseStream },
+  ...{ requestSerialize: same, requestDeserialize: same, responseSerialize: same, responseDeserialize: same },
+});
 server.addService(
-  {
-    all: {
-      path: STREAM_PATH,
-      requestStream: false,
-      responseStream: true,
-      requestSerialize: same,
-      requestDeserialize: same,
-      responseSerialize: same,
-      responseDeserialize: same,
-    },
-  },
+  { all: method(STREAM_PATH, true), one: method(UNARY_PATH, false) },
   {
     all: (call: grpc.ServerWritableStream<Buffer, Buffer>) => {
       writeAll(call, messages).catch((error: Error) => call.destroy(error));
     },
+    one: (_call: grpc.ServerUnaryCall<Buffer, Buffer>, done: grpc.sendUnaryData<Buffer>) =>
+      done(null, messages[0]),
   },
 );
 process.on('message', ({ count, size }: { count: number; size: number }) => {

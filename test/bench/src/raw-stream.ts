@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 
 /** The path of the streaming method of {@link startRawStream}. */
 export const RAW_STREAM_PATH = '/raw.Stream/All';
+/** The path of its unary method, which answers one message. */
+export const RAW_UNARY_PATH = '/raw.Stream/One';
 
 /** Starts a bare grpc-js server, in a process of its own, that streams `count` messages of `size` bytes. */
 export async function startRawStream(

@@ -41,6 +41,9 @@ export interface Sizes {
   readonly asks: number;
   /** Instances that a match engine is sent. */
   readonly loaded: number;
+  /** MicroVMs that are created, and streams of all of them. */
+  readonly microvms: number;
+  readonly streams: number;
 }
 
 export const FULL: Sizes = {
@@ -66,6 +69,8 @@ export const FULL: Sizes = {
   loaded: 100_000,
   instances: 200,
   reconciled: 500,
+  microvms: 5000,
+  streams: 20,
 };
 
 /** Only shows that the benches run. */
@@ -92,4 +97,6 @@ export const QUICK: Sizes = {
   loaded: 5000,
   instances: 5,
   reconciled: 5,
+  microvms: 20,
+  streams: 2,
 };

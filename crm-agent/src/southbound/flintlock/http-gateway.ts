@@ -152,11 +152,11 @@ export class HttpGateway {
       current.ListMicroVMsRequest,
       body,
     );
-    await this.#o.current.stream(request, async (message) => {
+    for (const message of this.#o.current.messages(request)) {
       if (!response.headersSent) response.writeHead(200, JSON_TYPE);
       const result = json.current.write(`${SERVICE}.ListMessage`, current.ListMessage, message);
       await written(response, `${JSON.stringify({ result })}\n`);
-    });
+    }
     if (!response.headersSent) response.writeHead(200, JSON_TYPE);
     response.end();
     return undefined;

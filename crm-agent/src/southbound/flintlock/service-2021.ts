@@ -3,13 +3,15 @@ import {
   type CreateMicroVMRequest,
   type DeleteMicroVMRequest,
   type GetMicroVMRequest,
+  ListMessage,
   type ListMicroVMsRequest,
   MicroVMService,
   type UpdateMicroVMRequest,
 } from '@edgeplane/proto/southbound/flintlock-2021/services/microvm/v1alpha1/microvms.js';
 import type { MicroVM, MicroVMSpec } from '@edgeplane/proto/southbound/flintlock-2021/types/microvm.js';
-import { type RpcServer, type Send, serverStream, unary } from '@edgeplane/rpc';
+import { encodedStream, type RpcServer, unary } from '@edgeplane/rpc';
 import { oldOf, oldSpecOf, specOf2021 } from './codec-2021.js';
+import { encoded } from './encoded.js';
 import { flintlockErrors } from './errors.js';
 import type { Microvms } from './microvms.js';
 import type { Microvm, MicrovmSpec } from './model.js';
@@ -30,7 +32,7 @@ export class Service2021 {
       getMicroVm: unary((request) => this.get(request)),
       deleteMicroVm: unary((request) => this.delete(request)),
       listMicroVMs: unary((request) => this.list(request)),
-      listMicroVMsStream: serverStream((request, send) => this.stream(request, send)),
+      listMicroVMsStream: encodedStream((request) => encoded(ListMessage, this.messages(request))),
     });
   }
 
@@ -69,8 +71,8 @@ export class Service2021 {
   }
 
   /** What there is now, and the end. */
-  async stream({ namespace }: ListMicroVMsRequest, send: Send<{ microvm: MicroVMSpec }>): Promise<void> {
-    for (const vm of this.#listed(namespace)) await send({ microvm: oldSpecOf(vm) });
+  *messages({ namespace }: ListMicroVMsRequest): Iterable<ListMessage> {
+    for (const vm of this.#listed(namespace)) yield { microvm: oldSpecOf(vm) };
   }
 
   #listed(namespace: string): readonly Microvm[] {

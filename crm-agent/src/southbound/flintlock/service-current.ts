@@ -3,12 +3,14 @@ import {
   type CreateMicroVMRequest,
   type DeleteMicroVMRequest,
   type GetMicroVMRequest,
+  ListMessage,
   type ListMicroVMsRequest,
   MicroVMService,
 } from '@edgeplane/proto/southbound/flintlock-current/services/microvm/v1alpha1/microvms.js';
 import type { MicroVM } from '@edgeplane/proto/southbound/flintlock-current/types/microvm.js';
-import { type RpcServer, type Send, serverStream, unary } from '@edgeplane/rpc';
+import { encodedStream, type RpcServer, unary } from '@edgeplane/rpc';
 import { currentOf, specOfCurrent } from './codec-current.js';
+import { encoded } from './encoded.js';
 import { flintlockErrors } from './errors.js';
 import type { Microvms } from './microvms.js';
 
@@ -26,7 +28,7 @@ export class CurrentService {
       getMicroVm: unary((request) => this.get(request)),
       deleteMicroVm: unary((request) => this.delete(request)),
       listMicroVMs: unary((request) => this.list(request)),
-      listMicroVMsStream: serverStream((request, send) => this.stream(request, send)),
+      listMicroVMsStream: encodedStream((request) => encoded(ListMessage, this.messages(request))),
     });
   }
 
@@ -63,9 +65,9 @@ export class CurrentService {
     return { microvm: this.#microvms.list(namespace, name).map(currentOf) };
   }
 
-  /** What there is now, and the end. */
-  async stream({ namespace, name }: ListMicroVMsRequest, send: Send<{ microvm: MicroVM }>): Promise<void> {
+  /** What there is now, made as it is asked for. */
+  *messages({ namespace, name }: ListMicroVMsRequest): Iterable<ListMessage> {
     if (namespace === '') throw fail(flintlockErrors.INVALID_REQUEST);
-    for (const vm of this.#microvms.list(namespace, name)) await send({ microvm: currentOf(vm) });
+    for (const vm of this.#microvms.list(namespace, name)) yield { microvm: currentOf(vm) };
   }
 }
