@@ -117,6 +117,7 @@ function config(address: string, name: string, fake: Partial<FakeSettings> = {})
     operations: { inventory: '', strictStatus: false },
     doors: [],
     flintlock: FLINTLOCK_DEFAULTS,
+    virtrigaud: { pvcDir: '', fileDirs: [], allowedHosts: [], consoleAddr: '', maxFetchBytes: 0 },
     execIdleMs: 60_000,
     fake: { ...FAKE_DEFAULTS, ...fake },
   };

@@ -16,6 +16,7 @@ import { choosePlatform, type PlatformName } from './platforms.js';
 import { type FlintlockSettings, flintlockSettings } from './southbound/flintlock/settings.js';
 import type { OperationsSettings } from './southbound/operations/index.js';
 import { type DoorSettings, doorSettings } from './southbound/settings.js';
+import { type VirtrigaudSettings, virtrigaudSettings } from './southbound/virtrigaud/index.js';
 
 /** What becomes of workloads when the agent stops in good order. */
 export type OnStop = 'keep' | 'stop';
@@ -66,6 +67,7 @@ export interface AgentConfig {
   /** APIs of other ecosystems that are served. */
   readonly doors: readonly DoorSettings[];
   readonly flintlock: FlintlockSettings;
+  readonly virtrigaud: VirtrigaudSettings;
 }
 
 /** What the process around the agent offers, as data. */
@@ -153,6 +155,7 @@ export function parseConfig(argv: readonly string[], environment: Environment): 
     },
     doors: doorSettings(values, environment),
     flintlock: flintlockSettings(values),
+    virtrigaud: virtrigaudSettings(values, environment),
   };
   return { config, debug: parseDebugAreas(values.d), plugin: values.plugin };
 }

@@ -2,6 +2,7 @@ import { DEBUG_AREAS, type FlagSpec } from '@edgeplane/base';
 import { DEFAULT_VERSION, NOTIFY_VERSIONS } from '@edgeplane/notify';
 import { REMOTE_FLAGS } from './drivers/remote/flags.js';
 import { DOOR_FLAGS } from './southbound/flags.js';
+import { VIRTRIGAUD_FLAGS } from './southbound/virtrigaud/index.js';
 
 /**
  * The agent's command line. Names in camel case are those of CRM spec section 9.1; the rest are ours. Each works in
@@ -115,6 +116,7 @@ export const AGENT_FLAGS = {
   },
   ...REMOTE_FLAGS,
   ...DOOR_FLAGS,
+  ...VIRTRIGAUD_FLAGS,
   fakeCreateDelay: { type: 'duration', default: '0', about: 'fake driver: how long a create takes' },
   fakeUpdateDelay: { type: 'duration', default: '0', about: 'fake driver: how long an update takes' },
   fakeDeleteDelay: { type: 'duration', default: '0', about: 'fake driver: how long a delete takes' },

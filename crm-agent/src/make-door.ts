@@ -2,6 +2,7 @@ import type { AgentConfig } from './config.js';
 import type { Door, DoorContext, DoorName } from './southbound/door.js';
 import { FlintlockDoor } from './southbound/flintlock/index.js';
 import { OperationsDoor } from './southbound/operations/index.js';
+import { VirtrigaudDoor } from './southbound/virtrigaud/index.js';
 
 /** The door of a name with the settings of this agent, not started; undefined when there is none. */
 export function makeDoor(name: DoorName, context: DoorContext, config: AgentConfig): Door | undefined {
@@ -10,6 +11,8 @@ export function makeDoor(name: DoorName, context: DoorContext, config: AgentConf
       return new FlintlockDoor(context, config.flintlock);
     case 'operations':
       return new OperationsDoor(context, config.operations);
+    case 'virtrigaud':
+      return new VirtrigaudDoor(context, config.virtrigaud);
     default:
       return undefined;
   }

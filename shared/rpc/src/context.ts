@@ -19,6 +19,8 @@ export interface RpcContext {
    * Work that must be finished regardless (controller spec section 8.8) simply does not look at it.
    */
   readonly signal: AbortSignal;
+  /** When the client gives up, milliseconds since the epoch; Infinity when it did not say. */
+  readonly deadline: number;
   /** Address of the client, `ip:port`; behind a gateway of ours, of the gateway's client. */
   readonly peer: string;
   readonly metadata: Metadata;
@@ -32,7 +34,7 @@ export interface RpcContext {
 export interface AnyServerCall
   extends Pick<
     ServerUnaryCall<unknown, unknown>,
-    'cancelled' | 'metadata' | 'getPeer' | 'getPath' | 'getAuthContext'
+    'cancelled' | 'metadata' | 'getPeer' | 'getPath' | 'getAuthContext' | 'getDeadline'
   > {
   on(event: 'cancelled', listener: () => void): unknown;
 }
@@ -110,6 +112,10 @@ export class CallContext implements RpcContext, Ending {
       else this.onGone(() => this.abort(GONE));
     }
     return this.#controller.signal;
+  }
+
+  get deadline(): number {
+    return Number(this.#call.getDeadline());
   }
 
   get peer(): string {

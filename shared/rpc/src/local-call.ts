@@ -34,6 +34,10 @@ class LocalCall extends Writable {
     return this.#path;
   }
 
+  getDeadline(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
   getAuthContext(): Record<string, never> {
     return {};
   }

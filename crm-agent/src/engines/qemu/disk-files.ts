@@ -30,6 +30,8 @@ export interface CopyOptions {
   /** Format options, such as `subformat=streamOptimized`. */
   readonly options?: readonly string[];
   readonly compress?: boolean;
+  /** Ends it, without a trace. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Copies what a file and all below it hold into one that stands by itself. */
@@ -40,6 +42,7 @@ export async function copyDisk(path: string, copy: CopyOptions): Promise<void> {
     runImageTool(
       [...args, ...(copy.compress ? ['-c'] : []), ...options, copy.from.path, part],
       COPY_LIMIT_MS,
+      copy.signal,
     ),
   );
 }

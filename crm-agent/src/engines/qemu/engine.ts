@@ -13,7 +13,7 @@ import { machineVersions } from './machine-versions.js';
 import { QmpClient } from './qmp.js';
 import { checkSpec, type VmSpec } from './spec.js';
 import { runTool } from './tools.js';
-import { prepareVm, type StopMeans, stopVm, type VmContext, type VmStep } from './vm.js';
+import { prepareVm, type StopMeans, type StopOptions, stopVm, type VmContext, type VmStep } from './vm.js';
 import { VmClones } from './vm-clones.js';
 import { CONSOLE_SOCKET, listVmIds, MONITOR_SOCKET, sweep, VNC_SOCKET } from './vm-dir.js';
 import { VmDisks } from './vm-disks.js';
@@ -193,8 +193,8 @@ export class QemuEngine {
 
   /**
    * Makes a machine, not running. Repeating it with the same spec completes what is missing and changes nothing
-   * else; with another spec, also that of before a change, it is refused. To `adopt` is to make the image's own file the
-   * boot disk, in place of a layer over it: an imported image that nobody else uses, and that is gone then.
+   * else; with another spec, also that of before a change, it is refused. To `adopt` is to make the image's own file, which
+   * is gone then, the boot disk in place of a layer over it.
    */
   async create(spec: VmSpec, { adopt = false }: { readonly adopt?: boolean } = {}): Promise<VmStatus> {
     checkSpec(spec);
@@ -211,8 +211,8 @@ export class QemuEngine {
         this.#context.logger.info({ vm: spec.id, image: spec.image }, 'VM created');
       }
       await this.#context.onStep(spec.id, 'recorded');
-      if (record.adopted) await forgetAdopted(spec.image);
       await prepareVm(this.#context, dir, record);
+      if (record.adopted) await forgetAdopted(spec.image);
       return this.status(spec.id);
     });
   }
@@ -271,7 +271,7 @@ export class QemuEngine {
   }
 
   /** Stops a machine: guest agent, power button, `quit` after the grace period, then SIGKILL. Says what ended it. */
-  async stop(id: string, options: { readonly graceMs: number }): Promise<StopMeans> {
+  async stop(id: string, options: StopOptions): Promise<StopMeans> {
     return this.#table.turn(id, async (dir) => {
       await this.#table.record(dir);
       const run = (await this.#table.adoptAny(dir)) ?? (await dir.readRun());
@@ -283,7 +283,7 @@ export class QemuEngine {
       }
       const { paused: _, ...rest } = run;
       await dir.writeRun({ ...rest, stopRequested: true });
-      const means = await stopVm(this.#context, dir, run.identity, options.graceMs);
+      const means = await stopVm(this.#context, dir, run.identity, options);
       this.#context.logger.info({ vm: id, from: 'running', to: 'stopped', means }, 'VM stopped');
       return means;
     });

@@ -2,9 +2,13 @@ import { diskErrors, fail, saysDiskFull } from '@edgeplane/base';
 import { qemuErrors } from './errors.js';
 import { runTool } from './tools.js';
 
-/** Runs qemu-img. @throws DISK_FULL, toolFailed with its last words */
-export async function runImageTool(args: readonly string[], limitMs?: number): Promise<string> {
-  const { code, stdout, stderr } = await runTool('qemu-img', args, limitMs);
+/** Runs qemu-img. @throws DISK_FULL, toolFailed with its last words, the signal's reason */
+export async function runImageTool(
+  args: readonly string[],
+  limitMs?: number,
+  signal?: AbortSignal,
+): Promise<string> {
+  const { code, stdout, stderr } = await runTool('qemu-img', args, limitMs, signal);
   if (code === 0) return stdout;
   const words = stderr.trim().split('\n').at(-1) ?? '';
   const reason = words.replace(/^qemu-img: /, '') || `status ${code}`;

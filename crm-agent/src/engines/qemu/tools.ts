@@ -15,13 +15,23 @@ export interface ToolOutput {
   readonly stderr: string;
 }
 
-/** Runs a program to its end, without a shell. Gives any exit code; throws `toolMissing` when there is no such program. */
-export function runTool(command: string, args: readonly string[], timeoutMs = 60_000): Promise<ToolOutput> {
+/**
+ * Runs a program to its end, without a shell. Gives any exit code; throws `toolMissing` when there is no such program, and the
+ * signal's reason when that has it killed.
+ */
+export function runTool(
+  command: string,
+  args: readonly string[],
+  timeoutMs = 60_000,
+  signal?: AbortSignal,
+): Promise<ToolOutput> {
   return new Promise((resolve, reject) => {
-    const options = { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 16 * 1024 * 1024 } as const;
+    const limits = { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 16 * 1024 * 1024 } as const;
+    const options = signal ? { ...limits, signal } : limits;
     execFile(command, [...args], options, (error, stdout, stderr) => {
       if (!error) resolve({ code: 0, stdout, stderr });
       else if (error.code === 'ENOENT') reject(toolMissing(command));
+      else if (signal?.aborted) reject(signal.reason);
       else if (error.killed)
         reject(
           fail(qemuErrors.toolFailed, { command, reason: `killed after ${timeoutMs} ms` }, { cause: error }),

@@ -23,6 +23,8 @@ export interface CloneRequest {
    * those are for one machine only.
    */
   readonly change?: Partial<Omit<VmSpec, 'id' | 'image' | 'diskMib' | 'extraDisks'>>;
+  /** Ends it, without a trace. */
+  readonly signal?: AbortSignal;
 }
 
 /** The source's disks at the moment of the clone. */
@@ -151,7 +153,12 @@ export class VmClones {
       for (const disk of ['boot', ...(spec.extraDisks ?? []).map(({ name }) => diskFile(name))]) {
         const path = from.dir.disk(from.layers[disk] ?? disk);
         if (linked) await createOverlay(part.disk(disk), path);
-        else await copyDisk(part.disk(disk), { from: { path, format: 'qcow2' }, format: 'qcow2' });
+        else
+          await copyDisk(part.disk(disk), {
+            from: { path, format: 'qcow2' },
+            format: 'qcow2',
+            signal: request.signal,
+          });
       }
       await this.#table.context.onStep(dir.id, 'clone-filled');
     });

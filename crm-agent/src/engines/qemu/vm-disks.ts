@@ -197,7 +197,7 @@ export class VmDisks {
       const run = (await this.#table.adoptAny(dir)) ?? (await dir.readRun());
       if (run) {
         await dir.writeRun({ ...run, stopRequested: true });
-        await stopVm(context, dir, run.identity, 0);
+        await stopVm(context, dir, run.identity, { graceMs: 0 });
       }
       await context.onStep(dir.id, 'stopped');
       for (const [disk, head] of Object.entries(operation.heads)) {

@@ -69,7 +69,7 @@ export class VmLauncher {
           await qmp.execute('cont');
         });
       } catch (error) {
-        await stopVm(context, dir, run.identity, 0);
+        await stopVm(context, dir, run.identity, { graceMs: 0 });
         throw new Error(lastError(await readTail(dir.log, 64 * 1024)) ?? messageOf(error), { cause: error });
       }
     } catch (error) {

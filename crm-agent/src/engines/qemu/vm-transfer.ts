@@ -27,6 +27,7 @@ export interface ExportRequest {
   readonly format: (typeof EXPORT_FORMATS)[number];
   /** qcow2 and vmdk only. */
   readonly compress?: boolean;
+  readonly signal?: AbortSignal;
 }
 
 export interface ExportedDisk {
@@ -44,6 +45,7 @@ export interface ImportRequest {
   readonly sha256?: string;
   /** Default: found out from the file. A file that is raw should be said to be. */
   readonly format?: (typeof IMPORT_FORMATS)[number];
+  readonly signal?: AbortSignal;
 }
 
 export interface DiskInfo {
@@ -78,7 +80,7 @@ export class VmTransfer {
 
   /** Copies a disk as it is at one moment, whether the machine runs or not; it goes on meanwhile. */
   async exportDisk(id: string, request: ExportRequest): Promise<ExportedDisk> {
-    const { disk, snapshot, path, format, compress = false } = request;
+    const { disk, snapshot, path, format, compress = false, signal } = request;
     const need = specRule(id);
     need(isAbsolute(path), 'export path', 'an absolute path', path);
     need(EXPORT_FORMATS.includes(format), 'export format', EXPORT_FORMATS.join(', '), format);
@@ -101,6 +103,7 @@ export class VmTransfer {
           format,
           compress: compress && format === 'qcow2',
           options: compress && format === 'vmdk' ? ['subformat=streamOptimized'] : [],
+          signal,
         }),
       );
     } finally {
@@ -115,7 +118,7 @@ export class VmTransfer {
    * imageInvalid when it refers to other files, DISK_FULL
    */
   async importDisk(request: ImportRequest): Promise<BaseImage> {
-    const { name, path, sha256, format } = request;
+    const { name, path, sha256, format, signal } = request;
     const target = this.importedPath(name);
     const refuse = (reason: string) => fail(qemuErrors.imageInvalid, { path, reason });
     return this.#table.turn(name, async () => {
@@ -136,7 +139,7 @@ export class VmTransfer {
         const other = referenceOf(found.info, path);
         if (other !== undefined) throw refuse(`it refers to another file (${other})`);
         await mkdir(this.#imageDir, { recursive: true });
-        await copyDisk(target, { from: { path, format: found.format }, format: 'qcow2' });
+        await copyDisk(target, { from: { path, format: found.format }, format: 'qcow2', signal });
       }
       const { virtualBytes } = await imageInfo(target, 'qcow2');
       return { path: target, format: 'qcow2', virtualBytes };
@@ -155,6 +158,17 @@ export class VmTransfer {
     const users = await this.#users.ofImage(path);
     if (users.length > 0) throw fail(qemuErrors.imageInUse, { path, users: users.join(', ') });
     await rm(path, { force: true });
+  }
+
+  /** The files that disks are written to, the boot disk first; known from the record alone. @throws vmNotFound */
+  async files(id: string): Promise<readonly { readonly disk: string; readonly path: string }[]> {
+    const dir = this.#table.dir(id);
+    const record = await this.#table.record(dir);
+    const disks = ['boot', ...(record.spec.extraDisks ?? []).map(({ name }) => name)];
+    return disks.map((disk) => {
+      const file = disk === 'boot' ? disk : diskFile(disk);
+      return { disk, path: dir.disk(headOf(record, file)) };
+    });
   }
 
   /** All disks of a machine, the boot disk first. */

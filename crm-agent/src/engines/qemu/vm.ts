@@ -213,14 +213,23 @@ async function startFailure(dir: VmDir, exit: ProcessExit): Promise<Error> {
   return fail(qemuErrors.vmStartFailed, { id: dir.id, reason: lastError(log) ?? how });
 }
 
+/** Time for the guest to shut down, which the signal ends. */
+export interface StopOptions {
+  readonly graceMs: number;
+  readonly signal?: AbortSignal;
+}
+
 export type StopMeans = 'gone' | 'agent' | 'powerdown' | 'quit' | 'kill';
 
-/** Ends a running machine: guest agent, power button, `quit`, SIGKILL. Says which of them did it. */
+/**
+ * Ends a running machine: guest agent, power button, `quit`, SIGKILL. Says which of them did it. The signal ends the waiting
+ * for the guest, which may still obey.
+ */
 export async function stopVm(
   context: VmContext,
   dir: VmDir,
   identity: ProcessIdentity,
-  graceMs: number,
+  { graceMs, signal }: StopOptions,
 ): Promise<StopMeans> {
   const { clock, logger } = context;
   if (!(await runsVm(identity, dir))) return 'gone';
@@ -232,12 +241,12 @@ export async function stopVm(
   try {
     const deadline = clock.monotonic() + graceMs;
     if (client && graceMs > 0 && (await tellAgent(context, dir, identity.pid, client))) {
-      if (await waitForExit(identity, clock, AGENT_SHARE * graceMs)) return 'agent';
+      if (await waitForExit(identity, clock, AGENT_SHARE * graceMs, signal)) return 'agent';
     }
     while (client && clock.monotonic() < deadline) {
       await unlessClosing(client.execute('system_powerdown'));
       const left = Math.max(0, deadline - clock.monotonic());
-      if (await waitForExit(identity, clock, Math.min(PRESS_AGAIN_MS, left))) return 'powerdown';
+      if (await waitForExit(identity, clock, Math.min(PRESS_AGAIN_MS, left), signal)) return 'powerdown';
     }
     if (client) {
       await unlessClosing(client.execute('quit'));

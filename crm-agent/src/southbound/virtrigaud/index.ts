@@ -1,0 +1,2 @@
+export { VirtrigaudDoor } from './door.js';
+export { VIRTRIGAUD_FLAGS, type VirtrigaudSettings, virtrigaudSettings } from './settings.js';
