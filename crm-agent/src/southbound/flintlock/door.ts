@@ -6,6 +6,7 @@ import { hostName } from '../../host-names.js';
 import { Admission, hostRoom, type ReadRoom } from '../../site/admission.js';
 import { HOST } from '../../site/host-paths.js';
 import type { Door, DoorContext } from '../door.js';
+import { Ulids } from '../ulids.js';
 import { HttpGateway } from './http-gateway.js';
 import { type ImageSource, PodmanImages } from './image-source.js';
 import { type InterfaceIndex, interfaceIndex, type Machines } from './machines.js';
@@ -17,7 +18,6 @@ import { Reservations } from './reservations.js';
 import { Service2021 } from './service-2021.js';
 import { CurrentService } from './service-current.js';
 import type { FlintlockSettings } from './settings.js';
-import { Uids } from './uid.js';
 
 /** What a door is made of; default: this host. */
 export interface FlintlockParts {
@@ -41,6 +41,7 @@ export class FlintlockDoor implements Door {
   readonly #images: ImageSource;
   readonly #materials: MaterialStore;
   readonly #table: MicrovmTable;
+  readonly #uids: Ulids;
   readonly #reconciler: Reconciler;
   readonly #current: CurrentService;
   readonly #old: Service2021;
@@ -61,6 +62,7 @@ export class FlintlockDoor implements Door {
     this.#images = parts.images ?? new PodmanImages(podman);
     this.#materials = new MaterialStore(stateDir, this.#images);
     this.#table = new MicrovmTable(join(stateDir, 'records'), disk);
+    this.#uids = new Ulids(clock, random);
     const room = new Reservations(new Admission(parts.readRoom ?? hostRoom(stateDir, HOST)));
     const { onStep = () => undefined, indexOf = interfaceIndex } = parts;
     this.#reconciler = new Reconciler({
@@ -70,7 +72,7 @@ export class FlintlockDoor implements Door {
       settled: (uid) => room.release(uid),
     });
     this.microvms = new Microvms({
-      ...{ table: this.#table, uids: new Uids(clock, random), network: settings, room, clock, logger },
+      ...{ table: this.#table, uids: this.#uids, network: settings, room, clock, logger },
       changed: (uid) => this.#reconciler.add(uid),
       deleted: (uid) => this.#reconciler.remove(uid),
     });
@@ -82,6 +84,7 @@ export class FlintlockDoor implements Door {
   async start(signal: AbortSignal): Promise<void> {
     const { logger } = this.#context;
     await this.#table.load();
+    for (const { uid } of this.#table.list()) this.#uids.seen(uid);
     await this.#materials.init();
     for (const { id } of await this.#machines.recover())
       if (!this.#table.get(id)) await this.#machines.destroy(id);

@@ -13,10 +13,10 @@ import { callStream, callUnary, connect } from '@edgeplane/rpc';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openTestDoor, testDoorContext } from '../testing.js';
+import { isUlid } from '../ulids.js';
 import { FLINTLOCK_DEFAULTS, FlintlockDoor, type FlintlockParts, type FlintlockSettings } from './index.js';
 import { REQUEST_LABEL } from './microvms.js';
 import { currentSpec, FileMachines, FolderImages, oldSpec } from './testing.js';
-import { isUid } from './uid.js';
 
 interface Opened {
   readonly context: ReturnType<typeof testDoorContext>;
@@ -115,7 +115,7 @@ async function refused(work: Promise<unknown>, status: StatusName, words: string
 test('a microVM of the current dialect: pending, created, listed, deleted, not found', async () => {
   const made = await create({ labels: { env: 'lab' } });
   const uid = made.spec?.uid ?? '';
-  assert.ok(isUid(uid));
+  assert.ok(isUlid(uid));
   assert.equal([made.version, made.status?.state], [1, State.PENDING]);
   assert.equal(
     made.spec?.interfaces.map(({ deviceId }) => deviceId),
@@ -211,7 +211,7 @@ test('the dialect of 2021: known by name, never twice, and shown to the other', 
     return vm?.status?.state === 1 ? vm : undefined;
   });
   const [shown] = await list('ns1');
-  assert.ok(isUid(shown?.spec?.uid ?? ''));
+  assert.ok(isUlid(shown?.spec?.uid ?? ''));
   assert.equal(shown?.spec?.kernel?.cmdline, { console: 'ttyS0', root: '/dev/vda' });
   assert.is((await callUnary(then, 'listMicroVMs', { namespace: 'ns2' })).microvm.length, 0);
   await refused(

@@ -4,10 +4,10 @@ import * as old from '@edgeplane/proto/southbound/flintlock-2021/services/microv
 import { MicroVMSpec as OldSpec } from '@edgeplane/proto/southbound/flintlock-2021/types/microvm.js';
 import * as current from '@edgeplane/proto/southbound/flintlock-current/services/microvm/v1alpha1/microvms.js';
 import { MicroVMSpec as CurrentSpec } from '@edgeplane/proto/southbound/flintlock-current/types/microvm.js';
+import { isUlid } from '../ulids.js';
 import { flintlockErrors } from './errors.js';
 import type { Service2021 } from './service-2021.js';
 import type { CurrentService } from './service-current.js';
-import { isUid } from './uid.js';
 import type { WireForm, WireJson } from './wire-json.js';
 
 const SERVICE = 'microvm.services.api.v1alpha1';
@@ -123,7 +123,7 @@ export class HttpGateway {
 
   #getOrList(exchange: Exchange, segment: string): object {
     const { current: service } = this.#o;
-    const isOne = isUid(segment) && (service.has(segment) || !service.hasIn(segment));
+    const isOne = isUlid(segment) && (service.has(segment) || !service.hasIn(segment));
     return isOne ? this.#get(exchange, segment) : this.#list(exchange, segment);
   }
 

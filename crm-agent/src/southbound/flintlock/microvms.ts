@@ -1,18 +1,18 @@
 import { type Clock, fail, KeyedTurns, type Logger } from '@edgeplane/base';
+import type { Ulids } from '../ulids.js';
 import { checkAsked, checkMachine, completed, ordered, specDigest, withDefaults } from './accept.js';
 import { flintlockErrors } from './errors.js';
 import type { NetworkSettings } from './machine-plan.js';
 import type { MicrovmTable } from './microvm-table.js';
 import { type Dialect, FRESH_STATUS, type Microvm, type MicrovmSpec } from './model.js';
 import type { Reservations } from './reservations.js';
-import type { Uids } from './uid.js';
 
 /** A label by which a create that is sent again is known to be the same one. */
 export const REQUEST_LABEL = 'edgeplane.io/request-id';
 
 export interface MicrovmsOptions {
   readonly table: MicrovmTable;
-  readonly uids: Uids;
+  readonly uids: Ulids;
   readonly network: NetworkSettings;
   readonly room: Reservations;
   readonly clock: Clock;

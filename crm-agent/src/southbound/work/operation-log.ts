@@ -1,10 +1,10 @@
 import { Backoff, type Clock, fail, type Logger, messageOf, type Random, sleep } from '@edgeplane/base';
+import { Ulids } from '../ulids.js';
 import { Entry } from './entry.js';
 import { workErrors } from './errors.js';
 import { type HistoryLimits, toForget } from './history.js';
 import { type Intent, JoinIndex, sameness } from './join-index.js';
 import { mayBegin, type Waiting, waitingBefore } from './lanes.js';
-import { OperationIds } from './operation-ids.js';
 import { isFinished, type OperationRecord } from './record.js';
 import { type OperationDisk, RecordFiles } from './record-files.js';
 import { cancelled, failureOf, type Outcome, runOne } from './run-one.js';
@@ -49,7 +49,7 @@ const REWRITE = { base: 50, max: 5000 };
 export class OperationLog {
   readonly #options: OperationLogOptions;
   readonly #files: RecordFiles;
-  readonly #ids: OperationIds;
+  readonly #ids: Ulids;
   readonly #runners = new Map<string, Runner>();
   readonly #entries = new Map<string, Entry>();
   readonly #joins = new JoinIndex();
@@ -67,7 +67,7 @@ export class OperationLog {
   constructor(options: OperationLogOptions) {
     this.#options = options;
     this.#files = new RecordFiles(options.dir, options.disk);
-    this.#ids = new OperationIds(options.clock, options.random);
+    this.#ids = new Ulids(options.clock, options.random);
     this.#idleWorkers = options.workers ?? 4;
   }
 
