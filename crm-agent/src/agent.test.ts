@@ -118,6 +118,7 @@ function config(address: string, name: string, fake: Partial<FakeSettings> = {})
     doors: [],
     flintlock: FLINTLOCK_DEFAULTS,
     virtrigaud: { pvcDir: '', fileDirs: [], allowedHosts: [], consoleAddr: '', maxFetchBytes: 0 },
+    pods: { implicitPods: true, defaultImage: '' },
     execIdleMs: 60_000,
     fake: { ...FAKE_DEFAULTS, ...fake },
   };

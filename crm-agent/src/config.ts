@@ -13,6 +13,7 @@ import type { RemoteProviderSettings } from './drivers/remote-provider/index.js'
 import { agentErrors } from './errors.js';
 import { AGENT_FLAGS } from './flags.js';
 import { choosePlatform, type PlatformName } from './platforms.js';
+import type { PodPolicy } from './southbound/aurae/index.js';
 import { type FlintlockSettings, flintlockSettings } from './southbound/flintlock/settings.js';
 import type { OperationsSettings } from './southbound/operations/index.js';
 import { type DoorSettings, doorSettings } from './southbound/settings.js';
@@ -68,6 +69,8 @@ export interface AgentConfig {
   readonly doors: readonly DoorSettings[];
   readonly flintlock: FlintlockSettings;
   readonly virtrigaud: VirtrigaudSettings;
+  /** What callers of the pod API get who say little. */
+  readonly pods: PodPolicy;
 }
 
 /** What the process around the agent offers, as data. */
@@ -156,6 +159,7 @@ export function parseConfig(argv: readonly string[], environment: Environment): 
     doors: doorSettings(values, environment),
     flintlock: flintlockSettings(values),
     virtrigaud: virtrigaudSettings(values, environment),
+    pods: { implicitPods: values.auraeImplicitPods, defaultImage: values.auraeDefaultImage },
   };
   return { config, debug: parseDebugAreas(values.d), plugin: values.plugin };
 }

@@ -24,6 +24,11 @@ export interface ImagePlaces {
   readonly imageDir: string;
   /** File with credentials of registries; empty when there is none. */
   readonly registryAuth: string;
+  /**
+   * Whether the registry is asked: `absent` when the image is found nowhere else, `always` also when it is here (but names
+   * of `localhost/`, which no registry has), `never`. Default absent.
+   */
+  readonly pull?: 'absent' | 'always' | 'never';
 }
 
 /**
@@ -34,7 +39,7 @@ export interface ImagePlaces {
 export async function prepareImage(
   engine: PodmanEngine,
   image: string,
-  { imageDir, registryAuth }: ImagePlaces,
+  { imageDir, registryAuth, pull = 'absent' }: ImagePlaces,
   { signal, progress }: ImageWait,
 ): Promise<string> {
   const archive = archivePath(image);
@@ -43,24 +48,29 @@ export async function prepareImage(
     return (await engine.ensureImage(archive, { signal })).id;
   }
   const name = fullName(image.replace(/^docker:\/\//, ''));
-  if (await isLocal(engine, name, signal)) return name;
+  const refresh = pull === 'always' && !name.startsWith('localhost/');
+  if (!refresh && (await isLocal(engine, name, signal))) return name;
   const file = await findArchive(image, imageDir);
   if (file !== undefined) {
     progress(`loading image ${file}`);
     const loaded = await engine.ensureImage(`docker-archive:${file}`, { signal });
     return (await isLocal(engine, name, signal)) ? name : loaded.id;
   }
+  const directory =
+    imageDir === '' ? 'no --image-dir is set' : `${imageDir}/${imageArchiveName(image)} is not there`;
+  const notFound = (registry: string, cause?: unknown) => {
+    const places = `local storage, the image directory (${directory}) and the registry (${registry})`;
+    return fail(agentErrors.IMAGE_NOT_FOUND, { image, places }, { cause });
+  };
+  if (pull === 'never') throw notFound('which is not to be asked: not found');
   progress(`pulling image ${name}`);
   try {
     const auth = registryAuth === '' ? undefined : await credentialsFor(registryAuth, name);
-    return (await engine.ensureImage(name, { signal, ...(auth ? { auth } : {}) })).ref;
+    return (await engine.ensureImage(name, { signal, refresh, ...(auth ? { auth } : {}) })).ref;
   } catch (error) {
     signal.throwIfAborted();
     if (isDiskFull(error)) throw error;
-    const directory =
-      imageDir === '' ? 'no --image-dir is set' : `${imageDir}/${imageArchiveName(image)} is not there`;
-    const places = `local storage, the image directory (${directory}) and the registry (${messageOf(error)})`;
-    throw fail(agentErrors.IMAGE_NOT_FOUND, { image, places }, { cause: error });
+    throw notFound(messageOf(error), error);
   }
 }
 

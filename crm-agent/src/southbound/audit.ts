@@ -6,7 +6,20 @@ const READS = /\/(Describe|List|Get|Validate|TaskStatus|Watch|Show)\w*$/;
 
 /** Members that name what a call is about. Others may hold a password, a key or a whole user-data, and are not logged. */
 const NAMING = new Set([
-  ...['id', 'ids', 'uid', 'name', 'namespace', 'vmId', 'snapshotId', 'sourceVmId', 'diskId', 'operationId'],
+  ...[
+    'id',
+    'ids',
+    'uid',
+    'name',
+    'namespace',
+    'vmId',
+    'snapshotId',
+    'sourceVmId',
+    'diskId',
+    'operationId',
+    'podName',
+    'containerName',
+  ],
   ...['targetName', 'nameHint', 'linked', 'op', 'format', 'poolId', 'backupId', 'requestId'],
 ]);
 /** Messages in which such members are found. */

@@ -63,6 +63,14 @@ export const DOOR_FLAGS = {
   },
   ...accessFlags('operations'),
   auraeAddr: text(`address of Aurae's pod API, ${LOOPBACK}; empty: off`),
+  auraeDefaultImage: text(
+    'image of the container that a pod of calls that name none gets when it is started without any; empty: none',
+  ),
+  auraeImplicitPods: {
+    type: 'boolean',
+    default: 'true',
+    about: 'calls of the aurae API that name no pod act on one that belongs to their caller',
+  },
   ...accessFlags('aurae'),
 } as const;
 

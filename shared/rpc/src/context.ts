@@ -1,5 +1,5 @@
 import type { PeerCertificate } from 'node:tls';
-import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js';
+import { Metadata, type ServerUnaryCall } from '@grpc/grpc-js';
 import { parseAltNames } from './alt-names.js';
 
 /** Who is on the other end, by the certificate that was verified during the handshake. */
@@ -28,13 +28,15 @@ export interface RpcContext {
   readonly path: string;
   /** Identity by client certificate; undefined without TLS. */
   readonly identity: PeerIdentity | undefined;
+  /** Sends a header ahead of the answer; once for each call, before the first message. */
+  sendHeader(name: string, value: string): void;
 }
 
 /** The parts of a grpc-js server call that every kind of call has. */
 export interface AnyServerCall
   extends Pick<
     ServerUnaryCall<unknown, unknown>,
-    'cancelled' | 'metadata' | 'getPeer' | 'getPath' | 'getAuthContext' | 'getDeadline'
+    'cancelled' | 'metadata' | 'getPeer' | 'getPath' | 'getAuthContext' | 'getDeadline' | 'sendMetadata'
   > {
   on(event: 'cancelled', listener: () => void): unknown;
 }
@@ -134,6 +136,12 @@ export class CallContext implements RpcContext, Ending {
   get identity(): PeerIdentity | undefined {
     // A gateway's certificate is not its caller's.
     return this.#isGateway ? undefined : peerIdentity(this.#call);
+  }
+
+  sendHeader(name: string, value: string): void {
+    const header = new Metadata();
+    header.set(name, value);
+    this.#call.sendMetadata(header);
   }
 
   get #isGateway(): boolean {

@@ -41,6 +41,9 @@ class LocalCall extends Writable {
   getAuthContext(): Record<string, never> {
     return {};
   }
+
+  /** There is nobody to read it. */
+  sendMetadata(): void {}
 }
 
 /** Runs a handler with nothing between: rejects with the ServiceError that a client would get. */

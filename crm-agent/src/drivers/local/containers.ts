@@ -3,20 +3,17 @@ import type { TerminalSize } from '@edgeplane/remote-shell';
 import { type Death, type ImageConfig, PodmanEngine } from '../../engines/podman/index.js';
 import type { Shell, ShellRequest } from '../../exec/shell.js';
 import { imageRoom, prepareImage } from '../../site/container-images.js';
+import { hostTurn, OPENING } from '../../site/host-turn.js';
 import type { InstanceUsage, Operation } from '../driver.js';
 import { ContainerKeeper } from './container-keeper.js';
 import type { ContainerPlan } from './container-plan.js';
 import { endShells, endsHostSessions, openContainerShell } from './container-shell.js';
 import { localErrors } from './errors.js';
-import { hostTurn } from './host-turn.js';
 import { changeManifest } from './manifest.js';
 import { SlowFigure } from './slow-figure.js';
 
 /** How long a container's disk use counts as known, milliseconds: podman walks over all its files to find out. */
 const DISK_USE_MS = 60_000;
-
-/** Held while an agent of this host opens its podman. */
-const OPENING = '/run/edgeplane/opening';
 
 export interface ContainerHostOptions {
   /** Marks everything made; differs between agents of one host. */
@@ -57,7 +54,6 @@ export class ContainerHost {
   static async open(options: ContainerHostOptions, signal: AbortSignal): Promise<ContainerHost> {
     const { owner, stateDir, logger, clock } = options;
     try {
-      // Opening tries out the host's network with things of fixed names, which two agents at once cannot share.
       const engine = await hostTurn(OPENING, clock, signal, () =>
         PodmanEngine.open({ owner, stateDir, logger, clock, signal }),
       );

@@ -5,11 +5,12 @@
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Disk } from '../../disk.js';
 import { testOperation } from '../../testing.js';
+import { memoryDisk } from '../../testing-disk.js';
 import type { Driver } from '../driver.js';
 import { appRequest, clusterRequest, openDriver } from './testing-driver.js';
 import { TestingSite } from './testing-site.js';
@@ -49,23 +50,6 @@ class Mortal {
       remove: (path) => alive(() => disk.remove(path)),
     };
   }
-}
-
-/** Records in memory: what is tried here is the order of things, thousands of times. */
-function memoryDisk(): Disk {
-  const files = new Map<string, string>();
-  const never = () => Promise.reject(new Error('records are not used so'));
-  return {
-    lock: never,
-    list: async (dir) =>
-      [...files].filter(([path]) => dirname(path) === dir).map(([, text]) => JSON.parse(text) as unknown),
-    read: async (path) => files.get(path),
-    write: async (path, text) => void files.set(path, text),
-    writeParts: never,
-    append: never,
-    rename: never,
-    remove: async (path) => void files.delete(path),
-  };
 }
 
 interface Case {

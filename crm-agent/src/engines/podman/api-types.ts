@@ -65,6 +65,10 @@ export interface ContainerInspect {
   readonly Id: string;
   readonly Name: string;
   readonly Image: string;
+  readonly ImageName?: string;
+  readonly ImageDigest?: string;
+  /** How often podman started it again by itself. */
+  readonly RestartCount?: number;
   readonly State: {
     readonly Status: string;
     readonly Running: boolean;
@@ -74,6 +78,7 @@ export interface ContainerInspect {
     readonly OOMKilled: boolean;
     readonly Error: string;
     readonly StartedAt: string;
+    readonly FinishedAt?: string;
   };
   /** Programs that run in it beside its own. */
   readonly ExecIDs?: readonly string[] | null;

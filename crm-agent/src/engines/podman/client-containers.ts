@@ -105,6 +105,18 @@ export class ContainerCalls {
     return demultiplex(answer.body).all;
   }
 
+  /** Both outputs as {@link frames} takes them apart: the last `tail` lines, and with `follow` what comes until it ends. */
+  openLogs(name: string, tail: number, follow: boolean, signal: AbortSignal): Promise<AsyncIterable<Buffer>> {
+    return this.#api.opened({
+      method: 'GET',
+      path: part('containers', name, 'logs'),
+      query: { stdout: 'true', stderr: 'true', tail: String(tail), follow: String(follow) },
+      action: `read the log of container ${name}`,
+      subject: { kind: 'container', name },
+      signal,
+    });
+  }
+
   async stats(names: readonly string[], options: CallOptions = {}): Promise<ContainerStats[]> {
     const answer = await this.#api.json<{ Stats: ContainerStats[] | null }>({
       method: 'GET',

@@ -45,12 +45,20 @@ export class VolumeCalls {
     this.#api = api;
   }
 
-  async create(name: string, labels: Labels, options: CallOptions = {}): Promise<void> {
+  async create(
+    name: string,
+    labels: Labels,
+    options: CallOptions & { readonly inMemory?: boolean } = {},
+  ): Promise<void> {
+    const { inMemory = false, ...rest } = options;
     // Podman 4.3 reads Label, later ones Labels.
-    const body = { Name: name, Label: labels, Labels: labels };
+    const body = {
+      ...{ Name: name, Label: labels, Labels: labels },
+      ...(inMemory ? { Driver: 'local', Options: { type: 'tmpfs', device: 'tmpfs' } } : {}),
+    };
     const subject = { kind: 'volume', name };
     const action = `create volume ${name}`;
-    await this.#api.done({ method: 'POST', path: '/volumes/create', body, action, subject, ...options });
+    await this.#api.done({ method: 'POST', path: '/volumes/create', body, action, subject, ...rest });
   }
 
   exists(name: string, options: CallOptions = {}): Promise<boolean> {

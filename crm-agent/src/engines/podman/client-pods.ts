@@ -15,6 +15,12 @@ export class PodCalls {
     return this.#api.listed<PodListed>(call, labels, (pod) => pod.Labels);
   }
 
+  async create(spec: { readonly name: string }, options: CallOptions = {}): Promise<void> {
+    const subject = { kind: 'pod', name: spec.name };
+    const action = `create pod ${spec.name}`;
+    await this.#api.done({ method: 'POST', path: '/pods/create', body: spec, action, subject, ...options });
+  }
+
   async start(name: string, options: CallOptions = {}): Promise<void> {
     const subject = { kind: 'pod', name };
     const path = part('pods', name, 'start');

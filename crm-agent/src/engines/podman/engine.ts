@@ -19,6 +19,7 @@ import { type EnsureImageOptions, Images, type LocalImage } from './images.js';
 import { planKube } from './kube.js';
 import { type PodmanLayout, podmanLayout } from './layout.js';
 import { Networks } from './networks.js';
+import { Pods } from './pods.js';
 import { probePodman } from './probe.js';
 import { readProgress } from './pull-watch.js';
 import { available } from './requirements.js';
@@ -83,6 +84,8 @@ export class PodmanEngine {
   readonly #locks = new KeyedTurns();
   #released = false;
   readonly client: PodmanClient;
+  /** Pods made part by part. */
+  readonly pods: Pods;
 
   private constructor(options: PodmanEngineOptions, layout: PodmanLayout, settings: PodmanSettings) {
     this.#o = options;
@@ -100,6 +103,8 @@ export class PodmanEngine {
     this.#workloads = new Workloads({ client, owner, settings, clock, logger, storage: layout.root });
     this.#figures = new WorkloadFigures(this.client, this.#workloads, owner);
     this.#service = new PodmanService({ layout, settings, logger, clock, ping: () => this.client.ping() });
+    const network = (name: string) => this.#networkFor(name);
+    this.pods = new Pods({ client, owner, settings, clock, ready: () => this.#service.ready(), network });
   }
 
   /** Probes the host unless it did so since the last boot, starts the private service, returns a working engine. */

@@ -16,6 +16,12 @@ export { fullName } from './image-ref.js';
 export type { EnsureImageOptions, LocalImage } from './images.js';
 export { type KubeContext, type KubePlan, planKube } from './kube.js';
 export { type PodmanLayout, podmanLayout } from './layout.js';
+export type {
+  GroupLimits,
+  PodContainerSpec,
+  SandboxSpec,
+} from './pod-spec.js';
+export type { PodFacts } from './pods.js';
 export { type ProbeOptions, type ProbeResult, probePodman } from './probe.js';
 export { credentialsFor } from './registry-auth.js';
 export { httpsGet, registryBytes } from './registry-size.js';
@@ -29,6 +35,7 @@ export {
   type KubeSpec,
   LABEL,
   type PortMapping,
+  specHash,
   type WorkloadLimits,
 } from './spec.js';
 export type { WorkloadState, WorkloadStatus, WorkloadSummary } from './status.js';

@@ -293,6 +293,8 @@ export interface PodStatus {
   specHash: string;
   /** Counts changes of what was asked for, from 1. */
   generation: bigint;
+  /** Ports made reachable on the host, with those that it chose. */
+  ports: PortMapping[];
 }
 
 /** What there is of a container. */
@@ -321,6 +323,8 @@ export interface ContainerStatus {
   finishedUnixMs: bigint;
   /** Why it is in this phase, for people. */
   message: string;
+  /** It runs, and its readiness probe, if it has one, succeeds. */
+  ready: boolean;
 }
 
 function createBaseResources(): Resources {
@@ -1260,7 +1264,7 @@ export const HttpAction: MessageFns<HttpAction> = {
 };
 
 function createBasePodStatus(): PodStatus {
-  return { name: "", uid: "", phase: 0, ips: [], containers: [], message: "", specHash: "", generation: 0n };
+  return { name: "", uid: "", phase: 0, ips: [], containers: [], message: "", specHash: "", generation: 0n, ports: [] };
 }
 
 export const PodStatus: MessageFns<PodStatus> = {
@@ -1291,6 +1295,9 @@ export const PodStatus: MessageFns<PodStatus> = {
         throw new globalThis.Error("value provided for field message.generation of type int64 too large");
       }
       writer.uint32(64).int64(message.generation);
+    }
+    for (const v of message.ports) {
+      PortMapping.encode(v!, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -1372,6 +1379,14 @@ export const PodStatus: MessageFns<PodStatus> = {
             message.generation = reader.int64() as bigint;
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.ports.push(PortMapping.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1399,6 +1414,7 @@ export const PodStatus: MessageFns<PodStatus> = {
     message.generation = (object.generation !== undefined && object.generation !== null)
       ? BigInt(object.generation)
       : 0n;
+    message.ports = object.ports?.map((e) => PortMapping.fromPartial(e)) || [];
     return message;
   },
 };
@@ -1417,6 +1433,7 @@ function createBaseContainerStatus(): ContainerStatus {
     startedUnixMs: 0n,
     finishedUnixMs: 0n,
     message: "",
+    ready: false,
   };
 }
 
@@ -1463,6 +1480,9 @@ export const ContainerStatus: MessageFns<ContainerStatus> = {
     }
     if (message.message !== "") {
       writer.uint32(98).string(message.message);
+    }
+    if (message.ready !== false) {
+      writer.uint32(104).bool(message.ready);
     }
     return writer;
   },
@@ -1576,6 +1596,14 @@ export const ContainerStatus: MessageFns<ContainerStatus> = {
             message.message = reader.string();
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.ready = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1609,6 +1637,7 @@ export const ContainerStatus: MessageFns<ContainerStatus> = {
       ? BigInt(object.finishedUnixMs)
       : 0n;
     message.message = object.message ?? "";
+    message.ready = object.ready ?? false;
     return message;
   },
 };

@@ -1,6 +1,9 @@
 import { type Clock, isKind, sleep } from '@edgeplane/base';
-import { agentErrors } from '../../errors.js';
-import { lockStateDir, type StateLock } from '../../state-lock.js';
+import { agentErrors } from '../errors.js';
+import { lockStateDir, type StateLock } from '../state-lock.js';
+
+/** The turn in which a podman is opened: it tries out the host's network with things of fixed names. */
+export const OPENING = '/run/edgeplane/opening';
 
 /** How often a taken turn is asked for again, milliseconds. */
 const POLL_MS = 100;

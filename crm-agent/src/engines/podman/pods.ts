@@ -1,0 +1,191 @@
+import { type Clock, fail, isKind, KeyedTurns } from '@edgeplane/base';
+import type { ContainerInspect, ContainerListed, PodListed } from './api-types.js';
+import type { PodmanClient } from './client.js';
+import { podmanErrors } from './errors.js';
+import type { CallOptions } from './http.js';
+import {
+  type PodContainerSpec,
+  partName,
+  podContainerHash,
+  podContainerRequest,
+  podRequest,
+  type SandboxSpec,
+} from './pod-spec.js';
+import { portKeys, refuseTakenPorts } from './port-check.js';
+import type { PodmanSettings } from './settings.js';
+import { checkName, LABEL, specHash } from './spec.js';
+import { sweepRuntime } from './sweep.js';
+
+/** What podman knows of a pod. */
+export interface PodFacts {
+  /** False when its sandbox does not run, as after a boot. */
+  readonly up: boolean;
+  readonly addresses: readonly string[];
+  /** By name in the pod, without the sandbox's own. */
+  readonly containers: ReadonlyMap<string, ContainerInspect>;
+}
+
+export interface PodsOptions {
+  readonly client: PodmanClient;
+  readonly owner: string;
+  readonly settings: PodmanSettings;
+  readonly clock: Clock;
+  /** Resolves when podman takes calls. */
+  readonly ready: () => Promise<void>;
+  /** Podman's name of a network, which is made when needed. */
+  readonly network: (name: string) => Promise<string>;
+}
+
+/**
+ * Pods made part by part: a sandbox that holds addresses, ports, limits and volumes, and containers that come, run, stop
+ * and go in it. Each step may be repeated, also after a crash in the middle of it: what exists is compared with what is
+ * wanted by a hash in its labels. Callers make sure that no two run for the same pod at once. A whole pod is removed as any
+ * workload of its name.
+ */
+export class Pods {
+  readonly #o: PodsOptions;
+  readonly #client: PodmanClient;
+  readonly #ports = new KeyedTurns();
+
+  constructor(options: PodsOptions) {
+    this.#o = options;
+    this.#client = options.client;
+  }
+
+  /** Makes the sandbox be what `spec` says, and run. Its containers go when it has to be made anew. */
+  async ensureSandbox(spec: SandboxSpec): Promise<void> {
+    checkName('name', spec.name);
+    await this.#o.ready();
+    const { owner, settings } = this.#o;
+    const mine = { [LABEL.owner]: owner, [LABEL.name]: spec.name };
+    let pod = await this.#find(spec.name);
+    if (pod && pod.Labels?.[LABEL.hash] !== specHash(spec)) {
+      await this.#client.pods.remove(pod.Name);
+      pod = undefined;
+    }
+    for (const { name, inMemory } of spec.volumes) {
+      const volume = partName(spec.name, name);
+      if (await this.#client.volumes.exists(volume)) continue;
+      await this.#client.volumes.create(volume, mine, { inMemory });
+    }
+    if (!pod) {
+      const network = spec.network === null ? null : await this.#o.network(spec.network);
+      await this.#client.pods.create(podRequest(spec, { owner, network, settings }));
+    }
+    await this.startSandbox(spec);
+  }
+
+  /** Starts the sandbox alone. @throws PODMAN_NOT_FOUND; PODMAN_PORT_IN_USE naming the port */
+  async startSandbox({ name, ports }: Pick<SandboxSpec, 'name' | 'ports'>): Promise<void> {
+    await this.#o.ready();
+    const { infra } = await this.#parts(name);
+    if (!infra) throw fail(podmanErrors.PODMAN_NOT_FOUND, { kind: 'pod', name });
+    if (infra.State === 'running') return;
+    await this.#ports.runAll(portKeys(ports), async () => {
+      await this.#sweep([infra]);
+      await refuseTakenPorts(name, ports);
+      await this.#client.containers.start(infra.Id);
+    });
+  }
+
+  /** Makes the container be what `spec` says; one that runs by another spec is stopped first. Does not start it. */
+  async ensureContainer(pod: string, spec: PodContainerSpec, options: CallOptions = {}): Promise<void> {
+    checkName('container', spec.name);
+    const existing = await this.#container(pod, spec.name);
+    if (existing?.Labels?.[LABEL.hash] === podContainerHash(spec)) return;
+    if (existing) await this.#client.containers.remove(existing.Id);
+    await this.#client.containers.create(podContainerRequest(pod, spec, this.#o), options);
+  }
+
+  /** Nothing happens when it runs. */
+  async startContainer(pod: string, name: string): Promise<void> {
+    const found = await this.#required(pod, name);
+    if (found.State === 'running') return;
+    await this.#sweep([found]);
+    await this.#client.containers.start(found.Id);
+  }
+
+  /** Waits until its program has ended; its exit code. */
+  async ended(pod: string, name: string, options: CallOptions): Promise<number> {
+    const { Id } = await this.#required(pod, name);
+    return this.#client.containers.wait(Id, ['stopped', 'exited'], options);
+  }
+
+  /** Asks it to end and kills it after `graceSeconds`; podman does not start it again. Nothing happens when it does not run. */
+  async stopContainer(pod: string, name: string, graceSeconds: number): Promise<void> {
+    const found = await this.#container(pod, name);
+    if (!found) return;
+    const deadlineMs = (graceSeconds + 60) * 1000;
+    try {
+      await this.#client.containers.stop(found.Id, graceSeconds, { deadlineMs });
+    } catch (error) {
+      if (!isKind(error, podmanErrors.PODMAN_NOT_FOUND)) throw error;
+    }
+  }
+
+  async removeContainer(pod: string, name: string): Promise<void> {
+    const found = await this.#container(pod, name);
+    if (found) await this.#client.containers.remove(found.Id);
+  }
+
+  /** Undefined when there is no such pod. */
+  async facts(name: string): Promise<PodFacts | undefined> {
+    await this.#o.ready();
+    if (!(await this.#find(name))) return undefined;
+    const { infra, others } = await this.#parts(name);
+    const inspect = (c: ContainerListed) => this.#client.containers.inspect(c.Id);
+    const sandbox = infra && (await inspect(infra));
+    const networks = Object.values(sandbox?.NetworkSettings.Networks ?? {});
+    const containers = new Map<string, ContainerInspect>();
+    for (const each of others) {
+      const own = (each.Names[0] ?? '').slice(name.length + 1);
+      containers.set(own, await inspect(each));
+    }
+    return {
+      up: sandbox?.State.Running ?? false,
+      addresses: networks.map((n) => n.IPAddress ?? '').filter(Boolean),
+      containers,
+    };
+  }
+
+  /** Names of all pods of the owner. */
+  async names(): Promise<readonly string[]> {
+    await this.#o.ready();
+    return (await this.#client.pods.list({ [LABEL.owner]: this.#o.owner })).map((pod) => pod.Name);
+  }
+
+  /** The id of a container in a pod. @throws PODMAN_NOT_FOUND */
+  async containerId(pod: string, name: string): Promise<string> {
+    return (await this.#required(pod, name)).Id;
+  }
+
+  async #find(name: string): Promise<PodListed | undefined> {
+    const listed = await this.#client.pods.list({ [LABEL.owner]: this.#o.owner });
+    return listed.find((pod) => pod.Name === name);
+  }
+
+  async #parts(pod: string): Promise<{ infra: ContainerListed | undefined; others: ContainerListed[] }> {
+    const listed = (await this.#client.containers.list()).filter((c) => c.PodName === pod);
+    return { infra: listed.find((c) => c.IsInfra), others: listed.filter((c) => !c.IsInfra) };
+  }
+
+  async #container(pod: string, name: string): Promise<ContainerListed | undefined> {
+    await this.#o.ready();
+    return (await this.#parts(pod)).others.find((c) => c.Names.includes(partName(pod, name)));
+  }
+
+  async #required(pod: string, name: string): Promise<ContainerListed> {
+    const found = await this.#container(pod, name);
+    if (found) return found;
+    throw fail(podmanErrors.PODMAN_NOT_FOUND, { kind: 'container', name: partName(pod, name) });
+  }
+
+  /** A start that was cut off leaves a monitor and the runtime's state behind. */
+  #sweep(containers: readonly ContainerListed[]): Promise<void> {
+    return sweepRuntime(
+      this.#o.settings.runtime,
+      containers.map((c) => c.Id),
+      this.#o.clock,
+    );
+  }
+}
