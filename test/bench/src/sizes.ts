@@ -41,6 +41,11 @@ export interface Sizes {
   readonly asks: number;
   /** Instances that a match engine is sent. */
   readonly loaded: number;
+  /** Virtual machines of a provider, and calls of each kind that ask for them. */
+  readonly machines: number;
+  readonly polls: number;
+  /** Megabytes of a disk that is exported. */
+  readonly exportMb: number;
   /** MicroVMs that are created, and streams of all of them. */
   readonly microvms: number;
   readonly streams: number;
@@ -69,6 +74,9 @@ export const FULL: Sizes = {
   loaded: 100_000,
   instances: 200,
   reconciled: 500,
+  machines: 500,
+  polls: 500,
+  exportMb: 1024,
   microvms: 5000,
   streams: 20,
 };
@@ -97,6 +105,9 @@ export const QUICK: Sizes = {
   loaded: 5000,
   instances: 5,
   reconciled: 5,
+  machines: 4,
+  polls: 10,
+  exportMb: 4,
   microvms: 20,
   streams: 2,
 };

@@ -3,9 +3,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { QUICK } from './sizes.js';
+import { exportBench } from './southbound/export.js';
 import { microvmsBench } from './southbound/microvms.js';
+import { providerCallsBench } from './southbound/provider-calls.js';
 
-for (const bench of [microvmsBench]) {
+for (const bench of [providerCallsBench, exportBench, microvmsBench]) {
   test(`${bench.name} makes figures`, async () => {
     const figures = await bench.run(QUICK);
     assert.ok(figures.length > 0);

@@ -1,4 +1,6 @@
 import type { Bench } from './figures.js';
+import { exportBench } from './southbound/export.js';
 import { microvmsBench } from './southbound/microvms.js';
+import { providerCallsBench } from './southbound/provider-calls.js';
 
-export const southboundBenches: readonly Bench[] = [microvmsBench];
+export const southboundBenches: readonly Bench[] = [providerCallsBench, exportBench, microvmsBench];
