@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import {
   PodServiceClient,
   PodServiceStartRequest,
@@ -20,8 +20,7 @@ const settings = (name: DoorName): DoorSettings => ({
 function tellingDoors(failing?: DoorName) {
   const told: string[] = [];
   const folders: string[] = [];
-  const make = (name: DoorName, { stateDir }: DoorContext): Door | undefined => {
-    if (name === 'operations') return undefined;
+  const make = (name: DoorName, { stateDir }: DoorContext): Door => {
     return {
       name,
       async start() {
@@ -70,16 +69,6 @@ test('one that cannot be opened closes the others, whose workloads run on', asyn
     'start aurae',
     'start flintlock',
   ]);
-  context.remove();
-});
-
-test('a door that there is none of is named before any opens', async () => {
-  const context = testDoorContext();
-  const { told, make } = tellingDoors();
-  const wanted = [settings('aurae'), settings('operations')];
-  await rejects(openDoors(wanted, context, make, never), /--operations-addr: this agent has no such API/);
-  assert.equal(told, []);
-  assert.not(existsSync(`${context.stateDir}/aurae`));
   context.remove();
 });
 

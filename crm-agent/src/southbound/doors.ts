@@ -1,18 +1,16 @@
 import { join } from 'node:path';
-import { fail } from '@edgeplane/base';
 import type { Door, DoorContext, DoorName } from './door.js';
-import { doorErrors } from './errors.js';
 import { OpenedDoor } from './opened-door.js';
 import type { DoorSettings } from './settings.js';
 
-/** Makes a door that is not started yet; undefined when there is none of that name. */
-export type MakeDoor = (name: DoorName, context: DoorContext) => Door | undefined;
+/** Makes a door that is not started yet. */
+export type MakeDoor = (name: DoorName, context: DoorContext) => Door;
 
 /**
  * Opens the doors of an agent, each below a folder of its own in `context.stateDir`; when one cannot be opened, those that were
  * are closed.
  * @returns what closes them, and their addresses: `virtrigaud`, `flintlock 2021`, `flintlock http`...
- * @throws DOOR_ABSENT, DOOR_FILE, DOOR_UNIDENTIFIED, DOOR_PLAIN_TOKEN, LISTEN_FAILED, or what the door throws
+ * @throws DOOR_FILE, DOOR_UNIDENTIFIED, DOOR_PLAIN_TOKEN, LISTEN_FAILED, or what the door throws
  */
 export async function openDoors(
   settings: readonly DoorSettings[],
@@ -23,9 +21,7 @@ export async function openDoors(
   const doors = settings.map((one) => {
     const logger = context.logger.child({ door: one.name });
     const own = { ...context, logger, stateDir: join(context.stateDir, one.name) };
-    const door = make(one.name, own);
-    if (!door) throw fail(doorErrors.DOOR_ABSENT, { door: one.name });
-    return new OpenedDoor(door, one, own);
+    return new OpenedDoor(make(one.name, own), one, own);
   });
   const opened = new OpenedDoors(doors);
   // All at once: what one has to take up again must not keep the others waiting.

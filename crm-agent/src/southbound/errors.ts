@@ -12,7 +12,6 @@ export const doorErrors = defineErrors({
     '--{door}-addr {address}: a token would be sent in plain text; give --{door}-cert, a loopback address, or --{door}-insecure',
   ],
   DOOR_FILE: ['FAILED_PRECONDITION', '{flag} {path}: {reason}'],
-  DOOR_ABSENT: ['UNIMPLEMENTED', '--{door}-addr: this agent has no such API'],
   NO_CLIENT_CERTIFICATE: ['UNAUTHENTICATED', 'a client certificate is needed'],
   CLIENT_NOT_ALLOWED: [
     'PERMISSION_DENIED',
