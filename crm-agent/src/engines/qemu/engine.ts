@@ -10,6 +10,7 @@ import { type BaseImage, ImageStore } from './images.js';
 import { LayerUsers } from './layer-users.js';
 import type { AcceleratorName, HostTraits } from './machine-args.js';
 import { machineVersions } from './machine-versions.js';
+import { sweepMacvtaps } from './macvtap.js';
 import { QmpClient } from './qmp.js';
 import { checkSpec, type VmSpec } from './spec.js';
 import { runTool } from './tools.js';
@@ -157,21 +158,15 @@ export class QemuEngine {
       if (ids.has(id)) await this.#table.turn(id, (dir) => this.#table.adopt(dir, identity));
       else await terminate(identity, { clock: this.#context.clock, graceMs: 0 });
     }
+    await sweepMacvtaps(root, ids);
     await Promise.all([...ids].map((id) => this.#settle(id)));
     return this.list();
   }
 
   /** Completes what we may have ended in the middle of. */
   async #settle(id: string): Promise<void> {
-    if (
-      (
-        await this.#table
-          .dir(id)
-          .readRecord()
-          .catch(() => undefined)
-      )?.retired
-    )
-      return this.clones.release(id);
+    const record = this.#table.dir(id).readRecord();
+    if ((await record.catch(() => undefined))?.retired) return this.clones.release(id);
     await this.#table.turn(id, async (dir) => {
       await this.#disks.settle(dir).catch((error: unknown) => {
         this.#context.logger.error({ vm: id, reason: messageOf(error) }, 'Disks of a VM are not in order');

@@ -15,6 +15,7 @@ export const qemuErrors = defineErrors({
   portInUse: ['FAILED_PRECONDITION', 'VM {id}: host port {port} ({proto}) is in use', 'retryable'],
   networkMissing: ['FAILED_PRECONDITION', 'VM {id}: {kind} {name} does not exist on this host', 'retryable'],
   networkFailed: ['INTERNAL', 'VM {id}: {tap} cannot be attached to bridge {bridge}: {reason}', 'retryable'],
+  macvtapFailed: ['INTERNAL', 'VM {id}: {name} cannot be made on interface {parent}: {reason}', 'retryable'],
   forwardFailed: ['INTERNAL', 'VM {id}: host port forward {rule} cannot be changed: {reason}', 'retryable'],
   nicNotFound: ['INVALID_ARGUMENT', 'VM {id}: NIC {index} is not a user-mode NIC of it'],
   snapshotExists: ['ALREADY_EXISTS', 'VM {id}: snapshot {name} exists'],

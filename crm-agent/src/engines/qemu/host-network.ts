@@ -6,11 +6,13 @@ import { tapName } from './network-args.js';
 import type { Nic } from './network-spec.js';
 import { runTool } from './tools.js';
 
-/** Bridges and taps that a machine needs and somebody else makes. @throws networkMissing naming the first that is not there */
+/** Bridges, taps and interfaces that a machine needs and somebody else makes. @throws networkMissing naming the first that is not there */
 export async function requireLinks(id: string, nics: readonly Nic[]): Promise<void> {
   for (const nic of nics) {
     if (nic.type === 'bridge' && !(await isThere(`/sys/class/net/${nic.bridge}/bridge`)))
       throw fail(qemuErrors.networkMissing, { id, kind: 'bridge', name: nic.bridge });
+    if (nic.type === 'macvtap' && !(await isThere(`/sys/class/net/${nic.parent}`)))
+      throw fail(qemuErrors.networkMissing, { id, kind: 'interface', name: nic.parent });
     // QEMU would quietly make one of that name, connected to nothing.
     if (nic.type === 'tap' && !(await isThere(`/sys/class/net/${nic.tap}/tun_flags`)))
       throw fail(qemuErrors.networkMissing, { id, kind: 'tap device', name: nic.tap });

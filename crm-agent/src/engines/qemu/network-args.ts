@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { FIRST_SHARED_FD } from '../process/index.js';
 import { type HostForward, hostSide, type Nic } from './network-spec.js';
 
 /** What the command line calls the way to the metadata. */
@@ -41,17 +42,19 @@ export function tapPrefix(root: string): string {
  * @param virtio the machine's own kind of card
  */
 export function nicArgs(id: string, nics: readonly Nic[], root: string, virtio: string): string[] {
+  const macvtaps = nics.filter(({ type }) => type === 'macvtap');
   return nics.flatMap((nic, index) => {
     const mac = nic.mac ?? macOf(id, index, nic.type);
     const device = nic.model === undefined || nic.model === 'virtio' ? virtio : nic.model;
     return [
-      ...['-netdev', netdev(nic, netdevId(index), tapName(root, id, index))],
+      ...['-netdev', netdev(nic, netdevId(index), tapName(root, id, index), macvtaps.indexOf(nic))],
       ...['-device', `${device},netdev=${netdevId(index)},id=nic${index},mac=${mac}`],
     ];
   });
 }
 
-function netdev(nic: Nic, id: string, ownTap: string): string {
+/** @param place among the devices that QEMU gets open */
+function netdev(nic: Nic, id: string, ownTap: string, place: number): string {
   if (nic.type === 'user') {
     return ['user', `id=${id}`, ...(nic.forwards ?? []).map((f) => `hostfwd=${forwardRule(f)}`)].join(',');
   }
@@ -59,6 +62,7 @@ function netdev(nic: Nic, id: string, ownTap: string): string {
     const net = 'net=169.254.0.0/16,host=169.254.255.254,dns=169.254.255.253,dhcpstart=169.254.0.1';
     return `user,id=${id},${net},restrict=on,guestfwd=tcp:169.254.169.254:80-chardev:${METADATA_CHARDEV}`;
   }
+  if (nic.type === 'macvtap') return `tap,id=${id},fd=${FIRST_SHARED_FD + place}`;
   const ifname = nic.type === 'tap' ? nic.tap : ownTap;
   return `tap,id=${id},ifname=${ifname},script=no,downscript=no`;
 }

@@ -37,6 +37,12 @@ export interface BridgeNic extends AnyNic {
   readonly bridge: string;
 }
 
+/** A place of its own on an interface of the host, beside the host's own. The device between is the engine's. */
+export interface MacvtapNic extends AnyNic {
+  readonly type: 'macvtap';
+  readonly parent: string;
+}
+
 /**
  * A network on which there is nothing but the guest's own metadata, at http://169.254.169.254/. The guest gets
  * 169.254.0.1/16 by DHCP, without a route to anywhere else.
@@ -46,7 +52,7 @@ export interface MetadataNic extends AnyNic {
 }
 
 /** How the guest is connected; it sees its NICs in the order of the list. */
-export type Nic = UserNic | TapNic | BridgeNic | MetadataNic;
+export type Nic = UserNic | TapNic | BridgeNic | MacvtapNic | MetadataNic;
 
 export type SpecRule = (ok: boolean, field: string, rule: string, value: unknown) => void;
 
@@ -81,6 +87,9 @@ export function checkNics(nics: readonly Nic[], need: SpecRule): void {
       case 'bridge':
         need(LINK.test(nic.bridge), `${field}.bridge`, 'the name of a bridge', nic.bridge);
         return;
+      case 'macvtap':
+        need(LINK.test(nic.parent), `${field}.parent`, 'the name of an interface', nic.parent);
+        return;
       case 'metadata':
         need(
           !nics.slice(0, i).some(({ type }) => type === 'metadata'),
@@ -90,7 +99,12 @@ export function checkNics(nics: readonly Nic[], need: SpecRule): void {
         );
         return;
       default:
-        need(false, `${field}.type`, 'user, tap, bridge or metadata', (nic as { type: unknown }).type);
+        need(
+          false,
+          `${field}.type`,
+          'user, tap, bridge, macvtap or metadata',
+          (nic as { type: unknown }).type,
+        );
     }
   });
 }

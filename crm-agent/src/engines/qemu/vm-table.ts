@@ -10,6 +10,7 @@ import {
 } from '../process/index.js';
 import { qemuErrors } from './errors.js';
 import type { AcceleratorName } from './machine-args.js';
+import { removeMacvtaps } from './macvtap.js';
 import { QmpClient } from './qmp.js';
 import { checkId, type VmSpec } from './spec.js';
 import { isQemuOf, outcomeOf, type VmContext, type VmState } from './vm.js';
@@ -140,6 +141,7 @@ export class VmTable {
       const identity = await identityOf(pid);
       if (identity) await terminate(identity, { clock: this.context.clock, graceMs: 0 });
     }
+    await removeMacvtaps(this.root, id);
     this.#exits.delete(id);
   }
 

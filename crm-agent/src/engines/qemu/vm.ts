@@ -23,6 +23,7 @@ import { attachBridges, requireLinks } from './host-network.js';
 import { createDisk, requireUnchanged } from './images.js';
 import { diskFile } from './layers.js';
 import type { HostTraits } from './machine-args.js';
+import { openMacvtaps, removeMacvtaps } from './macvtap.js';
 import { QmpClient } from './qmp.js';
 import { toolMissing } from './tools.js';
 import { AGENT_SOCKET, QMP_SOCKET, type RunRecord, type VmDir } from './vm-dir.js';
@@ -151,16 +152,21 @@ export async function startVm(
     if (base) await requireUnchanged(base);
   await dir.rotate();
   await context.onStep(id, 'prepared');
+  const root = dirname(dir.path);
+  const macvtaps = await openMacvtaps(root, dir.path, id, nics);
+  const memoryFd = FIRST_SHARED_FD + macvtaps.length;
   const child = await spawnDetached({
     command: context.command,
-    args: memory ? [...args, '-S', '-incoming', `fd:${FIRST_SHARED_FD}`] : args,
+    args: memory ? [...args, '-S', '-incoming', `fd:${memoryFd}`] : args,
     cwd: dir.path,
     logFile: dir.log,
-    ...(memory ? { shared: [memory.fd] } : {}),
-  }).catch((error: unknown) => {
-    const missing = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
-    throw missing ? toolMissing(context.command) : error;
-  });
+    shared: [...macvtaps, ...(memory ? [memory] : [])].map(({ fd }) => fd),
+  })
+    .catch((error: unknown) => {
+      const missing = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+      throw missing ? toolMissing(context.command) : error;
+    })
+    .finally(() => Promise.all(macvtaps.map((device) => device.close())));
   const { identity } = child;
   await context.onStep(id, 'spawned');
   if (!identity) throw await startFailure(dir, await exitOf(child.exited, context.clock));
@@ -171,9 +177,10 @@ export async function startVm(
     await context.onStep(id, 'noted');
     await waitForQmp(context, dir, identity, child.exited);
     await context.onStep(id, 'answers');
-    await attachBridges(dirname(dir.path), id, nics);
+    await attachBridges(root, id, nics);
   } catch (error) {
     await terminate(identity, { clock: context.clock, graceMs: 0 });
+    await removeMacvtaps(root, id);
     throw error;
   }
   await context.onStep(id, 'started');
@@ -226,6 +233,17 @@ export type StopMeans = 'gone' | 'agent' | 'powerdown' | 'quit' | 'kill';
  * for the guest, which may still obey.
  */
 export async function stopVm(
+  context: VmContext,
+  dir: VmDir,
+  identity: ProcessIdentity,
+  options: StopOptions,
+): Promise<StopMeans> {
+  const means = await endVm(context, dir, identity, options);
+  await removeMacvtaps(dirname(dir.path), dir.id);
+  return means;
+}
+
+async function endVm(
   context: VmContext,
   dir: VmDir,
   identity: ProcessIdentity,

@@ -2,7 +2,13 @@ import { type CloudInit, macOf, type Nic, type VmSpec } from '../../engines/qemu
 import { cmdlineOf } from './cmdline.js';
 import { guestDocuments } from './guest-documents.js';
 import { guestVolumes, NO_ROOT, rootArgument } from './guest-volumes.js';
-import type { Dialect, Microvm, MicrovmInterface, MicrovmSpec } from './model.js';
+import {
+  type Dialect,
+  INTERFACE_TYPES,
+  type Microvm,
+  type MicrovmInterface,
+  type MicrovmSpec,
+} from './model.js';
 
 /** What a machine is made of, once it is on the host: paths. */
 export interface Materials {
@@ -16,6 +22,8 @@ export interface Materials {
 export interface NetworkSettings {
   /** Bridge that tap devices are put on. */
   readonly bridge: string;
+  /** Interface that macvtap devices are on. */
+  readonly parent: string;
 }
 
 export type Board = NonNullable<VmSpec['machine']>;
@@ -99,11 +107,19 @@ function nicOf(
   index: number,
   network: NetworkSettings,
 ): Nic & { mac: string } {
-  const bridge = nic.bridge ?? network.bridge;
-  // A macvtap device would be on an interface of the host; what is not given one is on a network of its own.
-  const type = nic.metadata ? 'metadata' : nic.type === 1 && bridge !== '' ? 'bridge' : 'user';
-  const mac = nic.mac === undefined ? macOf(uid, index, type) : plainMac(nic.mac);
-  return type === 'bridge' ? { type, bridge, mac } : { type, mac };
+  const kind = linkOf(nic, network);
+  const mac = nic.mac === undefined ? macOf(uid, index, kind.type) : plainMac(nic.mac);
+  return { ...kind, mac };
+}
+
+/** What has no place on the host's network is on one of its own, and the status tells. */
+function linkOf(nic: MicrovmInterface, { bridge, parent }: NetworkSettings): Nic {
+  if (nic.metadata) return { type: 'metadata' };
+  const isTap = nic.type === INTERFACE_TYPES.tap;
+  const own = nic.bridge ?? bridge;
+  if (isTap && own !== '') return { type: 'bridge', bridge: own };
+  if (!isTap && parent !== '') return { type: 'macvtap', parent };
+  return { type: 'user' };
 }
 
 /** Six bytes with colons, from any way of writing them. */

@@ -40,7 +40,7 @@ export async function runningStatus(
   const links = await Promise.all(
     spec.interfaces.map(async ({ name }, i): Promise<readonly [string, MicrovmLink]> => {
       const nic = machine.nics[i];
-      const isTap = nic?.type === 'bridge';
+      const isTap = nic?.type === 'bridge' || nic?.type === 'macvtap';
       const hostDevice = isTap ? tapName(root, machine.id, i) : (nic?.type ?? '');
       return [name, { hostDevice, index: isTap ? await indexOf(hostDevice) : 0, mac: nic?.mac ?? '' }];
     }),

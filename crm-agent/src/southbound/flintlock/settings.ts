@@ -8,6 +8,7 @@ export interface FlintlockSettings extends NetworkSettings, ReconcileSettings {}
 /** What flintlock has, but for waits that are not minutes long. */
 export const FLINTLOCK_DEFAULTS: FlintlockSettings = {
   bridge: '',
+  parent: '',
   workers: 4,
   maxRetries: 10,
   backoff: { base: 1000, max: 60_000 },
@@ -21,6 +22,11 @@ export const FLINTLOCK_FLAGS = {
     default: FLINTLOCK_DEFAULTS.bridge,
     about:
       'bridge of this host on which tap interfaces of microVMs are; empty: a network of QEMU of their own',
+  },
+  flintlockParentIface: {
+    type: 'string',
+    default: FLINTLOCK_DEFAULTS.parent,
+    about: 'interface of this host on which macvtap interfaces of microVMs are; empty: as without a bridge',
   },
   flintlockMaximumRetry: {
     type: 'number',
@@ -39,16 +45,16 @@ const LINK = /^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/;
 
 /** @throws DOOR_SETTING */
 export function flintlockSettings(values: FlagValues<typeof FLINTLOCK_FLAGS>): FlintlockSettings {
-  const {
-    flintlockBridge: bridge,
-    flintlockMaximumRetry: maxRetries,
-    flintlockDeleteTimeout: graceMs,
-  } = values;
+  const { flintlockBridge: bridge, flintlockParentIface: parent } = values;
+  const { flintlockMaximumRetry: maxRetries, flintlockDeleteTimeout: graceMs } = values;
   const invalid = (flag: string, rule: string, value: string | number) =>
     fail(doorErrors.DOOR_SETTING, { flag, rule, value });
-  if (bridge !== '' && !LINK.test(bridge))
-    throw invalid('--flintlock-bridge', 'must be the name of a bridge', bridge);
+  for (const [flag, link] of [
+    ['--flintlock-bridge', bridge],
+    ['--flintlock-parent-iface', parent],
+  ] as const)
+    if (link !== '' && !LINK.test(link)) throw invalid(flag, 'must be the name of an interface', link);
   if (!Number.isInteger(maxRetries) || maxRetries < 0 || maxRetries > 1000)
     throw invalid('--flintlock-maximum-retry', 'must be a whole number from 0 to 1000', maxRetries);
-  return { ...FLINTLOCK_DEFAULTS, bridge, maxRetries, graceMs };
+  return { ...FLINTLOCK_DEFAULTS, bridge, parent, maxRetries, graceMs };
 }

@@ -23,7 +23,7 @@ function refusal(asked: MicrovmSpec, dialect: Dialect): string {
       ...{ uid: UID, version: 1, generation: 1, askedDigest: '', createdAt: 0, status: FRESH_STATUS },
       spec: completed(spec, UID, dialect),
     };
-    checkMachine(vm, { bridge: '' }, dialect, 'creating');
+    checkMachine(vm, { bridge: '', parent: '' }, dialect, 'creating');
     return '';
   } catch (error) {
     if (!(error instanceof EdgeplaneError)) throw error;
