@@ -49,6 +49,8 @@ export interface Sizes {
   /** MicroVMs that are created, and streams of all of them. */
   readonly microvms: number;
   readonly streams: number;
+  /** Pods that are allocated, started and freed. */
+  readonly pods: number;
 }
 
 export const FULL: Sizes = {
@@ -79,6 +81,7 @@ export const FULL: Sizes = {
   exportMb: 1024,
   microvms: 5000,
   streams: 20,
+  pods: 9,
 };
 
 /** Only shows that the benches run. */
@@ -110,4 +113,5 @@ export const QUICK: Sizes = {
   exportMb: 4,
   microvms: 20,
   streams: 2,
+  pods: 1,
 };

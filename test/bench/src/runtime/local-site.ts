@@ -1,11 +1,11 @@
-import { copyFileSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT, runCommand, startAgent, startController, tempDir } from '@edgeplane/test-harness';
+import { startAgent, startController, tempDir } from '@edgeplane/test-harness';
 import { createAll, SITE } from '../samples.js';
+import { CONTAINER_FILE, sampleImage } from './sample-image.js';
 
 export const PUBLIC_ADDRESS = '127.0.8.1';
 export const GUEST_IMAGE = 'edgeplane-hello.qcow2';
-const CONTAINER_FILE = 'localhost_edgeplane_hello_1.0.tar';
 
 export interface LocalSite {
   readonly dir: string;
@@ -16,21 +16,13 @@ export interface LocalSite {
   readonly state: string;
 }
 
-/** Builds a sample image, or takes it from the cache. */
-async function image(script: string, to: string): Promise<void> {
-  const built = await runCommand(join(ROOT, 'deploy/images', script), [], { timeoutMs: 600_000 });
-  const path = built.stdout.trim().split('\n').at(-1)?.split(' ')[0] ?? '';
-  if (built.code !== 0 || path === '') throw new Error(`${script}: ${built.stderr.slice(-500)}`);
-  copyFileSync(path, to);
-}
-
 /** Runs `work` with a controller and the agent of a site with real containers and machines, each a process of its own. */
 export async function withLocalSite<T>(work: (site: LocalSite) => Promise<T>): Promise<T> {
   const dir = tempDir('blocal');
   const images = join(dir.path, 'images');
   mkdirSync(images);
-  await image('guest/build.sh', join(images, GUEST_IMAGE));
-  await image('container/build.mjs', join(images, CONTAINER_FILE));
+  await sampleImage('guest/build.sh', join(images, GUEST_IMAGE));
+  await sampleImage('container/build.mjs', join(images, CONTAINER_FILE));
   const controller = await startController(dir.path, `lmdb:${join(dir.path, 'store')}`);
   const { api = '', notify = '' } = controller.addresses;
   const agent = await startAgent(dir.path, notify, SITE, [

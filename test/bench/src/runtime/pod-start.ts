@@ -1,36 +1,22 @@
-import { join } from 'node:path';
 import { OBJECTS } from '@edgeplane/objects';
 import { AppInstApiClient } from '@edgeplane/proto/edgeproto/app_inst.js';
 import { ClusterInstApiClient } from '@edgeplane/proto/edgeproto/clusterinst.js';
 import { callStream, connect } from '@edgeplane/rpc';
-import { runCommand } from '@edgeplane/test-harness';
 import { type Bench, durationFigure, median } from '../figures.js';
 import { appInst, CONTAINER_IMAGE, clusterInst } from '../samples.js';
+import { barePodman } from './bare-podman.js';
 import { PUBLIC_ADDRESS, withLocalSite } from './local-site.js';
 import { page } from './page.js';
 
 const ROUNDS = 7;
 const CLUSTER = 'pods';
 
-/** The command line of podman on the agent's own storage, networks and settings. */
-async function podman(state: string, args: readonly string[]): Promise<string> {
-  const env = {
-    ...process.env,
-    HOME: state,
-    CONTAINERS_CONF: join(state, 'podman', 'containers.conf'),
-    CONTAINERS_STORAGE_CONF: join(state, 'podman', 'storage.conf'),
-  };
-  const done = await runCommand('podman', args, { env, timeoutMs: 60_000 });
-  if (done.code !== 0) throw new Error(`podman ${args.join(' ')}: ${done.stderr.slice(-500)}`);
-  return done.stdout.trim();
-}
-
 /** A container by hand, with the limits, network and port that the agent gives, and the wait for its page. */
-async function barePodman(state: string, network: string, port: number): Promise<number> {
+async function bareContainer(state: string, network: string, port: number): Promise<number> {
   const started = performance.now();
   const limits = ['--memory', '256m', '--cpus', '1'];
   const publish = ['--publish', `${PUBLIC_ADDRESS}:${port}:8080`];
-  await podman(state, [
+  await barePodman(state, [
     'run',
     '-d',
     '--name',
@@ -43,7 +29,7 @@ async function barePodman(state: string, network: string, port: number): Promise
   ]);
   await page(PUBLIC_ADDRESS, port);
   const took = performance.now() - started;
-  await podman(state, ['rm', '-f', '-t', '0', 'bare']);
+  await barePodman(state, ['rm', '-f', '-t', '0', 'bare']);
   return took;
 }
 
@@ -67,11 +53,11 @@ function podStart(): Promise<readonly [ours: number, bare: number]> {
       for await (const _ of callStream(clusters, 'createClusterInst', clusterInst(CLUSTER)));
       // Brings the image into storage.
       await create();
-      const networks = await podman(state, ['network', 'ls', '--format', '{{.Name}}']);
+      const networks = await barePodman(state, ['network', 'ls', '--format', '{{.Name}}']);
       const network = networks.split('\n').find((name) => name.startsWith(CLUSTER));
       if (network === undefined) throw new Error(`no network of the cluster among ${networks}`);
       for (let round = 0; round < ROUNDS; round++) {
-        bare.push(await barePodman(state, network, 18_180 + round));
+        bare.push(await bareContainer(state, network, 18_180 + round));
         ours.push(await create());
       }
       for await (const _ of callStream(clusters, 'deleteClusterInst', clusterInst(CLUSTER)));

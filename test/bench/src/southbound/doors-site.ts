@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { type Running, startAgent, tempDir } from '@edgeplane/test-harness';
 import { SITE } from '../samples.js';
 
@@ -7,6 +8,8 @@ const NO_CONTROLLER = '127.0.0.1:9';
 export interface DoorsSite {
   /** A folder for whatever the bench needs. */
   readonly dir: string;
+  /** The agent's. */
+  readonly state: string;
   readonly agent: Running;
   /** Of a listener, by its name. */
   address(name: string): string;
@@ -27,7 +30,7 @@ export async function withDoors<T>(
       return found;
     };
     try {
-      return await work({ dir: dir.path, agent, address });
+      return await work({ dir: dir.path, state: join(dir.path, `agent-${SITE.name}`), agent, address });
     } finally {
       await agent.stop(120_000);
     }
