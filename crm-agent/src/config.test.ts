@@ -85,4 +85,11 @@ test('a provider is named with what it is known by, and only where it is used', 
   assert.equal(found?.capacity, { vcores: 8, ram: 4096, disk: 100 });
 });
 
+test('hosts of microVMs are named by a file', () => {
+  const platform = ['--cloudletKey', KEY, '--platform', 'remote-microvm'];
+  assert.throws(() => parse(platform), /--remote-microvm-hosts: must name a file/);
+  const { remoteMicrovm } = parse([...platform, '--remote-microvm-hosts', 'hosts.yaml']);
+  assert.equal(remoteMicrovm, { hostsFile: '/srv/hosts.yaml', capacity: undefined });
+});
+
 test.run();

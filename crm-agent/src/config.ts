@@ -8,7 +8,8 @@ import { parseCloudletKey } from './cloudlet-key.js';
 import type { FakeSettings } from './drivers/fake/index.js';
 import { parseFakeRules } from './drivers/fake/index.js';
 import type { HttpSettings } from './drivers/public-ports.js';
-import { remoteProviderSettings } from './drivers/remote/flags.js';
+import { remoteMicrovmSettings, remoteProviderSettings } from './drivers/remote/flags.js';
+import type { RemoteMicrovmSettings } from './drivers/remote-microvm/index.js';
 import type { RemoteProviderSettings } from './drivers/remote-provider/index.js';
 import { agentErrors } from './errors.js';
 import { AGENT_FLAGS } from './flags.js';
@@ -63,6 +64,8 @@ export interface AgentConfig {
   readonly fake: FakeSettings;
   /** Only of that platform. */
   readonly remoteProvider?: RemoteProviderSettings | undefined;
+  /** Only of that platform. */
+  readonly remoteMicrovm?: RemoteMicrovmSettings | undefined;
   /** Of the door `operations`. */
   readonly operations: OperationsSettings;
   /** APIs of other ecosystems that are served. */
@@ -152,6 +155,7 @@ export function parseConfig(argv: readonly string[], environment: Environment): 
     },
     remoteProvider:
       platform === 'remote-provider' ? remoteProviderSettings(values, environment.cwd) : undefined,
+    remoteMicrovm: platform === 'remote-microvm' ? remoteMicrovmSettings(values, environment.cwd) : undefined,
     operations: {
       inventory: values.operationsInventory && resolve(environment.cwd, values.operationsInventory),
       strictStatus: values.operationsStrictStatus,

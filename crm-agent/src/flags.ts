@@ -49,7 +49,7 @@ export const AGENT_FLAGS = {
     type: 'string',
     default: '',
     about:
-      'driver: fakecloudlet, local, microvm, vm-cluster or remote-provider; falls back to the variable PLATFORM, then to the operator name',
+      'driver: fakecloudlet, local, microvm, vm-cluster, remote-provider or remote-microvm; falls back to the variable PLATFORM, then to the operator name',
   },
   plugin: {
     type: 'string',

@@ -2,6 +2,7 @@ import type { AgentConfig } from './config.js';
 import type { Driver } from './drivers/driver.js';
 import { FakeDriver } from './drivers/fake/index.js';
 import { LocalDriver, MICROVM } from './drivers/local/index.js';
+import { RemoteMicrovmDriver } from './drivers/remote-microvm/index.js';
 import { RemoteProviderDriver } from './drivers/remote-provider/index.js';
 import { VmClusterDriver } from './drivers/vm-cluster/index.js';
 
@@ -19,5 +20,8 @@ export function makeDriver(config: AgentConfig): Driver {
     case 'remote-provider':
       if (!config.remoteProvider) throw new RangeError('the provider is not configured');
       return new RemoteProviderDriver(config.remoteProvider);
+    case 'remote-microvm':
+      if (!config.remoteMicrovm) throw new RangeError('the hosts are not configured');
+      return new RemoteMicrovmDriver(config.remoteMicrovm);
   }
 }

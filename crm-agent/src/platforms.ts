@@ -3,7 +3,14 @@ import type { CloudletKey } from '@edgeplane/proto/edgeproto/cloudlet.js';
 import { agentErrors } from './errors.js';
 
 /** Drivers by the name that `--platform` takes. */
-export const PLATFORM_NAMES = ['fakecloudlet', 'local', 'microvm', 'vm-cluster', 'remote-provider'] as const;
+export const PLATFORM_NAMES = [
+  'fakecloudlet',
+  'local',
+  'microvm',
+  'vm-cluster',
+  'remote-provider',
+  'remote-microvm',
+] as const;
 export type PlatformName = (typeof PLATFORM_NAMES)[number];
 
 /**

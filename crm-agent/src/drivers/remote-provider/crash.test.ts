@@ -2,31 +2,11 @@
 /** The agent ends at every step of what it does; the next one completes or removes what there is, and there is one of it. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Disk, systemDisk } from '../../disk.js';
 import { testOperation } from '../../testing.js';
+import { mortalDisk } from '../remote/testing-disk.js';
 import { appRequest, clusterRequest, FLAVOR, TestingSite, VM } from './testing-driver.js';
 
 const signal = new AbortController().signal;
-
-/** A disk that ends with its process, before or after the nth time it is written to. */
-function mortalDisk(
-  deathAt: number,
-  when: 'before' | 'after',
-): { readonly disk: Disk; readonly died: () => boolean } {
-  let writes = 0;
-  const change = async (work: () => Promise<void>) => {
-    writes += 1;
-    if (writes < deathAt) return work();
-    if (writes === deathAt && when === 'after') await work();
-    throw new Error('the process has ended');
-  };
-  const disk: Disk = {
-    ...systemDisk,
-    write: (path, text) => change(() => systemDisk.write(path, text)),
-    remove: (path) => change(() => systemDisk.remove(path)),
-  };
-  return { disk, died: () => writes >= deathAt };
-}
 
 const app = appRequest();
 const larger = appRequest(VM, { ...FLAVOR, ram: 512n });

@@ -13,10 +13,12 @@ import type { Operation } from '../driver.js';
 
 import { explain, type Patience, persistently, Tries, verdictOf } from '../remote/call-policy.js';
 import { remoteErrors } from '../remote/errors.js';
+import type { RemoteMachineSource } from '../remote/instances.js';
+import type { MachineKey, Present, Sight } from '../remote/sight.js';
 import type { RemoteTiming } from '../remote/timing.js';
 import { askFor, findNamed } from './creation.js';
 import { type MachinePlan, sameButSize, sameSize } from './machine-plan.js';
-import { GRACE_SECONDS, type Present, type Provider, type Sight } from './provider.js';
+import { GRACE_SECONDS, type Provider } from './provider.js';
 import type { MachineRecord } from './records.js';
 import { resize } from './resizing.js';
 import { taskEnd } from './tasks.js';
@@ -39,7 +41,7 @@ const LOOKS = 2;
  * Machines at a provider. What is going to be done is recorded before each call, so that after a crash the record tells what may
  * be there; no answer is needed to find it again.
  */
-export class RemoteMachines {
+export class RemoteMachines implements RemoteMachineSource<MachinePlan> {
   readonly #o: MachinesOptions;
   /** One thing at a time is done to a name, by whoever does it. */
   readonly #turns = new KeyedTurns();
@@ -48,12 +50,12 @@ export class RemoteMachines {
     this.#o = options;
   }
 
+  get peer(): string {
+    return this.#o.provider.peer;
+  }
+
   /** Makes the machine be what the plan says, and run. */
-  ensure(
-    key: Pick<MachineRecord, 'keyJson' | 'owner'>,
-    plan: MachinePlan,
-    operation: Operation,
-  ): Promise<Present> {
+  ensure(key: MachineKey, plan: MachinePlan, operation: Operation): Promise<Present> {
     return this.#turns.run(plan.name, async () => {
       const { records, provider } = this.#o;
       const existing = records.get(key.keyJson);

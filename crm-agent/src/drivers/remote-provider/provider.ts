@@ -13,7 +13,7 @@ import { callUnary, type RequestOf, type ResponseOf, type UnaryName } from '@edg
 import { CallLimit } from '../remote/call-limit.js';
 import { verdictOf } from '../remote/call-policy.js';
 import type { Connection } from '../remote/endpoint.js';
-import type { Reach } from '../remote/reach.js';
+import type { Present, Sight } from '../remote/sight.js';
 
 /** How long each call may take, milliseconds: what VirtRigaud's manager gives it. */
 const DEADLINES = {
@@ -42,15 +42,6 @@ const OPS = {
   off: PowerOp.POWER_OP_OFF,
   shutdown: PowerOp.POWER_OP_SHUTDOWN_GRACEFUL,
 } as const;
-
-/** A machine as the provider shows it. */
-export type Sight = Present | { readonly state: 'missing' };
-export interface Present {
-  readonly state: 'on' | 'off';
-  readonly reach: Reach;
-  /** Whatever else the provider tells, as text by name. */
-  readonly facts: ReadonlyMap<string, string>;
-}
 
 /** Calls of one provider, each made once. Failures are those of the calls. */
 export class Provider {

@@ -1,8 +1,7 @@
 import type { InstanceState } from '../driver.js';
-import type { WantedPort } from '../remote/reach.js';
+import { checkedRecord, INSTANCE_STATES } from '../remote/app-record.js';
+import type { MachineKey } from '../remote/sight.js';
 import type { MachinePlan } from './machine-plan.js';
-
-const STATES: readonly InstanceState[] = ['creating', 'ready', 'deleting'];
 
 /** What was made of a ClusterInst; written before anything is made, removed after everything is gone. */
 export interface ClusterRecord {
@@ -12,19 +11,8 @@ export interface ClusterRecord {
   readonly nodes: readonly string[];
 }
 
-/** What was made of an AppInst; written before anything is made, removed after everything is gone. */
-export interface AppRecord {
-  readonly keyJson: string;
-  readonly state: InstanceState;
-  readonly ports: readonly WantedPort[];
-}
-
 /** A machine at the provider; written before it is asked for, removed after it is gone. */
-export interface MachineRecord {
-  /** The instance's key JSON, for a node of a cluster with its name behind. */
-  readonly keyJson: string;
-  /** Key JSON of the instance. */
-  readonly owner: string;
+export interface MachineRecord extends MachineKey {
   readonly plan: MachinePlan;
   /** The provider's; empty while it is not known. */
   readonly id: string;
@@ -37,26 +25,15 @@ export interface MachineRecord {
 /** @throws when the JSON is not such a record. */
 export function toClusterRecord(json: unknown): ClusterRecord {
   const record = (json ?? {}) as ClusterRecord;
-  return checked(record, Array.isArray(record.nodes) && STATES.includes(record.state));
-}
-
-/** @throws when the JSON is not such a record. */
-export function toAppRecord(json: unknown): AppRecord {
-  const record = (json ?? {}) as AppRecord;
-  return checked(record, Array.isArray(record.ports) && STATES.includes(record.state));
+  return checkedRecord(record, Array.isArray(record.nodes) && INSTANCE_STATES.includes(record.state));
 }
 
 /** @throws when the JSON is not such a record. */
 export function toMachineRecord(json: unknown): MachineRecord {
   const record = (json ?? {}) as MachineRecord;
   const texts = [record.owner, record.id, record.task, record.plan?.name];
-  return checked(
+  return checkedRecord(
     record,
     texts.every((text) => typeof text === 'string') && typeof record.asked === 'boolean',
   );
-}
-
-function checked<T extends { readonly keyJson: string }>(record: T, whole: boolean): T {
-  if (whole && typeof record.keyJson === 'string') return record;
-  throw new Error('not a record of something at a provider');
 }

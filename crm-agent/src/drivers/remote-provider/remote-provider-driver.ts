@@ -17,18 +17,21 @@ import type {
 } from '../driver.js';
 import { limitsOf } from '../remote/capacity.js';
 import { remoteErrors } from '../remote/errors.js';
+import { RemoteInstances } from '../remote/instances.js';
 import { wantedPorts } from '../remote/reach.js';
 import { Repeating } from '../remote/repeating.js';
 import { REMOTE_TIMING, type RemoteTiming } from '../remote/timing.js';
-import { nodeKey, RemoteInstances } from './instances.js';
-import { planVm, sameButSize } from './machine-plan.js';
+import { nodeKey, RemoteClusters } from './clusters.js';
+import { usageOf } from './facts.js';
+import { type MachinePlan, planVm, sameButSize } from './machine-plan.js';
 import { GRACE_SECONDS } from './provider.js';
 import type { MachineRecord } from './records.js';
 import type { RemoteProviderSettings } from './settings.js';
 import { openSite, type Site } from './site.js';
 
 interface Opened extends Site {
-  readonly instances: RemoteInstances;
+  readonly instances: RemoteInstances<MachinePlan>;
+  readonly making: RemoteClusters;
 }
 
 /**
@@ -59,7 +62,8 @@ export class RemoteProviderDriver implements Driver {
 
   async init(context: DriverContext, signal: AbortSignal): Promise<void> {
     const site = await openSite(this.name, context, this.#settings, this.#timing);
-    this.#opened = { ...site, instances: new RemoteInstances(site, this.#timing) };
+    const instances = new RemoteInstances({ ...site, timing: this.#timing });
+    this.#opened = { ...site, instances, making: new RemoteClusters({ ...site, instances }) };
     const { provider } = site;
     const { clock, logger } = context;
     // It may come later: nothing here depends on it.
@@ -75,17 +79,17 @@ export class RemoteProviderDriver implements Driver {
   }
 
   async createClusterInst(request: ClusterInstRequest, operation: Operation): Promise<void> {
-    await this.#open().instances.ensureCluster(request, operation);
+    await this.#open().making.ensure(request, operation);
   }
 
   async updateClusterInst(request: ClusterInstRequest, operation: Operation): Promise<void> {
     if (!this.capabilities.clusterUpdate)
       throw fail(agentErrors.CLUSTER_UPDATE_UNSUPPORTED, { platform: this.name });
-    await this.#open().instances.ensureCluster(request, operation);
+    await this.#open().making.ensure(request, operation);
   }
 
   async deleteClusterInst(keyJson: string, operation: Operation): Promise<void> {
-    await this.#open().instances.removeCluster(keyJson, operation);
+    await this.#open().making.remove(keyJson, operation);
   }
 
   async createAppInst(request: AppInstRequest, operation: Operation): Promise<void> {
@@ -116,7 +120,8 @@ export class RemoteProviderDriver implements Driver {
   }
 
   async measure(keyJson: string): Promise<InstanceUsage> {
-    return this.#open().instances.usage(this.#required(keyJson));
+    const { plan } = this.#required(keyJson);
+    return usageOf(plan, this.#open().instances.facts(keyJson));
   }
 
   async prepareShell({ keyJson }: ShellRequest): Promise<StartShell> {
@@ -160,7 +165,6 @@ export class RemoteProviderDriver implements Driver {
     await this.#sweeping?.stop();
     await opened.instances.stop();
     if (workloads === 'stop') await this.#switchOff(opened);
-    opened.restarts.stop();
     await opened.publicPorts.stop(workloads);
     opened.provider.close();
   }

@@ -7,21 +7,14 @@ import { RecordStore } from '../../records.js';
 import type { DriverContext } from '../driver.js';
 import { localErrors } from '../local/errors.js';
 import { type InstancePorts, PublicPorts } from '../public-ports.js';
+import { type AppRecord, toAppRecord } from '../remote/app-record.js';
 import { bearer, openEndpoint } from '../remote/endpoint.js';
 import { ownerPrefix } from '../remote/owner.js';
 import type { RemoteTiming } from '../remote/timing.js';
-import { RestartTally } from '../restart-tally.js';
 import type { PlanSettings } from './machine-plan.js';
 import { RemoteMachines } from './machines.js';
 import { Provider } from './provider.js';
-import {
-  type AppRecord,
-  type ClusterRecord,
-  type MachineRecord,
-  toAppRecord,
-  toClusterRecord,
-  toMachineRecord,
-} from './records.js';
+import { type ClusterRecord, type MachineRecord, toClusterRecord, toMachineRecord } from './records.js';
 import type { RemoteProviderSettings } from './settings.js';
 
 /** What the driver has while it runs. */
@@ -31,7 +24,6 @@ export interface Site {
   readonly plan: PlanSettings;
   readonly machines: RemoteMachines;
   readonly publicPorts: InstancePorts;
-  readonly restarts: RestartTally;
   readonly clusters: RecordStore<ClusterRecord>;
   readonly apps: RecordStore<AppRecord>;
   readonly records: RecordStore<MachineRecord>;
@@ -63,9 +55,5 @@ export async function openSite(
     ...{ context, provider, publicPorts, clusters, apps, records },
     plan: { platform, prefix, cloudletKeyJson, network, bridge, nodeImage },
     machines: new RemoteMachines({ provider, records, clock, random, logger, timing }),
-    restarts: new RestartTally({
-      clock,
-      report: (keyJson, trouble) => context.troubles.set(keyJson, 'restarts', trouble),
-    }),
   };
 }

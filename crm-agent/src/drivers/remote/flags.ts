@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { type FlagSpec, type FlagValues, fail, kebab } from '@edgeplane/base';
 import { parseAddress } from '@edgeplane/rpc';
+import type { RemoteMicrovmSettings } from '../remote-microvm/index.js';
 import type { RemoteProviderSettings } from '../remote-provider/index.js';
 import { parseCapacity } from './capacity.js';
 import { remoteErrors } from './errors.js';
@@ -24,6 +25,9 @@ export const REMOTE_FLAGS = {
   remoteProviderBridge: text('bridge of its hosts for its machines; none when empty'),
   remoteProviderNodeImage: text(
     'image of cluster nodes, as the image path of an App names one; clusters have no nodes when empty',
+  ),
+  remoteMicrovmHosts: text(
+    'remote-microvm driver: file (YAML) with the flintlock hosts and what machines boot (docs/southbound.md)',
   ),
   remoteCapacity: text(
     'remote drivers: what there is, as vcores=<number>,ram=<MB>,disk=<GB>, which the controller keeps to; unknown when empty',
@@ -60,4 +64,13 @@ export function remoteProviderSettings(values: Values, cwd: string): RemoteProvi
     nodeImage: values.remoteProviderNodeImage,
     capacity: parseCapacity(values.remoteCapacity, '--remote-capacity'),
   };
+}
+
+/** @throws SETTING naming the flag */
+export function remoteMicrovmSettings(values: Values, cwd: string): RemoteMicrovmSettings {
+  const { remoteMicrovmHosts: value } = values;
+  if (value === '')
+    throw fail(remoteErrors.SETTING, { field: '--remote-microvm-hosts', rule: 'must name a file', value });
+  const capacity = parseCapacity(values.remoteCapacity, '--remote-capacity');
+  return { hostsFile: resolve(cwd, value), capacity };
 }

@@ -1,0 +1,11 @@
+import { defineErrors } from '@edgeplane/base';
+
+/** What users are told of hosts of microVMs. */
+export const microvmHostErrors = defineErrors({
+  NO_HOST: ['UNAVAILABLE', 'none of {count} hosts takes {name}: {reason}', 'retryable'],
+  NO_ADDRESS_LEFT: ['RESOURCE_EXHAUSTED', 'every address from {first} to {last} of host {host} is taken'],
+  HOST_UNKNOWN: [
+    'FAILED_PRECONDITION',
+    '{name} is on host {host}, which is not among the configured ones any more',
+  ],
+});

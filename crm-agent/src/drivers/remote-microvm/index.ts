@@ -1,0 +1,1 @@
+export { RemoteMicrovmDriver, type RemoteMicrovmSettings } from './remote-microvm-driver.js';
