@@ -226,6 +226,14 @@ test('the log tells the cause of an end, a port in use, and the last words', () 
   assert.is(lastError(`a\nqemu-system-x86_64: boom\n\n`), 'boom');
 });
 
+test('memory goes back into a machine with the limits that it had', () => {
+  const grown = { ...spec, cpus: 8, maxCpus: 32, maxMemoryMib: 2048 };
+  const boot = { cpus: 1, memoryMib: 256, plugged: [], maxCpus: 4, maxMemoryMib: 1024 };
+  const args = qemuArgs(grown, paths(grown), { accelerator: 'tcg', boot });
+  assert.is(args[args.indexOf('-smp') + 1], '1,maxcpus=4');
+  assert.is(args[args.indexOf('-m') + 1], '256M,maxmem=1024M');
+});
+
 test('a card of another model and hardware of a generation', () => {
   const other = { ...spec, machineVersion: '6.2', nics: [{ type: 'user', model: 'e1000' }] } as const;
   checkSpec(other);

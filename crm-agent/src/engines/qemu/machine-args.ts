@@ -17,6 +17,9 @@ export interface BootShape {
   readonly cpus: number;
   readonly memoryMib: number;
   readonly plugged: readonly PluggedCpu[];
+  /** Limits that it was started with, when its own have changed since. */
+  readonly maxCpus?: number;
+  readonly maxMemoryMib?: number;
 }
 
 export type MachineType = NonNullable<VmSpec['machine']>;
@@ -32,15 +35,16 @@ export function machineOf(spec: VmSpec): MachineType {
 
 /** Board, processor and memory. */
 export function machineArgs(spec: VmSpec, host: HostTraits): string[] {
-  const boot = host.boot ?? { cpus: spec.cpus, memoryMib: spec.memoryMib, plugged: [] };
+  const boot: BootShape = host.boot ?? { cpus: spec.cpus, memoryMib: spec.memoryMib, plugged: [] };
+  const maxCpus = boot.maxCpus ?? spec.maxCpus;
   return [
     ...['-machine', board(spec)],
     ...(host.accelerator === 'kvm'
       ? ['-accel', 'kvm', '-cpu', 'host']
       : ['-accel', 'tcg,thread=multi,tb-size=256', '-cpu', 'max']),
-    ...['-smp', spec.maxCpus === undefined ? `${boot.cpus}` : `${boot.cpus},maxcpus=${spec.maxCpus}`],
+    ...['-smp', maxCpus === undefined ? `${boot.cpus}` : `${boot.cpus},maxcpus=${maxCpus}`],
     ...boot.plugged.flatMap((cpu) => ['-device', JSON.stringify(cpu)]),
-    ...memoryArgs(spec, boot.memoryMib),
+    ...memoryArgs({ ...spec, maxMemoryMib: boot.maxMemoryMib ?? spec.maxMemoryMib }, boot.memoryMib),
   ];
 }
 
@@ -54,8 +58,10 @@ function board(spec: VmSpec): string {
 /** The device that gives a guest memory beyond that of its start. */
 export const HOT_MEMORY = 'hotmem';
 
-function memoryArgs(spec: VmSpec, boot: number): string[] {
-  const { maxMemoryMib, memoryMib } = spec;
+function memoryArgs(
+  { maxMemoryMib, memoryMib }: { readonly maxMemoryMib: number | undefined; readonly memoryMib: number },
+  boot: number,
+): string[] {
   const room = (maxMemoryMib ?? boot) - boot;
   if (room <= 0) return ['-m', `${boot}M`];
   const requested = Math.min(room, Math.max(0, memoryMib - boot));

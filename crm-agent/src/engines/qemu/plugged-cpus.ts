@@ -18,16 +18,17 @@ async function slotsOf(qmp: QmpClient): Promise<readonly Slot[]> {
   return (await qmp.execute('query-hotpluggable-cpus')) as Slot[];
 }
 
-/** Processors that were there from the start, and those that were added, in the order in which they were. */
+/** Processors that were there from the start, those that were added, in the order in which they were, and how many there can be. */
 export async function cpusNow(
   qmp: QmpClient,
-): Promise<{ readonly boot: number; readonly plugged: readonly PluggedCpu[] }> {
-  const used = (await slotsOf(qmp)).filter((slot) => slot['qom-path'] !== undefined);
+): Promise<{ readonly boot: number; readonly plugged: readonly PluggedCpu[]; readonly max: number }> {
+  const slots = await slotsOf(qmp);
+  const used = slots.filter((slot) => slot['qom-path'] !== undefined);
   const plugged = used
     .filter((slot) => slot['qom-path']?.startsWith(PLUGGED))
     .map((slot) => toPlugged(slot, Number(slot['qom-path']?.slice(PLUGGED.length))))
     .sort((a, b) => a.id.localeCompare(b.id, 'en', { numeric: true }));
-  return { boot: used.length - plugged.length, plugged };
+  return { boot: used.length - plugged.length, plugged, max: slots.length };
 }
 
 /** Adds processors until there are `wanted`. The lowest free slots first: QEMU lists the highest, and guests have hung on those. */

@@ -170,6 +170,12 @@ export async function bootMemory(qmp: QmpClient): Promise<number> {
   return summary['base-memory'] / 1024 ** 2;
 }
 
+/** Memory that it can be given while it runs, if it can. */
+export async function memoryLimit(qmp: QmpClient): Promise<{ readonly maxMemoryMib?: number }> {
+  const device = await memoryDevice(qmp);
+  return device ? { maxMemoryMib: (await bootMemory(qmp)) + device.maxBytes / 1024 ** 2 } : {};
+}
+
 interface MemoryDevice {
   readonly bytes: number;
   readonly requestedBytes: number;

@@ -5,7 +5,7 @@ import { cpusNow } from './plugged-cpus.js';
 import { specRule } from './spec.js';
 import { headsOf, type VmDisks } from './vm-disks.js';
 import type { VmRecord } from './vm-record.js';
-import { bootMemory } from './vm-resources.js';
+import { bootMemory, memoryLimit } from './vm-resources.js';
 import type { VmTable } from './vm-table.js';
 
 export interface SnapshotRequest {
@@ -72,9 +72,11 @@ export class VmSnapshots {
   async #shapeNow(id: string, memoryMib: number): Promise<Snapshot['shape']> {
     const { dir, pid } = await this.#table.running(id);
     return this.#table.withQmp(dir, pid, async (qmp) => {
-      const { boot, plugged } = await cpusNow(qmp);
-      const base = await bootMemory(qmp);
-      return { cpus: boot + plugged.length, memoryMib, boot: { cpus: boot, memoryMib: base, plugged } };
+      const { boot, plugged, max } = await cpusNow(qmp);
+      const memory = { memoryMib: await bootMemory(qmp), ...(await memoryLimit(qmp)) };
+      // Without room for more the limit is what there is, and is not given.
+      const limit = max > boot ? { maxCpus: max } : {};
+      return { cpus: boot + plugged.length, memoryMib, boot: { cpus: boot, plugged, ...limit, ...memory } };
     });
   }
 

@@ -210,7 +210,7 @@ test('each format and compression makes a file that comes back', async ({ p }) =
   qemuIo(head, 'write -P 7 0 64k');
   const { supportedExportFormats } = await p.call('getCapabilities', {});
   for (const format of supportedExportFormats)
-    for (const compress of [false, true]) {
+    for (const compress of format === 'raw' ? [true] : [false, true]) {
       const name = `${format}-${compress}`;
       const destinationUrl = `pvc://claim/${name}`;
       const { checksum } = await p.call(

@@ -105,7 +105,7 @@ async function reconfigure(tools: WorkTools, { id, change, disks }: ReconfigureW
 }
 
 /** An answer of success says that all of it is so now. */
-function requireTaken(id: string, { cpus, memoryMib, needsRestart }: ResourceReport): void {
+export function requireTaken(id: string, { cpus, memoryMib, needsRestart }: ResourceReport): void {
   if (needsRestart) {
     const what = [
       ...(cpus.now === cpus.wanted ? [] : [`${cpus.wanted} CPUs (${cpus.now} now)`]),

@@ -58,6 +58,7 @@ export class TestProvider {
   readonly dir: string;
   #opened: OpenedDoor | undefined;
   #client: rpc.ProviderClient | undefined;
+  #life = new AbortController();
 
   constructor(over: Partial<DoorContext> = {}, settings: Partial<VirtrigaudSettings> = {}) {
     this.context = testDoorContext(over);
@@ -95,6 +96,16 @@ export class TestProvider {
     this.#opened = undefined;
   }
 
+  /** Breaks the connection to a life that hangs, and leaves it: what it waits for never comes. */
+  abandon(): void {
+    this.#life.abort();
+    this.#life = new AbortController();
+    this.#client?.close();
+    const dead = this.#opened;
+    this.#opened = undefined;
+    void dead?.stop('keep').catch(() => undefined);
+  }
+
   /** Ends machines and removes everything. */
   async clear(): Promise<void> {
     await this.close('stop');
@@ -106,7 +117,7 @@ export class TestProvider {
     request: RequestOf<Client[M]>,
     deadlineMs = 120_000,
   ): Promise<ResponseOf<Client[M]>> {
-    return callUnary(this.client, method, request, { deadlineMs });
+    return callUnary(this.client, method, request, { deadlineMs, signal: this.#life.signal });
   }
 
   /** Status and text of how a call fails; `OK` when it does not. */

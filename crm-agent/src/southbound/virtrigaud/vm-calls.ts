@@ -13,7 +13,7 @@ import { differing } from './labels.js';
 import type { CloneWork, CreateWork } from './machine-work.js';
 import { freeId, isId } from './names.js';
 import type { Answer, Operations } from './operations.js';
-import { DEFAULT_GRACE_MS, type PowerWork } from './power-work.js';
+import { DEFAULT_GRACE_MS, type PowerWork, requireTaken } from './power-work.js';
 import { invalid, whole } from './values.js';
 
 export interface VmCallTools {
@@ -173,7 +173,8 @@ export class VmCalls {
     const { id, spec, rootMib, needsRestart } = await this.require(request.id);
     const { change, disks } = readDesired(request.desiredJson, { id, spec, rootMib });
     if (Object.keys(change).length === 0 && Object.keys(disks).length === 0) {
-      if (needsRestart) throw fail(virtrigaudErrors.RESTART_NEEDED, { id, what: 'what it is to have' });
+      // What is kept for a restart is told again, until it has come.
+      if (needsRestart) requireTaken(id, await this.#t.engine.resources.get(id));
       return { task: undefined };
     }
     const wanted = { kind: 'reconfigure', subject: vmLane(id), request: { id, change, disks } };
