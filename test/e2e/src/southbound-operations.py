@@ -192,6 +192,33 @@ def bad_input(operations, backup):
     return said
 
 
+def begin(operations, method, request):
+    """Makes a call and goes away as soon as it is ACTIVE."""
+    messages = operations.client.stream(f"{SERVICE}/{method}", request)
+    for message in messages:
+        if short(message["state"]) == "ACTIVE":
+            messages.close()
+            return message["operation_id"]
+    raise AssertionError(f"{method} was over before it was active")
+
+
+def killed(operations, given):
+    """What goes on after the agent was killed in the middle of it."""
+    until("the child agent is found again", lambda: operations.state("hv-child") == "AVAILABLE_TO_DESTROY")
+    child = operations.list()["hv-child"]["state_detail"]
+    assert operations.state("hv-exec") == "UNKNOWN", operations.list()["hv-exec"]
+    os.remove(given["hold"])
+    again = operations.done("CreateHypervisor", id="hv-exec", request_id="killed-create")
+    assert again["operation_id"] == given["create"], again
+    saved = operations.done("CreateBackup", request_id="killed-backup")
+    assert saved["operation_id"] == given["backup"], saved
+    listed = operations.client.call(f"{EXT}/ListBackups")["backups"]
+    assert sorted(b["backup_id"] for b in listed) == sorted([given["earlier"], saved["result"]["backup_id"]]), listed
+    operations.done("DeleteBackup", backup_id=saved["result"]["backup_id"])
+    os.remove(f"{operations.pool()['path']}/large")
+    return {"child": child}
+
+
 def teardown(operations, backup, instances):
     shrunk = operations.done("ShrinkStorage", max_bytes=50 * MIB)
     assert -50 * MIB <= int(shrunk["result"]["delta"]) <= 0, shrunk
@@ -220,6 +247,17 @@ def run(client, given):
         pool = storage(operations)
         backup = backups(operations)
         return {"hosts": hosts, "pool": pool, "backup": backup, "said": bad_input(operations, backup)}
+    if given["phase"] == "begin":
+        operations.done("DestroyHypervisor", id="hv-exec")
+        open(given["hold"], "w").close()
+        create = begin(operations, "CreateHypervisor", {"id": "hv-exec", "request_id": "killed-create"})
+        with open(f"{operations.pool()['path']}/large", "wb") as file:
+            file.write(os.urandom(60 * MIB))
+        child = operations.list()["hv-child"]["state_detail"]
+        backup = begin(operations, "CreateBackup", {"request_id": "killed-backup"})
+        return {"create": create, "backup": backup, "child": child}
+    if given["phase"] == "killed":
+        return killed(operations, given)
     if given["phase"] == "last":
         return {"shrunk": teardown(operations, given["backup"], given["instances"])}
     raise AssertionError(given)

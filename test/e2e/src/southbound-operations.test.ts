@@ -39,6 +39,10 @@ function call<T>(input: object): Promise<T> {
   });
 }
 
+function hostFile(name: string): string {
+  return readFileSync(join(doorDir, 'hypervisors/hv-exec', name), 'utf8');
+}
+
 test.before(async () => {
   mkdirSync(path('backups'));
   writeFileSync(path('tokens'), `${TOKEN}\n`, { mode: 0o600 });
@@ -118,11 +122,21 @@ test('hypervisors, the pool and its backup, as the tools of IsardVDI use them, a
   assert.is(Object.keys(first.said).length, Object.keys(REFUSALS).length);
 });
 
+test('an agent that is killed goes on with what was under way; its child agents never notice', async () => {
+  const hold = path('hold');
+  const begun = await call<{ create: string; backup: string; child: string }>({ phase: 'begin', hold });
+  agent.kill('SIGKILL');
+  await agent.exited;
+  agent = await start();
+  const after = await call<{ child: string }>({ phase: 'killed', hold, earlier: first.backup, ...begun });
+  assert.is(after.child, begun.child);
+  assert.is(hostFile('history'), 'created\ndestroyed\ncreated\n');
+});
+
 test('what is taken down is refused while it is in use, and then gone', async () => {
   const instances = join(doorDir, 'hypervisors/hv-exec/instances');
   await call({ phase: 'last', backup: first.backup, instances });
-  const history = readFileSync(join(doorDir, 'hypervisors/hv-exec/history'), 'utf8');
-  assert.is(history, 'created\ndestroyed\n');
+  assert.is(hostFile('history'), 'created\ndestroyed\ncreated\ndestroyed\n');
 });
 
 test.run();

@@ -113,6 +113,12 @@ export class OperationLog {
     return entry.record;
   }
 
+  /** The operation that a call would join; undefined when it would begin one. */
+  find(intent: Intent): OperationRecord | undefined {
+    const id = this.#joins.find(intent);
+    return id === undefined ? undefined : this.get(id);
+  }
+
   /** @throws NO_OPERATION */
   get(id: string): OperationRecord {
     return this.#entry(id).record;

@@ -62,7 +62,9 @@ export async function healthAddress(logFile: string, pid: number): Promise<strin
 /** The last words of a child agent, for people. */
 export async function lastWords(logFile: string): Promise<string> {
   const lines = (await readFile(logFile, 'utf8').catch(() => '')).trim().split('\n');
-  const plain = lines.findLast((line) => line !== '' && !line.startsWith('{'));
+  const said = lines.filter((line) => line !== '' && !line.startsWith('{'));
+  // An agent says its name with what it complains about; what comes after a trace of Node's is its version.
+  const plain = said.findLast((line) => /^crm-agent: |Error\b/.test(line)) ?? said.at(-1);
   return plain ?? String(parsed(lines.at(-1) ?? '')?.['msg'] ?? 'it said nothing');
 }
 

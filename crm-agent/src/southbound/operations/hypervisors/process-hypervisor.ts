@@ -98,7 +98,8 @@ export class ProcessHypervisor implements Hypervisor {
     await mkdir(dir, { recursive: true, mode: 0o700 });
     await rm(this.#log, { force: true });
     const command = childCommand(id, settings, this.#state, cloudletKeyJson);
-    const child = await spawnDetached({ ...command, cwd: dir, logFile: this.#log });
+    // Arguments may hold paths that are relative to where we are.
+    const child = await spawnDetached({ ...command, cwd: process.cwd(), logFile: this.#log });
     await disk.write(this.#record, JSON.stringify(child.identity ?? {}));
   }
 

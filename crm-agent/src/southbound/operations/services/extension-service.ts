@@ -3,7 +3,8 @@ import type {
   OperationsExtService,
   StoragePool,
 } from '@edgeplane/proto/southbound/isard/edgeplane/operations/v1/operations-extension.js';
-import { type RpcContext, type Send, type ServiceHandlers, serverStream, unary } from '@edgeplane/rpc';
+import { type ServiceHandlers, serverStream, unary } from '@edgeplane/rpc';
+import { callerOf } from '../../identity.js';
 import { isFinished } from '../../work/index.js';
 import type { Catalogue, StoredBackup } from '../backups/catalogue.js';
 import { checkRestorePath } from '../backups/restoring.js';
@@ -26,20 +27,23 @@ export function extensionService(
 ): ServiceHandlers<typeof OperationsExtService> {
   const { log, clock, pools, catalogue } = options;
 
-  const streamed = <Req extends { readonly requestId: string }>(asked: (request: Req) => Promise<Asked>) =>
+  const streamed = <Req extends { readonly requestId: string }>(
+    asked: (request: Req) => Asked,
+    /** What a call that begins an operation has to find; a repeated one may have changed it. */
+    check: (request: Req) => Promise<unknown>,
+  ) =>
     serverStream<Req, Operation>(async (request, send, context) => {
-      const work = await asked(request);
-      await answer(request.requestId, work, send, context);
+      const { requestId } = request;
+      const work = asked(request);
+      if (!log.find({ ...work, requestId, owner: callerOf(context) })) await check(request);
+      await begin(
+        { ...options, strictStatus: true },
+        { requestId, context },
+        () => work,
+        (record) => send(toOperation(record)),
+        (error) => Promise.reject(error),
+      );
     });
-
-  const answer = (requestId: string, work: Asked, send: Send<Operation>, context: RpcContext) =>
-    begin(
-      { ...options, strictStatus: true },
-      { requestId, context },
-      () => work,
-      (record) => send(toOperation(record)),
-      (error) => Promise.reject(error),
-    );
 
   return {
     getOperation: unary(({ id }) => toOperation(log.get(checkId('id', id, 'an operation')))),
@@ -75,25 +79,32 @@ export function extensionService(
       };
     }),
 
-    verifyBackup: streamed(async ({ backupId }) => {
-      const { manifest } = await catalogue.get(checkId('backup_id', backupId, 'a backup'));
-      const request = { backup: manifest.backupId };
-      return { kind: KINDS.verifyBackup, subject: backupId, lanes: [backupLane(backupId)], request };
-    }),
+    verifyBackup: streamed(
+      ({ backupId }) => {
+        const lanes = [backupLane(checkId('backup_id', backupId, 'a backup'))];
+        return { kind: KINDS.verifyBackup, subject: backupId, lanes, request: { backup: backupId } };
+      },
+      ({ backupId }) => catalogue.get(backupId),
+    ),
 
-    restoreBackup: streamed(async ({ backupId, path, poolId }) => {
-      const { manifest } = await catalogue.get(checkId('backup_id', backupId, 'a backup'));
-      checkRestorePath(path);
-      const request = { backup: manifest.backupId, pool: pools.idOf(poolId || manifest.pool), path };
-      return { kind: KINDS.restoreBackup, subject: backupId, lanes: [backupLane(backupId)], request };
-    }),
+    restoreBackup: streamed(
+      ({ backupId, path, poolId }) => {
+        const lanes = [backupLane(checkId('backup_id', backupId, 'a backup'))];
+        checkRestorePath(path);
+        const pool = poolId === '' ? '' : pools.idOf(poolId);
+        const request = { backup: backupId, pool, path };
+        return { kind: KINDS.restoreBackup, subject: backupId, lanes, request };
+      },
+      ({ backupId }) => catalogue.get(backupId),
+    ),
 
-    deleteBackup: streamed(async ({ backupId, force }) => {
-      const id = checkId('backup_id', backupId, 'a backup');
-      await catalogue.get(id);
-      const request = { backup: id, force };
-      return { kind: KINDS.deleteBackup, subject: id, lanes: [backupLane(id)], request };
-    }),
+    deleteBackup: streamed(
+      ({ backupId, force }) => {
+        const lanes = [backupLane(checkId('backup_id', backupId, 'a backup'))];
+        return { kind: KINDS.deleteBackup, subject: backupId, lanes, request: { backup: backupId, force } };
+      },
+      ({ backupId }) => catalogue.get(backupId),
+    ),
   };
 }
 

@@ -34,5 +34,6 @@ export type SeveralWork = {
 export type ResizeWork = { readonly pool: string; readonly bytes: string; readonly dryRun: boolean };
 export type CreateBackupWork = { readonly pool: string; readonly target: string; readonly label: string };
 export type VerifyBackupWork = { readonly backup: string };
+/** An empty pool is that of the backup. */
 export type RestoreBackupWork = { readonly backup: string; readonly pool: string; readonly path: string };
 export type DeleteBackupWork = { readonly backup: string; readonly force: boolean };
