@@ -14,7 +14,7 @@ import { MaterialStore } from './material-store.js';
 import { MicrovmTable } from './microvm-table.js';
 import { Microvms } from './microvms.js';
 import { Reconciler, type ReconcileStep } from './reconciler.js';
-import { Reservations } from './reservations.js';
+import { promisedRoom, Reservations } from './reservations.js';
 import { Service2021 } from './service-2021.js';
 import { CurrentService } from './service-current.js';
 import type { FlintlockSettings } from './settings.js';
@@ -63,7 +63,12 @@ export class FlintlockDoor implements Door {
     this.#materials = new MaterialStore(stateDir, this.#images);
     this.#table = new MicrovmTable(join(stateDir, 'records'), disk);
     this.#uids = new Ulids(clock, random);
-    const room = new Reservations(new Admission(parts.readRoom ?? hostRoom(stateDir, HOST)));
+    const readRoom = promisedRoom(
+      parts.readRoom ?? hostRoom(stateDir, HOST),
+      settings.memoryOvercommit,
+      clock,
+    );
+    const room = new Reservations(new Admission(readRoom));
     const { onStep = () => undefined, indexOf = interfaceIndex } = parts;
     this.#reconciler = new Reconciler({
       ...{ table: this.#table, machines: this.#machines, materials: this.#materials },

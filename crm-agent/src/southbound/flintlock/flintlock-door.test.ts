@@ -2,7 +2,7 @@
 /** The door over real gRPC and HTTP, with pretended machines. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { EdgeplaneError, type StatusName } from '@edgeplane/base';
+import { EdgeplaneError, fail, type StatusName } from '@edgeplane/base';
 import { MicroVMClient as OldClient } from '@edgeplane/proto/southbound/flintlock-2021/services/microvm/v1alpha1/microvms.js';
 import { MicroVMClient as CurrentClient } from '@edgeplane/proto/southbound/flintlock-current/services/microvm/v1alpha1/microvms.js';
 import {
@@ -30,6 +30,13 @@ interface Opened {
 
 const test = suite('flintlock door');
 let c: Opened;
+
+const DISK_FULL = {
+  code: 'FULL',
+  status: 'RESOURCE_EXHAUSTED',
+  template: 'no space left',
+  retryable: true,
+} as const;
 
 const SETTINGS: FlintlockSettings = {
   ...FLINTLOCK_DEFAULTS,
@@ -407,6 +414,25 @@ test('what the host has no room for is refused, and counts until it runs', async
   c.images.troubles.clear();
   await inState((await create()).spec?.uid ?? '', State.CREATED);
   assert.is((await list()).length, 2);
+});
+
+test('what cannot be recorded is refused and forgotten', async () => {
+  await c.stop();
+  const { context, images } = c;
+  let full = true;
+  const disk = {
+    ...context.disk,
+    async write(path: string, text: string) {
+      if (full) throw fail(DISK_FULL);
+      await context.disk.write(path, text);
+    },
+  };
+  c = await open({ ...context, disk }, images, { readRoom: async () => ({ memoryMb: 1100, diskMb: 100 }) });
+  await refused(create(), 'RESOURCE_EXHAUSTED', 'no space left');
+  assert.equal(await list(), []);
+  full = false;
+  await inState((await create()).spec?.uid ?? '', State.CREATED);
+  assert.is((await list()).length, 1);
 });
 
 test('HTTP: a microVM is made, found by the ambiguous route, listed, streamed and deleted', async () => {

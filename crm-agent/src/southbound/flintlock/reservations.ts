@@ -1,6 +1,6 @@
-import { fail, isKind, messageOf } from '@edgeplane/base';
+import { type Clock, fail, isKind, messageOf } from '@edgeplane/base';
 import { agentErrors } from '../../errors.js';
-import type { Admission } from '../../site/admission.js';
+import type { Admission, ReadRoom, Room } from '../../site/admission.js';
 import { flintlockErrors } from './errors.js';
 import type { Microvm } from './model.js';
 
@@ -35,4 +35,24 @@ export class Reservations {
     this.#held.get(uid)?.();
     this.#held.delete(uid);
   }
+}
+
+/** What is known of the host for this long, milliseconds, need not be read again: reading takes its turn behind every write. */
+const KNOWN_MS = 100;
+
+/**
+ * Room that may be promised, the same reading for all who ask within a moment.
+ * @param overcommit of memory, which guests take as they touch it
+ */
+export function promisedRoom(read: ReadRoom, overcommit: number, clock: Clock): ReadRoom {
+  let last: { readonly at: number; readonly room: Promise<Room> } | undefined;
+  const promised = async () => {
+    const { memoryMb, diskMb } = await read();
+    return { memoryMb: Math.floor(memoryMb * overcommit), diskMb };
+  };
+  return () => {
+    const now = clock.monotonic();
+    if (!last || now - last.at > KNOWN_MS) last = { at: now, room: promised() };
+    return last.room;
+  };
 }

@@ -27,6 +27,8 @@ test('flags of microVMs', () => {
     /--flintlock-bridge.* must be the name of an interface/,
   );
   assert.throws(() => settings('--flintlock-maximum-retry', '1.5'), /--flintlock-maximum-retry/);
+  assert.is(settings('--flintlock-memory-overcommit', '1.5').memoryOvercommit, 1.5);
+  assert.throws(() => settings('--flintlock-memory-overcommit', '0.5'), /from 1 up/);
 });
 
 test('interfaces are where the host has a place for them, and else on a network of their own', () => {

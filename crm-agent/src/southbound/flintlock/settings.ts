@@ -3,12 +3,16 @@ import { doorErrors } from '../errors.js';
 import type { NetworkSettings } from './machine-plan.js';
 import type { ReconcileSettings } from './reconciler.js';
 
-export interface FlintlockSettings extends NetworkSettings, ReconcileSettings {}
+export interface FlintlockSettings extends NetworkSettings, ReconcileSettings {
+  /** Memory that may be promised for each part of it that is free: guests take theirs as they touch it. */
+  readonly memoryOvercommit: number;
+}
 
 /** What flintlock has, but for waits that are not minutes long. */
 export const FLINTLOCK_DEFAULTS: FlintlockSettings = {
   bridge: '',
   parent: '',
+  memoryOvercommit: 1,
   workers: 4,
   maxRetries: 10,
   backoff: { base: 1000, max: 60_000 },
@@ -27,6 +31,11 @@ export const FLINTLOCK_FLAGS = {
     type: 'string',
     default: FLINTLOCK_DEFAULTS.parent,
     about: 'interface of this host on which macvtap interfaces of microVMs are; empty: as without a bridge',
+  },
+  flintlockMemoryOvercommit: {
+    type: 'number',
+    default: String(FLINTLOCK_DEFAULTS.memoryOvercommit),
+    about: 'memory that microVMs which are accepted and do not run yet may be promised, times what is free',
   },
   flintlockMaximumRetry: {
     type: 'number',
@@ -47,6 +56,7 @@ const LINK = /^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/;
 export function flintlockSettings(values: FlagValues<typeof FLINTLOCK_FLAGS>): FlintlockSettings {
   const { flintlockBridge: bridge, flintlockParentIface: parent } = values;
   const { flintlockMaximumRetry: maxRetries, flintlockDeleteTimeout: graceMs } = values;
+  const { flintlockMemoryOvercommit: memoryOvercommit } = values;
   const invalid = (flag: string, rule: string, value: string | number) =>
     fail(doorErrors.DOOR_SETTING, { flag, rule, value });
   for (const [flag, link] of [
@@ -56,5 +66,7 @@ export function flintlockSettings(values: FlagValues<typeof FLINTLOCK_FLAGS>): F
     if (link !== '' && !LINK.test(link)) throw invalid(flag, 'must be the name of an interface', link);
   if (!Number.isInteger(maxRetries) || maxRetries < 0 || maxRetries > 1000)
     throw invalid('--flintlock-maximum-retry', 'must be a whole number from 0 to 1000', maxRetries);
-  return { ...FLINTLOCK_DEFAULTS, bridge, parent, maxRetries, graceMs };
+  if (!(memoryOvercommit >= 1))
+    throw invalid('--flintlock-memory-overcommit', 'must be a number from 1 up', memoryOvercommit);
+  return { ...FLINTLOCK_DEFAULTS, bridge, parent, memoryOvercommit, maxRetries, graceMs };
 }

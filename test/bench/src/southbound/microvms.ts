@@ -14,7 +14,11 @@ import { ratePerSecond } from '../load.js';
 import { withDoors } from './doors-site.js';
 import { durations, withRawCalls } from './raw-calls.js';
 
-const FLAGS = ['--flintlock-addr', '127.0.0.1:0', '--flintlock-insecure'];
+const FLAGS = [
+  ...['--flintlock-addr', '127.0.0.1:0', '--flintlock-insecure'],
+  // Thousands are accepted that never run.
+  ...['--flintlock-memory-overcommit', '1000'],
+];
 const IN_FLIGHT = 16;
 /** Nobody has it: a create is accepted before its image is looked for. */
 const ABSENT = 'oci:/nonexistent/image:1';
