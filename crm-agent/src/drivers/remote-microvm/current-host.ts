@@ -6,6 +6,7 @@ import {
   MicroVMStatus_MicroVMState as State,
 } from '@edgeplane/proto/southbound/flintlock-current/types/microvm.js';
 import { callUnary } from '@edgeplane/rpc';
+import { shortHash } from '../../host-names.js';
 import { verdictOf } from '../remote/call-policy.js';
 import type { Connection } from '../remote/endpoint.js';
 import {
@@ -17,6 +18,9 @@ import {
   type SeenMicrovm,
 } from './host.js';
 import type { HostSettings } from './hosts-file.js';
+
+/** Hosts of ours know by it that a create is one that they have carried out already; others do not look at it. */
+const REQUEST_LABEL = 'edgeplane.io/request-id';
 
 /** A host of flintlock 0.1.0 or later. */
 export class CurrentHost implements MicrovmHost {
@@ -85,8 +89,9 @@ export class CurrentHost implements MicrovmHost {
 
   #spec({ plan, boot, ...rest }: MicrovmRequest) {
     const { kernel, initrd } = boot;
+    const request = shortHash(JSON.stringify([plan, rest.address]));
     return {
-      ...{ id: plan.name, namespace: this.#namespace, labels: { ...plan.labels } },
+      ...{ id: plan.name, namespace: this.#namespace, labels: { ...plan.labels, [REQUEST_LABEL]: request } },
       ...{ vcpu: plan.vcpu, memoryInMb: plan.memoryMb, metadata: encodedMetadata(plan) },
       kernel: {
         image: kernel.image,

@@ -18,7 +18,7 @@ import type { MachineKey, Present, Sight } from '../remote/sight.js';
 import type { RemoteTiming } from '../remote/timing.js';
 import { askFor, findNamed } from './creation.js';
 import { type MachinePlan, sameButSize, sameSize } from './machine-plan.js';
-import { GRACE_SECONDS, type Provider } from './provider.js';
+import type { Provider } from './provider.js';
 import type { MachineRecord } from './records.js';
 import { resize } from './resizing.js';
 import { taskEnd } from './tasks.js';
@@ -213,7 +213,7 @@ export class RemoteMachines implements RemoteMachineSource<MachinePlan> {
       if (!asked) operation.progress(`starting ${name}`);
       signal.throwIfAborted();
       asked = true;
-      failure = await this.#task(await provider.power(record.id, 'on', signal), signal);
+      failure = await this.#task(await provider.power(record.id, 'on', timing.graceMs, signal), signal);
       return undefined;
     });
   }
@@ -227,9 +227,9 @@ export class RemoteMachines implements RemoteMachineSource<MachinePlan> {
       if (state !== 'on') return true;
       if (patientUntil !== undefined && clock.monotonic() < patientUntil) return undefined;
       const how = patientUntil === undefined ? 'shutdown' : 'off';
-      await this.#task(await provider.power(id, how, signal), signal);
+      await this.#task(await provider.power(id, how, timing.graceMs, signal), signal);
       // Only now: a call that failed is made again at once.
-      patientUntil ??= clock.monotonic() + GRACE_SECONDS * 1000;
+      patientUntil ??= clock.monotonic() + timing.graceMs;
       return undefined;
     });
   }

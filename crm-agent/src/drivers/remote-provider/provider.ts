@@ -34,9 +34,6 @@ const MOST_READS = 8;
 const MOST_CHANGES = 8;
 const CHANGES: ReadonlySet<Method> = new Set(['create', 'delete', 'power', 'reconfigure']);
 
-/** How long a guest may take to shut down, seconds. */
-export const GRACE_SECONDS = 60;
-
 const OPS = {
   on: PowerOp.POWER_OP_ON,
   off: PowerOp.POWER_OP_OFF,
@@ -85,9 +82,9 @@ export class Provider {
     }
   }
 
-  /** The task's id; empty when it is done. */
-  async power(id: string, what: keyof typeof OPS, signal: AbortSignal): Promise<string> {
-    const gracefulTimeoutSeconds = what === 'shutdown' ? GRACE_SECONDS : 0;
+  /** The task's id; empty when it is done. @param graceMs for `shutdown` */
+  async power(id: string, what: keyof typeof OPS, graceMs: number, signal: AbortSignal): Promise<string> {
+    const gracefulTimeoutSeconds = what === 'shutdown' ? Math.ceil(graceMs / 1000) : 0;
     return taskOf(await this.#call('power', { id, op: OPS[what], gracefulTimeoutSeconds }, signal));
   }
 

@@ -24,7 +24,6 @@ import { REMOTE_TIMING, type RemoteTiming } from '../remote/timing.js';
 import { nodeKey, RemoteClusters } from './clusters.js';
 import { usageOf } from './facts.js';
 import { type MachinePlan, planVm, sameButSize } from './machine-plan.js';
-import { GRACE_SECONDS } from './provider.js';
 import type { MachineRecord } from './records.js';
 import type { RemoteProviderSettings } from './settings.js';
 import { openSite, type Site } from './site.js';
@@ -172,7 +171,7 @@ export class RemoteProviderDriver implements Driver {
   async #switchOff({ records, machines, context }: Opened): Promise<void> {
     const { clock, logger } = context;
     const signal = new AbortController().signal;
-    const limitMs = 2 * GRACE_SECONDS * 1000;
+    const limitMs = 2 * this.#timing.graceMs + this.#timing.recoverMs;
     const ends = records
       .values()
       .map(({ keyJson, plan }) =>

@@ -6,6 +6,7 @@ export const TEST_TIMING: RemoteTiming = {
   retryMs: { base: 2, max: 50 },
   pollMs: { base: 2, max: 10 },
   upMs: 30_000,
+  graceMs: 1000,
   watchMs: 20,
   sweepMs: 50,
   silentMs: 100,

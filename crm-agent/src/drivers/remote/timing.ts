@@ -8,6 +8,8 @@ export interface RemoteTiming {
   readonly pollMs: { readonly base: number; readonly max: number };
   /** How long a machine may take to be up, and to have an address. */
   readonly upMs: number;
+  /** How long a guest may take to shut down before its power is taken. */
+  readonly graceMs: number;
   /** How often a machine that is ready is looked at. */
   readonly watchMs: number;
   /** How often leftovers are looked for. */
@@ -23,6 +25,7 @@ export const REMOTE_TIMING: RemoteTiming = {
   retryMs: { base: 250, max: 10_000 },
   pollMs: { base: 500, max: 5000 },
   upMs: 600_000,
+  graceMs: 60_000,
   watchMs: 10_000,
   sweepMs: 300_000,
   silentMs: 60_000,
