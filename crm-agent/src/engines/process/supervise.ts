@@ -12,6 +12,8 @@ export interface SpawnOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Standard output and error are appended to this file, so that they outlive us. */
   readonly logFile: string;
+  /** Group of the process; default: ours. */
+  readonly gid?: number;
   /** Open files that the process gets too, from descriptor {@link FIRST_SHARED_FD} on. */
   readonly shared?: readonly number[];
 }
@@ -44,6 +46,7 @@ export async function spawnDetached(options: SpawnOptions): Promise<SpawnedProce
       cwd: options.cwd,
       env: options.env ?? process.env,
       detached: true,
+      ...(options.gid === undefined ? {} : { gid: options.gid }),
       stdio: ['ignore', log.fd, log.fd, ...(options.shared ?? [])],
     });
     const exited = new Promise<ProcessExit>((resolve) => {

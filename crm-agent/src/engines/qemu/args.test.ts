@@ -62,11 +62,18 @@ const GOLDEN = `-name guest=vm-1
 -device virtio-blk-pci,drive=disk-data-db,serial=data-db
 -blockdev {"driver":"raw","node-name":"seed","read-only":true,"file":{"driver":"file","filename":"/state/vms/vm-1/seed.img"}}
 -device virtio-blk-pci,drive=seed,serial=cidata
--netdev user,id=net0,hostfwd=tcp:127.0.0.1:18080-:8080,hostfwd=udp:0.0.0.0:15000-:5000
+-netdev user,id=net0,ipv6=off,hostfwd=tcp:127.0.0.1:18080-:8080,hostfwd=udp:0.0.0.0:15000-:5000
 -device virtio-net-pci,netdev=net0,id=nic0,mac=${macOf('vm-1', 0, 'user')}`;
 
+test('where guests cannot be kept from the loopback of the host they get no way out, but ports lead in', () => {
+  const line = qemuArgs(spec, paths(spec), { accelerator: 'tcg' }).join(' ');
+  assert.match(line, '-netdev user,id=net0,ipv6=off,restrict=on,hostfwd=tcp:127.0.0.1:18080-:8080,');
+});
+
 test('golden: a machine with two forwards, a data disk and a seed', () => {
-  const text = qemuArgs(spec, paths(spec), { accelerator: 'tcg' }).join(' ').replaceAll(' -', '\n-');
+  const text = qemuArgs(spec, paths(spec), { accelerator: 'tcg', guestGid: 7 })
+    .join(' ')
+    .replaceAll(' -', '\n-');
   assert.fixture(text, GOLDEN);
 });
 

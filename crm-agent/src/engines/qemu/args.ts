@@ -46,7 +46,10 @@ export function qemuArgs(spec: VmSpec, paths: VmPaths, host: HostTraits): string
       // A kernel that is booted directly has the first place already.
       diskArgs(disk, machine, index === 0 && !spec.kernel),
     ),
-    ...nicArgs(spec.id, spec.nics, rootOf(paths), deviceName(machine, 'net')),
+    ...nicArgs(spec.id, spec.nics, {
+      ...{ root: rootOf(paths), virtio: deviceName(machine, 'net') },
+      wayOut: host.guestGid !== undefined,
+    }),
   ];
 }
 

@@ -1,14 +1,15 @@
 import { isAbsolute, join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, fail, isKind, type Logger, messageOf, type Random, systemRandom } from '@edgeplane/base';
-import { identityOf, readProcessorKhz, terminate, waitForExit } from '../process/index.js';
-import { type Accelerator, probeAccelerator } from './accelerator.js';
+import { identityOf, terminate, waitForExit } from '../process/index.js';
+import type { Accelerator } from './accelerator.js';
 import { adoptDisk, forgetAdopted } from './adopted-disks.js';
 import { qemuErrors } from './errors.js';
 import { readTail } from './files.js';
+import { HostFacts } from './host-facts.js';
 import { type BaseImage, ImageStore } from './images.js';
 import { LayerUsers } from './layer-users.js';
-import type { AcceleratorName, HostTraits } from './machine-args.js';
+import type { AcceleratorName } from './machine-args.js';
 import { machineVersions } from './machine-versions.js';
 import { sweepMacvtaps } from './macvtap.js';
 import { QmpClient } from './qmp.js';
@@ -59,7 +60,7 @@ export interface Availability {
  * ended at any moment and made anew. Machines run on without it. Calls for one machine take turns.
  */
 export class QemuEngine {
-  readonly #options: QemuEngineOptions;
+  readonly #host: HostFacts;
   readonly #context: VmContext;
   readonly images: ImageStore;
   readonly #table: VmTable;
@@ -75,18 +76,17 @@ export class QemuEngine {
   readonly resources: VmResources;
   readonly revision: VmRevision;
   readonly transfer: VmTransfer;
-  #accelerator: Promise<Accelerator> | undefined;
   #machineVersions: Promise<readonly string[]> | undefined;
 
   constructor(options: QemuEngineOptions) {
-    const { stateDir, clock, logger } = options;
+    const { stateDir, clock, logger, accelerator = 'auto' } = options;
     if (!isAbsolute(stateDir)) throw new RangeError(`stateDir must be an absolute path, got ${stateDir}`);
     const command = options.command ?? 'qemu-system-x86_64';
-    this.#options = options;
     this.#context = { clock, logger, command, onStep: options.onStep ?? (() => undefined) };
     const limit = options.maxDownloadBytes === undefined ? {} : { maxBytes: options.maxDownloadBytes };
     const root = resolve(stateDir);
     const imageDir = join(root, 'images');
+    this.#host = new HostFacts({ stateDir: root, accelerator, command, clock, logger });
     this.images = new ImageStore({ cacheDir: imageDir, logger, clock, ...limit });
     this.#table = new VmTable(join(root, 'vms'), this.#context, async () => (await this.accelerator()).name);
     this.#metadata = new VmMetadata(this.#table);
@@ -94,7 +94,7 @@ export class QemuEngine {
     this.#room = new VmRoom(this.#table, { random, onTrouble });
     this.#launcher = new VmLauncher(
       this.#table,
-      () => this.#hostTraits(),
+      () => this.#host.traits(),
       (id, spec) => this.#attend(id, spec),
     );
     this.guest = new VmGuest(this.#table);
@@ -121,11 +121,7 @@ export class QemuEngine {
 
   /** Which accelerator machines get, and why. */
   accelerator(): Promise<Accelerator> {
-    this.#accelerator ??= this.#chooseAccelerator().catch((error: unknown) => {
-      this.#accelerator = undefined;
-      throw error;
-    });
-    return this.#accelerator;
+    return this.#host.accelerator();
   }
 
   /** Generations of q35 hardware that machines may have, oldest first. */
@@ -135,13 +131,6 @@ export class QemuEngine {
       throw error;
     });
     return this.#machineVersions;
-  }
-
-  async #chooseAccelerator(): Promise<Accelerator> {
-    const { accelerator = 'auto', clock, logger } = this.#options;
-    if (accelerator !== 'auto') return { name: accelerator, reason: 'configured' };
-    const stateFile = join(resolve(this.#options.stateDir), 'accelerator.json');
-    return probeAccelerator({ clock, logger, stateFile, command: this.#context.command });
   }
 
   /**
@@ -234,12 +223,6 @@ export class QemuEngine {
   #attend(id: string, spec: VmSpec): void {
     this.#metadata.serve(id, spec);
     this.#room.watch(id);
-  }
-
-  async #hostTraits(): Promise<HostTraits> {
-    const { name } = await this.accelerator();
-    const processorKhz = await readProcessorKhz();
-    return { accelerator: name, ...(processorKhz === undefined ? {} : { processorKhz }) };
   }
 
   /** Makes the processors of a running machine stand still, or go on. In that state already: nothing. */

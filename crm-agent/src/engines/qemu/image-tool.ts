@@ -8,7 +8,10 @@ export async function runImageTool(
   limitMs?: number,
   signal?: AbortSignal,
 ): Promise<string> {
-  const { code, stdout, stderr } = await runTool('qemu-img', args, limitMs, signal);
+  const { code, stdout, stderr } = await runTool('qemu-img', args, {
+    ...(limitMs === undefined ? {} : { timeoutMs: limitMs }),
+    ...(signal ? { signal } : {}),
+  });
   if (code === 0) return stdout;
   const words = stderr.trim().split('\n').at(-1) ?? '';
   const reason = words.replace(/^qemu-img: /, '') || `status ${code}`;

@@ -8,6 +8,8 @@ export interface HostTraits {
   readonly accelerator: AcceleratorName;
   /** Clock rate of the host's processor; a microVM that is emulated cannot measure it by itself. */
   readonly processorKhz?: number;
+  /** Group that QEMU gets, which keeps its guest from the host's loopback; without it guests get no way out. */
+  readonly guestGid?: number;
   /** How the machine was when its memory was taken; default: as its spec says. */
   readonly boot?: BootShape;
 }

@@ -36,27 +36,35 @@ export function tapPrefix(root: string): string {
   return `eq${digest(root, 6)}`;
 }
 
-/**
- * The arguments for all NICs of a machine.
- * @param root the directory of all machines
- * @param virtio the machine's own kind of card
- */
-export function nicArgs(id: string, nics: readonly Nic[], root: string, virtio: string): string[] {
+/** What NICs have of their surroundings. */
+export interface NicSetting {
+  /** The directory of all machines. */
+  readonly root: string;
+  /** The machine's own kind of card. */
+  readonly virtio: string;
+  /** Whether networks of QEMU's own lead anywhere. */
+  readonly wayOut: boolean;
+}
+
+/** The arguments for all NICs of a machine. */
+export function nicArgs(id: string, nics: readonly Nic[], { root, virtio, wayOut }: NicSetting): string[] {
   const macvtaps = nics.filter(({ type }) => type === 'macvtap');
   return nics.flatMap((nic, index) => {
     const mac = nic.mac ?? macOf(id, index, nic.type);
     const device = nic.model === undefined || nic.model === 'virtio' ? virtio : nic.model;
     return [
-      ...['-netdev', netdev(nic, netdevId(index), tapName(root, id, index), macvtaps.indexOf(nic))],
+      ...['-netdev', netdev(nic, netdevId(index), tapName(root, id, index), macvtaps.indexOf(nic), wayOut)],
       ...['-device', `${device},netdev=${netdevId(index)},id=nic${index},mac=${mac}`],
     ];
   });
 }
 
 /** @param place among the devices that QEMU gets open */
-function netdev(nic: Nic, id: string, ownTap: string, place: number): string {
+function netdev(nic: Nic, id: string, ownTap: string, place: number, wayOut: boolean): string {
   if (nic.type === 'user') {
-    return ['user', `id=${id}`, ...(nic.forwards ?? []).map((f) => `hostfwd=${forwardRule(f)}`)].join(',');
+    const forwards = (nic.forwards ?? []).map((f) => `hostfwd=${forwardRule(f)}`);
+    // The guard of the host's loopback knows IPv4 only. Forwards lead in all the same when there is no way out.
+    return ['user', `id=${id}`, 'ipv6=off', ...(wayOut ? [] : ['restrict=on']), ...forwards].join(',');
   }
   if (nic.type === 'metadata') {
     const net = 'net=169.254.0.0/16,host=169.254.255.254,dns=169.254.255.253,dhcpstart=169.254.0.1';

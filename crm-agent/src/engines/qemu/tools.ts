@@ -7,12 +7,21 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'qemu-system-x86_64': 'qemu-system-x86',
   'qemu-img': 'qemu-utils',
   ip: 'iproute2',
+  iptables: 'iptables',
 };
 
 export interface ToolOutput {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
+}
+
+export interface ToolOptions {
+  readonly timeoutMs?: number;
+  /** Kills it. */
+  readonly signal?: AbortSignal;
+  /** Group that it is to have; default: ours. */
+  readonly gid?: number;
 }
 
 /**
@@ -22,12 +31,16 @@ export interface ToolOutput {
 export function runTool(
   command: string,
   args: readonly string[],
-  timeoutMs = 60_000,
-  signal?: AbortSignal,
+  { timeoutMs = 60_000, signal, gid }: ToolOptions = {},
 ): Promise<ToolOutput> {
   return new Promise((resolve, reject) => {
-    const limits = { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 16 * 1024 * 1024 } as const;
-    const options = signal ? { ...limits, signal } : limits;
+    const options = {
+      // Programs of the network are not on the search path of everybody.
+      env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` },
+      ...{ timeout: timeoutMs, killSignal: 'SIGKILL' as const, maxBuffer: 16 * 1024 * 1024 },
+      ...(signal ? { signal } : {}),
+      ...(gid === undefined ? {} : { gid }),
+    };
     execFile(command, [...args], options, (error, stdout, stderr) => {
       if (!error) resolve({ code: 0, stdout, stderr });
       else if (error.code === 'ENOENT') reject(toolMissing(command));

@@ -160,6 +160,7 @@ export async function startVm(
     args: memory ? [...args, '-S', '-incoming', `fd:${memoryFd}`] : args,
     cwd: dir.path,
     logFile: dir.log,
+    ...(host.guestGid === undefined ? {} : { gid: host.guestGid }),
     shared: [...macvtaps, ...(memory ? [memory] : [])].map(({ fd }) => fd),
   })
     .catch((error: unknown) => {
