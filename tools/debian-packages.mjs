@@ -70,6 +70,12 @@ export const PACKAGES = {
       probe: '/usr/bin/docker-registry',
       without: 'tests of pulled images fail',
     },
+    // Put into a guest.
+    {
+      name: 'qemu-guest-agent',
+      probe: '/usr/sbin/qemu-ga',
+      without: 'the test with a real guest agent fails',
+    },
     { name: 'skopeo', probe: '/usr/bin/skopeo', without: 'tests of pulled images fail' },
     { name: 'git', probe: '/usr/bin/git', without: 'the house-rule check and the clean-clone test fail' },
     { name: 'openssl', probe: '/usr/bin/openssl', without: 'TLS tests fail' },

@@ -18,7 +18,7 @@ import { messageOf, sleep, systemClock } from '@edgeplane/base';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { listCommandLines } from '../process/index.js';
-import { membersIn } from './members.js';
+import { isMaster, membersIn } from './members.js';
 import { LOCAL, testService, withBalancer } from './testing.js';
 
 const closers: (() => void)[] = [];
@@ -335,6 +335,36 @@ test('it outlives its owner, is taken over, and comes back when it dies', async 
     assert.is(await greeting(port), 'echo');
     await third.remove('tcp');
     assert.not(existsSync(join(dir, 'nginx.conf')));
+  });
+});
+
+test('a master that is killed while nobody looks leaves its ports to nobody, until the next owner serves them', async () => {
+  await withBalancer(async (balancer, open, dir) => {
+    const [port, echo] = [await freePort(), await echoServer('echo')];
+    await balancer.ensure(testService('tcp', port, { backends: [echo] }));
+    const { pid = 0 } = balancer;
+    await balancer.stop('keep');
+    const old = connect(port, LOCAL);
+    await once(old, 'data');
+    process.kill(pid, 'SIGKILL');
+    const orphans = async () => (await membersIn(dir)).filter((member) => !isMaster(member));
+    while ((await membersIn(dir)).some(isMaster)) await sleep(systemClock, 5);
+    assert.ok((await orphans()).length > 0, 'its workers are there');
+    const thief = createServer().listen(port, LOCAL);
+    const [refused] = (await once(thief, 'error')) as [NodeJS.ErrnoException];
+    assert.is(refused.code, 'EADDRINUSE');
+    assert.is(await greeting(port), 'echo', 'and serve');
+
+    const again = await open();
+    assert.not(again.pid === pid);
+    assert.is(again.list()[0]?.fault, undefined);
+    assert.is(await greeting(port), 'echo');
+    old.write('still here');
+    assert.is(String((await once(old, 'data'))[0]), 'still here');
+    const workers = (await orphans()).length;
+    old.destroy();
+    // The worker of the one before, which waited for that connection only.
+    while ((await orphans()).length >= workers) await sleep(systemClock, 20);
   });
 });
 

@@ -140,6 +140,7 @@ export class QemuEngine {
   async recover(): Promise<readonly VmStatus[]> {
     const { root } = this.#table;
     await sweep(root);
+    await sweep(this.images.cacheDir);
     const ids = new Set(await listVmIds(root));
     for (const { id, pid } of await this.#table.processes()) {
       const identity = await identityOf(pid);

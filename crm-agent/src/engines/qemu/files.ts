@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { namingFullDisk } from '@edgeplane/base';
 
 /** Replaces a file as a whole and on disk: after a crash there is the old content or the new, never a part. @throws DISK_FULL */
@@ -43,6 +43,14 @@ export async function syncDirectory(path: string): Promise<void> {
 /** A name beside `path` that nobody else uses; such names end in `.part` and may be removed after a crash. */
 export function temporaryName(path: string): string {
   return `${path}.${randomUUID().slice(0, 8)}.part`;
+}
+
+/** Removes what crashes have left of files that were to take the place of `path`, when nobody makes one. */
+export async function removeTemporary(path: string): Promise<void> {
+  const beginning = `${basename(path)}.`;
+  for (const name of await readdir(dirname(path)).catch(() => []))
+    if (name.startsWith(beginning) && /^[0-9a-f]{8}\.part$/.test(name.slice(beginning.length)))
+      await rm(join(dirname(path), name), { force: true });
 }
 
 /** undefined when there is no such file. */

@@ -67,6 +67,11 @@ export class ImageStore {
     this.#options = options;
   }
 
+  /** Where downloads are, and what is imported. */
+  get cacheDir(): string {
+    return this.#options.cacheDir;
+  }
+
   /** A checked local file for an image reference. */
   async resolve(image: string): Promise<BaseImage> {
     const source = parseImageSource(image);

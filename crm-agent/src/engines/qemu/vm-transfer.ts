@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { access, mkdir, rm, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
-import { fail } from '@edgeplane/base';
+import { fail, KeyedTurns } from '@edgeplane/base';
 import { copyDisk } from './disk-files.js';
 import { qemuErrors } from './errors.js';
+import { removeTemporary } from './files.js';
 import { type BaseImage, imageInfo } from './images.js';
 import type { LayerUsers } from './layer-users.js';
 import { chainOf, diskFile, headOf } from './layers.js';
@@ -69,6 +70,8 @@ export class VmTransfer {
   readonly #users: LayerUsers;
   readonly #clones: VmClones;
   readonly #imageDir: string;
+  /** By path: only one makes a file at a time. */
+  readonly #exports = new KeyedTurns();
 
   constructor(table: VmTable, disks: VmDisks, users: LayerUsers, clones: VmClones, imageDir: string) {
     this.#table = table;
@@ -98,12 +101,15 @@ export class VmTransfer {
     });
     try {
       await this.#users.pinned([source], () =>
-        copyDisk(path, {
-          from: { path: source, format: 'qcow2' },
-          format,
-          compress: compress && format === 'qcow2',
-          options: compress && format === 'vmdk' ? ['subformat=streamOptimized'] : [],
-          signal,
+        this.#exports.run(path, async () => {
+          await removeTemporary(path);
+          await copyDisk(path, {
+            from: { path: source, format: 'qcow2' },
+            format,
+            compress: compress && format === 'qcow2',
+            options: compress && format === 'vmdk' ? ['subformat=streamOptimized'] : [],
+            signal,
+          });
         }),
       );
     } finally {
