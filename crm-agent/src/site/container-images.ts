@@ -18,6 +18,9 @@ export interface ImageWait {
   readonly progress: (text: string) => void;
 }
 
+/** What of podman brings images. */
+type LocalImages = Pick<PodmanEngine, 'ensureImage' | 'client'>;
+
 /** Where images of a site are looked for, beside archives that are named by path. */
 export interface ImagePlaces {
   /** Folder of archives; empty when there is none. */
@@ -37,7 +40,7 @@ export interface ImagePlaces {
  * @throws EdgeplaneError naming the image and where it was looked for.
  */
 export async function prepareImage(
-  engine: PodmanEngine,
+  engine: LocalImages,
   image: string,
   { imageDir, registryAuth, pull = 'absent' }: ImagePlaces,
   { signal, progress }: ImageWait,
@@ -81,7 +84,7 @@ const REGISTRY_COPIES = 3;
 
 /** Room that the image is going to take, bytes; 0 when it is here, or nobody knows before it is fetched. */
 export async function imageRoom(
-  engine: PodmanEngine,
+  engine: LocalImages,
   image: string,
   { imageDir, registryAuth }: ImagePlaces,
   signal: AbortSignal,
@@ -114,6 +117,6 @@ function archivePath(image: string): string | undefined {
   return undefined;
 }
 
-async function isLocal(engine: PodmanEngine, name: string, signal: AbortSignal): Promise<boolean> {
+async function isLocal(engine: LocalImages, name: string, signal: AbortSignal): Promise<boolean> {
   return engine.client.images.exists(name, { signal });
 }

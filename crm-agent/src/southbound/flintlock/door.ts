@@ -56,7 +56,9 @@ export class FlintlockDoor implements Door {
     this.#context = context;
     this.#settings = settings;
     const machineDir = join(stateDir, 'machines');
-    this.#machines = parts.machines ?? new QemuEngine({ stateDir: machineDir, clock, logger, random });
+    const onTrouble = (uid: string, text?: string) => this.trouble(uid, text);
+    this.#machines =
+      parts.machines ?? new QemuEngine({ stateDir: machineDir, clock, logger, random, onTrouble });
     const owner = hostName(['flintlock'], `${cloudletKeyJson} ${stateDir}`);
     const podman = { owner, stateDir: join(stateDir, 'podman'), imageDir, registryAuth, clock, logger };
     this.#images = parts.images ?? new PodmanImages(podman);
@@ -99,6 +101,14 @@ export class FlintlockDoor implements Door {
       if (!this.#ending.signal.aborted) logger.warn({ err: error }, 'Container images cannot be had yet');
     });
     this.#reconciler.start();
+  }
+
+  /** Tells what a running machine waits for; nothing, when it goes on. */
+  trouble(uid: string, text?: string): void {
+    const noted = this.#reconciler.trouble(uid, text);
+    void noted.catch((error: unknown) =>
+      this.#context.logger.error({ vm: uid, err: error }, 'Trouble is not recorded'),
+    );
   }
 
   addServices(server: RpcServer, dialect?: string): void {

@@ -25,6 +25,8 @@ interface Opened {
   readonly now: CurrentClient;
   readonly then: OldClient;
   readonly http: string;
+  /** Tells what a machine waits for. */
+  readonly trouble: (uid: string, text?: string) => void;
   readonly stop: () => Promise<void>;
 }
 
@@ -61,7 +63,15 @@ async function open(
   const now = connect(CurrentClient, addresses['flintlock current'] ?? '');
   const then = connect(OldClient, addresses['flintlock 2021'] ?? '');
   return {
-    ...{ context, machines, images, now, then, http: `http://${addresses['flintlock http']}` },
+    ...{
+      trouble: door.trouble.bind(door),
+      context,
+      machines,
+      images,
+      now,
+      then,
+      http: `http://${addresses['flintlock http']}`,
+    },
     async stop() {
       now.close();
       then.close();
@@ -353,6 +363,18 @@ test('a machine that dies is noticed and started again; one that always dies is 
     (await get(uid)).status?.failureReason ?? '',
     'the virtual machine ended by itself: guest-panic',
   );
+});
+
+test('what a running guest waits for is told until it goes on', async () => {
+  const uid = (await create()).spec?.uid ?? '';
+  await inState(uid, State.CREATED);
+  const reasonIs = (text: string) =>
+    until(text, async () => ((await get(uid)).status?.failureReason === text ? true : undefined));
+  c.trouble(uid, 'no room on disk boot');
+  await reasonIs('no room on disk boot');
+  assert.is((await get(uid)).status?.state, State.CREATED);
+  c.trouble(uid);
+  await reasonIs('');
 });
 
 test('a deletion breaks off what is being made', async () => {

@@ -1,8 +1,14 @@
 import { realpath } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { type Clock, fail, type Logger, messageOf } from '@edgeplane/base';
-import { credentialsFor, fullName, PodmanEngine } from '../../engines/podman/index.js';
+import {
+  credentialsFor,
+  fullName,
+  PodmanEngine,
+  type PodmanEngineOptions,
+} from '../../engines/podman/index.js';
 import { prepareImage } from '../../site/container-images.js';
+import { findArchive } from '../../site/image-files.js';
 import { flintlockErrors } from './errors.js';
 
 /** Container images, as microVMs use them. */
@@ -23,17 +29,24 @@ export interface ImageSourceOptions {
   readonly registryAuth: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Default: a podman of the door's own. */
+  readonly openPodman?: (options: PodmanEngineOptions) => Promise<Podman>;
 }
+
+/** What of podman is used. */
+export type Podman = Pick<PodmanEngine, 'ensureImage' | 'withImageFiles' | 'recover' | 'stop' | 'client'>;
 
 /** A tag that was asked for again within this time is what it was, milliseconds. */
 const FRESH_MS = 30_000;
+/** So is one whose registry did not answer, for this long: a site has to do without. */
+const UNHEARD_MS = 600_000;
 
 /** Images through a podman of the door's own, which is started when first needed: creating needs it, running does not. */
 export class PodmanImages implements ImageSource {
   readonly #o: ImageSourceOptions;
-  /** When a tag was last compared with its registry, monotonic. */
-  readonly #refreshed = new Map<string, number>();
-  #engine: Promise<PodmanEngine> | undefined;
+  /** Until when a tag is taken for what it is, monotonic. */
+  readonly #freshUntil = new Map<string, number>();
+  #engine: Promise<Podman> | undefined;
   #closed = false;
 
   constructor(options: ImageSourceOptions) {
@@ -51,10 +64,7 @@ export class PodmanImages implements ImageSource {
     const { imageDir, registryAuth, logger } = this.#o;
     const progress = (text: string) => logger.info({ image: reference }, text);
     const name = await prepareImage(engine, reference, { imageDir, registryAuth }, { signal, progress });
-    await this.#refresh(engine, name, signal).catch((error: unknown) => {
-      signal.throwIfAborted();
-      logger.warn({ image: name, reason: messageOf(error) }, 'The image that is here is used');
-    });
+    await this.#refresh(engine, name, reference, signal);
     return (await engine.ensureImage(name, { signal })).id;
   }
 
@@ -68,7 +78,7 @@ export class PodmanImages implements ImageSource {
     await engine?.stop();
   }
 
-  #open(signal?: AbortSignal): Promise<PodmanEngine> {
+  #open(signal?: AbortSignal): Promise<Podman> {
     if (this.#closed) throw fail(flintlockErrors.STOPPING);
     this.#engine ??= this.#start(signal).catch((error: unknown) => {
       this.#engine = undefined;
@@ -77,8 +87,9 @@ export class PodmanImages implements ImageSource {
     return this.#engine;
   }
 
-  async #start(signal?: AbortSignal): Promise<PodmanEngine> {
-    const engine = await PodmanEngine.open({ ...this.#o, ...(signal && { signal }) });
+  async #start(signal?: AbortSignal): Promise<Podman> {
+    const { openPodman = PodmanEngine.open, ...options } = this.#o;
+    const engine = await openPodman({ ...options, ...(signal && { signal }) });
     // Images whose files a crash left shown.
     await engine.recover();
     return engine;
@@ -94,14 +105,23 @@ export class PodmanImages implements ImageSource {
       throw fail(flintlockErrors.IMAGE_PATH, { image: reference });
   }
 
-  /** Tags move: one of a registry is compared with it for each microVM that is made, as flintlock does. */
-  async #refresh(engine: PodmanEngine, name: string, signal: AbortSignal): Promise<void> {
+  /**
+   * Tags move: one of a registry is compared with it for each microVM that is made, as flintlock does. What is in the image
+   * directory comes from there.
+   */
+  async #refresh(engine: Podman, name: string, reference: string, signal: AbortSignal): Promise<void> {
+    const { registryAuth, imageDir, clock, logger } = this.#o;
     const moves = name === fullName(name) && !name.includes('@') && !name.startsWith('localhost/');
-    const now = this.#o.clock.monotonic();
-    if (!moves || now - (this.#refreshed.get(name) ?? Number.NEGATIVE_INFINITY) < FRESH_MS) return;
-    this.#refreshed.set(name, now);
-    const { registryAuth } = this.#o;
-    const auth = registryAuth === '' ? undefined : await credentialsFor(registryAuth, name);
-    await engine.ensureImage(name, { signal, refresh: true, ...(auth && { auth }) });
+    const until = this.#freshUntil.get(name) ?? Number.NEGATIVE_INFINITY;
+    if (!moves || clock.monotonic() < until || (await findArchive(reference, imageDir)) !== undefined) return;
+    this.#freshUntil.set(name, clock.monotonic() + FRESH_MS);
+    try {
+      const auth = registryAuth === '' ? undefined : await credentialsFor(registryAuth, name);
+      await engine.ensureImage(name, { signal, refresh: true, ...(auth && { auth }) });
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#freshUntil.set(name, clock.monotonic() + UNHEARD_MS);
+      logger.warn({ image: name, reason: messageOf(error) }, 'The image that is here is used');
+    }
   }
 }

@@ -129,16 +129,17 @@ export class Microvms {
       checkAsked(spec, dialect, 'updating');
       const { labels: _, ...machineBefore } = now.spec;
       const { labels: __, ...machineAfter } = spec;
-      const same = JSON.stringify(ordered(machineBefore)) === JSON.stringify(ordered(machineAfter));
       const givenUp = now.status.state === 'failed';
       const next: Microvm = {
         ...now,
         spec,
         updatedAt: clock.now(),
-        generation: now.generation + (same ? 0 : 1),
+        generation: now.generation + (isSame(machineBefore, machineAfter) ? 0 : 1),
         ...(givenUp && { status: { ...now.status, state: 'pending', retry: 0, reason: '' } }),
       };
-      checkMachine(next, network, dialect, 'updating');
+      // What the other dialect took as it is may stay.
+      const taken = isSame(now.spec.metadata, spec.metadata) ? 'current' : dialect;
+      checkMachine(next, network, taken, 'updating');
       return next;
     });
     if (!after) throw fail(flintlockErrors.UPDATE_NOT_FOUND, { name: `//${uid}` });
@@ -152,6 +153,9 @@ const IMMUTABLE = ['id', 'namespace', 'provider', 'volumes'] as const;
 
 function checkUnchanged(before: MicrovmSpec, after: MicrovmSpec): void {
   for (const field of IMMUTABLE)
-    if (JSON.stringify(ordered(before[field])) !== JSON.stringify(ordered(after[field])))
-      throw fail(flintlockErrors.IMMUTABLE, { field });
+    if (!isSame(before[field], after[field])) throw fail(flintlockErrors.IMMUTABLE, { field });
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return JSON.stringify(ordered(a)) === JSON.stringify(ordered(b));
 }

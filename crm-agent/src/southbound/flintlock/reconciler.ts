@@ -111,6 +111,13 @@ export class Reconciler {
     this.add(uid);
   }
 
+  /** Tells what a running machine waits for; nothing, when it goes on. */
+  async trouble(uid: string, text: string | undefined): Promise<void> {
+    await this.#o.table.changeStatus(uid, (status) =>
+      status.state === 'created' ? { ...status, reason: text ?? '' } : status,
+    );
+  }
+
   /** Resolves when nothing is under way; machines run on. */
   async stop(): Promise<void> {
     this.#stopped = true;
