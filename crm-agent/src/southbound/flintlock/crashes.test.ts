@@ -108,10 +108,16 @@ for (const step of DELETE)
     await door.stop('keep');
   });
 
-test('an accepted create of a life that ended at once is carried out by the next', async (c) => {
+test('a create of a life that ended while it read an image is carried out by the next', async (c) => {
   const first = await live(c);
-  c.images.withImageFiles = () => new Promise<never>(() => undefined);
+  const reached = new Promise<void>((resolve) => {
+    c.images.withImageFiles = () => {
+      resolve();
+      return new Promise<never>(() => undefined);
+    };
+  });
   const { uid } = await first.door.microvms.create(specOfCurrent(currentSpec()), 'current');
+  await reached;
   c.images.withImageFiles = (_, work) => work(c.images.folder);
   const { door } = await live(c);
   await until('it runs', () => door.microvms.get(uid)?.status.state === 'created');

@@ -328,6 +328,14 @@ test('a create that fails is tried again, says why, is given up, and can be dele
   assert.equal([failed.status?.retry, failed.status?.failureReason], [4, 'image "reg.local/none" not found']);
   assert.is(failed.status?.nextAttemptAt, undefined);
   assert.is(failed.version, 5);
+  // A change is a new beginning, also one that does not help.
+  const name = { namespace: 'ns1', id: 'vm1' };
+  await callUnary(c.then, 'updateMicroVm', {
+    microvm: oldSpec({ ...name, labels: { a: 'b' } }),
+    updateMask: ['labels'],
+  });
+  await until('it is tried again', async () => ((await get(uid)).version >= 10 ? true : undefined));
+  assert.is((await inState(uid, State.FAILED)).status?.retry, 4);
   // One that no try can mend is given up at once.
   const missing =
     (await create({ kernel: { image: 'reg.local/k:1', filename: 'boot/none' } })).spec?.uid ?? '';

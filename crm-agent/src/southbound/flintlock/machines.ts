@@ -9,7 +9,7 @@ export interface Machines {
   list(): Promise<readonly VmStatus[]>;
   create(spec: VmSpec): Promise<unknown>;
   start(id: string): Promise<Pick<VmStatus, 'state' | 'reason'>>;
-  stop(id: string, options: { readonly graceMs: number }): Promise<unknown>;
+  stop(id: string, options: { readonly graceMs: number; readonly signal?: AbortSignal }): Promise<unknown>;
   destroy(id: string): Promise<void>;
   status(id: string): Promise<VmStatus>;
   waitForExit(id: string, signal: AbortSignal): Promise<unknown>;

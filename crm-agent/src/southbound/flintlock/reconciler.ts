@@ -73,8 +73,8 @@ export class Reconciler {
   readonly #o: ReconcilerOptions;
   readonly #queue: KeyedQueue;
   readonly #slots: Slots;
-  /** Ends what is under way for a microVM that is no longer wanted. */
-  readonly #making = new Map<string, AbortController>();
+  /** Ends what is under way. */
+  readonly #work = new Map<string, { readonly abort: AbortController; readonly deletes: boolean }>();
   readonly #watches = new Map<string, { readonly abort: AbortController; readonly ended: Promise<void> }>();
   readonly #timers = new Map<string, () => void>();
   /** Failures without a steady run between. */
@@ -105,9 +105,10 @@ export class Reconciler {
     this.#queue.add(uid);
   }
 
-  /** The same for one that is to go: what is being done for it is broken off. */
+  /** The same for one that is to go: what is being made of it is broken off. */
   remove(uid: string): void {
-    this.#making.get(uid)?.abort(new Error('it is to be deleted'));
+    const work = this.#work.get(uid);
+    if (!work?.deletes) work?.abort.abort(new Error('it is to be deleted'));
     this.add(uid);
   }
 
@@ -123,7 +124,7 @@ export class Reconciler {
     this.#stopped = true;
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
-    for (const making of this.#making.values()) making.abort(new Error('the agent is stopping'));
+    for (const { abort } of this.#work.values()) abort.abort(new Error('the agent is stopping'));
     for (const { abort } of this.#watches.values()) abort.abort(new Error('stopped'));
     await Promise.all([...this.#watches.values()].map(({ ended }) => ended));
     await this.#queue.stop();
@@ -138,16 +139,16 @@ export class Reconciler {
     const { nextAttemptAt } = vm.status;
     const wait = (nextAttemptAt ?? 0) - this.#o.clock.now();
     if (wait > 0) return this.#later(uid, wait);
-    const making = new AbortController();
-    this.#making.set(uid, making);
+    const abort = new AbortController();
+    this.#work.set(uid, { abort, deletes: vm.deletedAt !== undefined });
     try {
-      if (vm.deletedAt === undefined) await this.#run(vm, making.signal);
-      else await this.#delete(vm);
+      if (vm.deletedAt === undefined) await this.#run(vm, abort.signal);
+      else await this.#delete(vm, abort.signal);
     } catch (error) {
       // What was broken off has not failed.
-      if (!making.signal.aborted) await this.#failed(vm, error);
+      if (!abort.signal.aborted) await this.#failed(vm, error);
     } finally {
-      this.#making.delete(uid);
+      this.#work.delete(uid);
     }
   }
 
@@ -224,13 +225,13 @@ export class Reconciler {
     this.#watches.set(uid, { abort, ended });
   }
 
-  async #delete({ uid }: Microvm): Promise<void> {
+  async #delete({ uid }: Microvm, signal: AbortSignal): Promise<void> {
     const { machines, table, settings, onStep, logger } = this.#o;
     const watch = this.#watches.get(uid);
     watch?.abort.abort(new Error('it is deleted'));
     await watch?.ended;
     const { state } = await machines.status(uid);
-    if (state === 'running') await machines.stop(uid, { graceMs: settings.graceMs });
+    if (state === 'running') await machines.stop(uid, { graceMs: settings.graceMs, signal });
     await onStep(uid, 'stopped');
     await machines.destroy(uid);
     await onStep(uid, 'destroyed');
@@ -266,8 +267,10 @@ export class Reconciler {
     if (!after) return;
     const facts = { vm: uid, from: status.state, to: after.status.state, retry: count, reason };
     logger.warn(facts, 'MicroVM is not what it is to be');
-    if (after.status.state === 'failed') settled(uid);
-    else this.#later(uid, delay);
+    if (after.status.state !== 'failed') return this.#later(uid, delay);
+    // Whoever has it tried again begins anew.
+    this.#failures.delete(uid);
+    settled(uid);
   }
 
   #later(uid: string, ms: number): void {
