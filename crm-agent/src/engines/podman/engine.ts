@@ -180,8 +180,10 @@ export class PodmanEngine {
   /** Makes the container of this name be what `spec` says, and run. */
   async runContainer(spec: ContainerSpec): Promise<WorkloadHandle> {
     checkSpec(spec);
-    const image = await this.ensureImage(spec.image);
-    const network = await this.#networkFor(spec.network);
+    const [image, network] = await Promise.all([
+      this.ensureImage(spec.image),
+      this.#networkFor(spec.network),
+    ]);
     return this.#roomy(() => this.#locks.run(spec.name, () => this.#workloads.run(spec, image, network)));
   }
 

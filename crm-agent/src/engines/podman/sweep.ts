@@ -53,6 +53,7 @@ async function reloadNameServer(): Promise<void> {
  * waiting init process. Only for containers that do not run.
  */
 export async function sweepRuntime(runtime: string, ids: readonly string[], clock: Clock): Promise<void> {
+  if (ids.length === 0) return;
   const known = new Set(ids);
   const monitors = await findProcesses((argv) => {
     const id = argv[argv.indexOf('-c') + 1];
