@@ -1,4 +1,4 @@
-// test: timeout=300s serial
+// test: timeout=300s
 /** IsardVDI's operations API of a real agent, called with Google's gRPC, and by callers that go away. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
