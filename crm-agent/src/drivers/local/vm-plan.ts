@@ -31,7 +31,6 @@ export function planVm(request: AppInstRequest, image: string, settings: PlanSet
     cpus: sizeOf(flavor, 'vcpus'),
     memoryMib: sizeOf(flavor, 'ram'),
     image,
-    display: 'vnc',
     ...(flavor.disk > 0n ? { diskMib: Number(flavor.disk) * 1024 } : {}),
     nics: [
       {

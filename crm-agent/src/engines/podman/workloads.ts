@@ -52,25 +52,15 @@ export class Workloads {
     if (existing && current && (existing.State.Running || (await this.#startsAgain(spec.name)))) {
       return { name: spec.name, containers: [existing.Id], warnings: [] };
     }
-    if (existing) await this.remove(spec.name);
+    await this.remove(spec.name);
     const { owner, settings } = this.#o;
     const request = containerRequest(spec, { owner, network, imageId: image.id, settings });
     const ports = spec.ports ?? [];
-    const make = async () => {
-      const made = await this.#client.containers.create(request);
-      await this.#client.containers.start(spec.name);
-      return made;
-    };
     const id = await this.#withPorts(spec.name, ports, () =>
       this.#undoing(spec.name, async () => {
-        try {
-          return await make();
-        } catch (error) {
-          // Of one whose making was cut off, or whose labels are not ours, nothing is seen before.
-          if (!isKind(error, podmanErrors.PODMAN_CONFLICT)) throw error;
-          await this.remove(spec.name);
-          return make();
-        }
+        const made = await this.#client.containers.create(request);
+        await this.#client.containers.start(spec.name);
+        return made;
       }),
     );
     this.#o.logger.info({ name: spec.name, id, image: image.ref }, 'Container runs');

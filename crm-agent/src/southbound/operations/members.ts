@@ -1,5 +1,4 @@
 import { fail } from '@edgeplane/base';
-import { shownValue } from '../shown-value.js';
 import { operationsErrors } from './errors.js';
 
 /** Reads the members of a mapping one by one; every complaint says where it is in which file. */
@@ -109,12 +108,8 @@ export class Members {
 
   #invalid(name: string, rule: string, value: unknown): Error {
     const where = this.#whereOf(name);
-    return fail(operationsErrors.INVENTORY_INVALID, {
-      path: this.#path,
-      where,
-      rule,
-      value: shownValue(value),
-    });
+    const shown = value === undefined ? 'nothing' : JSON.stringify(value).slice(0, 100);
+    return fail(operationsErrors.INVENTORY_INVALID, { path: this.#path, where, rule, value: shown });
   }
 
   #whereOf(name: string): string {

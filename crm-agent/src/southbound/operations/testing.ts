@@ -112,10 +112,8 @@ export class TestSite {
       killed = () => reject(new Killed('killed'));
     });
     death.catch(() => undefined);
-    let dead = false;
     const onStep = (record: OperationRecord) => {
-      if (!dead && !dies(record)) return undefined;
-      dead = true;
+      if (!dies(record)) return undefined;
       clock.die();
       killed();
       return new Promise<void>(() => undefined);

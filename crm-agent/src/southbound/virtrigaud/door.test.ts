@@ -208,7 +208,7 @@ test('each format and compression makes a file that comes back', async ({ p }) =
   await p.call('snapshotCreate', { vmId: id, nameHint: 's', includeMemory: false, description: '' });
   const head = (await p.call('getDiskInfo', { vmId: id, diskId: '', snapshotId: '' })).path;
   qemuIo(head, 'write -P 7 0 64k');
-  const { supportedExportFormats } = await p.call('getCapabilities', {});
+  const { supportedExportFormats, supportedImportFormats } = await p.call('getCapabilities', {});
   for (const format of supportedExportFormats)
     for (const compress of format === 'raw' ? [true] : [false, true]) {
       const name = `${format}-${compress}`;
@@ -227,6 +227,13 @@ test('each format and compression makes a file that comes back', async ({ p }) =
       const { path } = await p.call('importDisk', requests.import(source));
       assert.ok(holds(path, 6), name);
     }
+  const source = p.image(p.path('pvc', 'source'), 6);
+  for (const format of supportedImportFormats.filter((one) => !supportedExportFormats.includes(one))) {
+    const file = p.path('pvc', 'claim', format);
+    execFileSync('qemu-img', ['convert', '-f', 'qcow2', '-O', format, source, file]);
+    const request = requests.import({ sourceUrl: `pvc://claim/${format}`, targetName: format, format });
+    assert.ok(holds((await p.call('importDisk', request)).path, 6), format);
+  }
 });
 
 test('tasks: without patience a caller gets one, and it can be asked for in the next life', async ({ p }) => {

@@ -3,6 +3,7 @@ import { messageOf } from '@edgeplane/base';
 import { ProviderService } from '@edgeplane/proto/southbound/virtrigaud/provider/v1/provider.js';
 import { parseAddress, type RpcContext, type RpcServer, unary } from '@edgeplane/rpc';
 import { type AcceleratorName, QemuEngine, VncGateway } from '../../engines/qemu/index.js';
+import { Reserve } from '../../reserve.js';
 import { Admission, hostRoom } from '../../site/admission.js';
 import { HOST } from '../../site/host-paths.js';
 import type { Door, DoorContext } from '../door.js';
@@ -22,6 +23,7 @@ import { isId } from './names.js';
 import { NetGuard } from './net-guard.js';
 import { Operations } from './operations.js';
 import { registerPowerWork } from './power-work.js';
+import { withRoomToEnd } from './record-room.js';
 import type { VirtrigaudSettings } from './settings.js';
 import { SnapshotCalls } from './snapshot-calls.js';
 import { registerSnapshotWork } from './snapshot-work.js';
@@ -47,6 +49,7 @@ export class VirtrigaudDoor implements Door {
   readonly #log: OperationLog;
   readonly #tools: WorkTools;
   readonly #health: HostHealth;
+  readonly #room: Reserve;
   readonly #operations: Operations;
   readonly #vms: VmCalls;
   readonly #snapshots: SnapshotCalls;
@@ -85,8 +88,9 @@ export class VirtrigaudDoor implements Door {
       cloudlet: context.cloudletKeyJson,
       display: settings.consoleAddr !== '',
     };
+    const room = new Reserve(join(stateDir, 'reserve'), logger);
     const log = new OperationLog({
-      ...{ dir: join(stateDir, 'operations'), disk, clock, random, logger },
+      ...{ dir: join(stateDir, 'operations'), disk: withRoomToEnd(disk, room), clock, random, logger },
     });
     registerMachineWork(log, tools);
     registerPowerWork(log, tools);
@@ -99,15 +103,16 @@ export class VirtrigaudDoor implements Door {
       inventory,
       images,
       operations,
-      clock,
+      room,
       bridges: () => hostBridges(HOST),
     });
     this.#engine = engine;
+    this.#room = room;
     this.#log = log;
     this.#tools = tools;
     this.#operations = operations;
     this.#vms = vms;
-    this.#snapshots = new SnapshotCalls({ engine, operations, vms, clock });
+    this.#snapshots = new SnapshotCalls({ engine, operations, vms, clock, room });
     this.#disks = new DiskCalls({ engine, operations, vms, images, disks, prepared, locations, clock });
     this.#health = new HostHealth(engine, stateDir);
   }
@@ -119,6 +124,7 @@ export class VirtrigaudDoor implements Door {
     await fetcher.start();
     await Promise.all([disks.start(), prepared.start(), inventory.start()]);
     await this.#openConsole();
+    await this.#room.keep();
     await this.#log.start();
     await this.#health.look();
     signal.throwIfAborted();
@@ -190,7 +196,7 @@ export class VirtrigaudDoor implements Door {
     await Promise.all([this.#following, this.#gateway?.stop()]);
     this.#gateway = undefined;
     if (workloads === 'stop')
-      for (const { id } of this.#tools.inventory.all()) await this.#engine.stop(id, { graceMs: 0 });
+      await Promise.all(this.#tools.inventory.all().map(({ id }) => this.#engine.stop(id, { graceMs: 0 })));
     await this.#engine.close();
   }
 }

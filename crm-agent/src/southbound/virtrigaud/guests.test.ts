@@ -23,6 +23,7 @@ const raw = async (p: TestProvider, id: string) => {
   const seen = await p.call('describe', { id });
   return { ...seen, facts: JSON.parse(seen.providerRawJson) as Record<string, string | number | boolean> };
 };
+const cards = '[{"Name":"a","Model":"e1000"},{"Name":"b","Model":"rtl8139"},{"Name":"c","Model":"virtio"}]';
 const power = (p: TestProvider, id: string, op: 1 | 2 | 3 | 4, gracefulTimeoutSeconds = 30) =>
   p.call('power', { id, op, gracefulTimeoutSeconds });
 
@@ -68,6 +69,16 @@ test('power, memory, live changes and screens of a guest', async ({ p, image }) 
   assert.equal([after['cpu_count'], after['memory_mb'], after['pending_restart']], [4, 256, false]);
   await power(p, id, PowerOp.POWER_OP_SHUTDOWN_GRACEFUL, 60);
   assert.is((await raw(p, id)).powerState, 'Off');
+});
+
+test('cards of each kind', async ({ p }) => {
+  const { id } = await p.call('create', requests.create({ networksJson: cards }));
+  await power(p, id, PowerOp.POWER_OP_ON);
+  await power(p, id, PowerOp.POWER_OP_REBOOT);
+  const [vm] = (await p.call('listVMs', {})).vms;
+  assert.equal([vm?.powerState, vm?.networks.length], ['On', 3]);
+  await power(p, id, PowerOp.POWER_OP_OFF);
+  assert.is((await raw(p, id)).facts['qmp_status'], 'shutdown');
 });
 
 test.run();

@@ -160,10 +160,13 @@ export class Inventory {
     const { engine } = this.#options;
     const guest = await engine.guest.info(id).catch(() => undefined);
     const report = await engine.resources.get(id).catch(() => undefined);
+    const seen = await engine.status(id);
     const now = this.#seen.get(id);
     if (!now || now.status.startedAt !== status.startedAt) return;
     this.#set({
       ...now,
+      // Trouble with its disks comes and goes without anybody's doing.
+      ...(seen.state === 'running' ? { status: seen } : {}),
       ...(guest ? { guest } : {}),
       needsRestart: report?.needsRestart ?? now.needsRestart,
     });

@@ -1,4 +1,4 @@
-import type { Clock } from '@edgeplane/base';
+import { type Clock, EdgeplaneError, isDiskFull, isKind } from '@edgeplane/base';
 import type {
   TaskRef,
   TaskStatusResponse,
@@ -10,8 +10,9 @@ import {
   type OperationLog,
   type OperationRecord,
   type Submission,
-  thrown,
+  workErrors,
 } from '../work/index.js';
+import { managerError } from './codes.js';
 import { invalid } from './values.js';
 
 /** An operation that is asked for: what of it may be seen is its request, what may not is its secret. */
@@ -55,14 +56,20 @@ export class Operations {
   }
 
   /** Has it done, without waiting for more than its record. */
-  begin<R extends object>(wanted: Wanted<R>): Promise<OperationRecord> {
+  async begin<R extends object>(wanted: Wanted<R>): Promise<OperationRecord> {
     const { kind, subject, request, secret } = wanted;
     const submission: Submission = {
       ...{ kind, subject, lanes: [subject], owner: 'virtrigaud' },
       request: JSON.parse(JSON.stringify(request)) as Json,
       ...(secret === undefined ? {} : { secret: JSON.stringify(secret) }),
     };
-    return this.#log.submit(submission);
+    try {
+      return await this.#log.submit(submission);
+    } catch (error) {
+      // What is wrong is the disk, not the service.
+      const { cause } = error as Error;
+      throw isDiskFull(cause) ? managerError(cause) : error;
+    }
   }
 
   /** Waits for one that was begun. @throws how it failed, when that is known in time */
@@ -78,7 +85,7 @@ export class Operations {
         if (!patience.signal.aborted) throw error;
         return this.#log.get(record.id);
       });
-      if (last.error) throw thrown(last.error);
+      if (last.error) throw failureOf(last.error);
       return isFinished(last)
         ? { task: undefined, result: last.result }
         : { task: { id: last.id }, result: {} };
@@ -110,10 +117,21 @@ export class Operations {
   status(task: TaskRef | undefined): TaskStatusResponse {
     const id = task?.id ?? '';
     if (id === '') throw invalid('task.id', 'given', id);
-    const record = this.#log.list().find((one) => one.id === id);
-    if (!record) return { done: true, error: 'task not found' };
+    let record: OperationRecord;
+    try {
+      record = this.#log.get(id);
+    } catch (error) {
+      if (isKind(error, workErrors.NO_OPERATION)) return { done: true, error: 'task not found' };
+      throw error;
+    }
     return { done: isFinished(record), error: record.error?.message ?? '' };
   }
 }
 
 const MAKES = new Set(['create', 'clone']);
+
+/** How an operation failed, as it was thrown. */
+function failureOf({ code, status, message }: NonNullable<OperationRecord['error']>): EdgeplaneError {
+  const retryable = status === 'UNAVAILABLE' || status === 'ABORTED' || status === 'RESOURCE_EXHAUSTED';
+  return new EdgeplaneError({ code, status, template: message, retryable }, message);
+}

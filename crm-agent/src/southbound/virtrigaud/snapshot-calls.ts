@@ -2,6 +2,7 @@ import { type Clock, fail, KeyedTurns } from '@edgeplane/base';
 import type * as rpc from '@edgeplane/proto/southbound/virtrigaud/provider/v1/provider.js';
 import type { RpcContext } from '@edgeplane/rpc';
 import type { QemuEngine } from '../../engines/qemu/index.js';
+import type { RoomToRemove } from '../../reserve.js';
 import type { OperationRecord } from '../work/index.js';
 import { virtrigaudErrors } from './errors.js';
 import { freeId, snapshotName } from './names.js';
@@ -15,6 +16,7 @@ export interface SnapshotCallTools {
   readonly operations: Operations;
   readonly vms: VmCalls;
   readonly clock: Clock;
+  readonly room: RoomToRemove;
 }
 
 /** A caller that did not hear of its snapshot asks again within the deadline of that call. */
@@ -76,7 +78,7 @@ export class SnapshotCalls {
     if (name === '') throw invalid('snapshot_id', 'given', name);
     if (!(await this.#isThere(id, name))) return { task: undefined };
     const wanted = { kind: 'snapshot-delete', subject: vmLane(id), request: { id, name } };
-    return { task: (await operations.done(wanted, context)).task };
+    return { task: (await this.#t.room.spend(() => operations.done(wanted, context))).task };
   }
 
   async revert(request: rpc.SnapshotRevertRequest, context: RpcContext): Promise<rpc.TaskResponse> {

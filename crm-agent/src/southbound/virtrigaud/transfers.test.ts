@@ -52,7 +52,7 @@ test.before.each(async (c) => {
   await new Promise<void>((resolve) => c.web.listen(0, '127.0.0.1', resolve));
   c.webUrl = `http://127.0.0.1:${(c.web.address() as AddressInfo).port}`;
   const hosts = [c.storeUrl, c.webUrl].map((url) => url.slice('http://'.length));
-  c.p = new TestProvider({}, { allowedHosts: hosts });
+  c.p = new TestProvider({}, { allowedHosts: hosts, maxFetchBytes: 32 * 1024 ** 2 });
   await c.p.open();
 });
 test.after.each(async (c) => {
@@ -159,6 +159,8 @@ test('a disk goes through a web server; redirects and what is cut short are seen
   );
   assert.match(await get('/short', 'x'), /^UNAVAILABLE .*\/short/);
   assert.match(await get('/none', 'x'), /^NOT_FOUND/);
+  files.set('/large', Buffer.alloc(33 * 1024 ** 2));
+  assert.match(await get('/large', 'x'), /^RESOURCE_EXHAUSTED .*more than 33554432 bytes are not taken/);
   files.set('/text', Buffer.from('no disk at all'));
   assert.match(await get('/text', 'x', { format: 'vmdk' }), /^INVALID_ARGUMENT/);
   assert.equal(readdirSync(p.path('door', 'staging')), []);
@@ -190,6 +192,24 @@ test('a disk goes through a web server; redirects and what is cut short are seen
   assert.match(await of('e', { URL: 'http://127.0.0.1:1/x' }), /^PERMISSION_DENIED/);
   assert.match(await of('f', { Path: '/etc/passwd' }), /^PERMISSION_DENIED image_json.Path/);
   assert.match(await of('f', { Path: '../../etc/passwd' }), /^PERMISSION_DENIED image_json.Path/);
+});
+
+test('a file comes from a folder that was named, and from no other', async () => {
+  const p = new TestProvider();
+  const own = new TestProvider({}, { fileDirs: [p.path('pvc')] });
+  await p.open();
+  await own.open();
+  try {
+    const file = own.image(p.path('pvc', 'a.qcow2'), 4);
+    const import_ = (of: TestProvider, sourceUrl: string) =>
+      of.failure('importDisk', requests.import({ sourceUrl }));
+    assert.is(await import_(own, `file://${file}`), 'OK');
+    assert.match(await import_(own, `file://${p.path('pvc')}/../a`), /^PERMISSION_DENIED|^NOT_FOUND/);
+    assert.match(await import_(p, `file://${file}`), /^PERMISSION_DENIED/);
+  } finally {
+    await own.clear();
+    await p.clear();
+  }
 });
 
 test('a claim is not left, neither by name nor by link', async ({ p }) => {

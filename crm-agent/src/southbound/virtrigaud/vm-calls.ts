@@ -1,7 +1,8 @@
-import { type Clock, fail, KeyedTurns } from '@edgeplane/base';
+import { fail, KeyedTurns } from '@edgeplane/base';
 import type * as rpc from '@edgeplane/proto/southbound/virtrigaud/provider/v1/provider.js';
 import type { RpcContext } from '@edgeplane/rpc';
 import type { QemuEngine, VmSpec } from '../../engines/qemu/index.js';
+import type { RoomToRemove } from '../../reserve.js';
 import type { OperationRecord } from '../work/index.js';
 import { checkCloneOf, readClone } from './clone-plan.js';
 import { readCreate } from './create-plan.js';
@@ -21,7 +22,8 @@ export interface VmCallTools {
   readonly inventory: Inventory;
   readonly images: ImageLibrary;
   readonly operations: Operations;
-  readonly clock: Clock;
+  /** For what makes room. */
+  readonly room: RoomToRemove;
   /** Names of the host's bridges. */
   readonly bridges: () => Promise<ReadonlySet<string>>;
 }
@@ -147,9 +149,8 @@ export class VmCalls {
     if (id === '') throw invalid('id', 'given', id);
     if (!isId(id)) return { task: undefined };
     if (!operations.pending(vmLane(id)) && !(await inventory.get(id))) return { task: undefined };
-    return this.#task(
-      await operations.done({ kind: 'delete', subject: vmLane(id), request: { id } }, context),
-    );
+    const wanted = { kind: 'delete', subject: vmLane(id), request: { id } };
+    return this.#task(await this.#t.room.spend(() => operations.done(wanted, context)));
   }
 
   async power(request: rpc.PowerRequest, context: RpcContext): Promise<rpc.TaskResponse> {
@@ -170,6 +171,7 @@ export class VmCalls {
 
   async reconfigure(request: rpc.ReconfigureRequest, context: RpcContext): Promise<rpc.TaskResponse> {
     const { operations } = this.#t;
+    await this.#requireSettled(request.id, context);
     const { id, spec, rootMib, needsRestart } = await this.require(request.id);
     const { change, disks } = readDesired(request.desiredJson, { id, spec, rootMib });
     if (Object.keys(change).length === 0 && Object.keys(disks).length === 0) {
@@ -179,6 +181,19 @@ export class VmCalls {
     }
     const wanted = { kind: 'reconfigure', subject: vmLane(id), request: { id, change, disks } };
     return this.#task(await operations.done(wanted, context));
+  }
+
+  /** What a machine is to have is known when what was asked before is done; how that ended, its own caller hears. */
+  async #requireSettled(id: string, context: RpcContext): Promise<void> {
+    const { operations } = this.#t;
+    const pending = () => operations.pending(vmLane(id), ({ kind }) => kind === 'reconfigure');
+    const before = pending();
+    if (before) await operations.answer(before, context).catch(() => undefined);
+    const busy = pending();
+    if (!busy) return;
+    throw fail(virtrigaudErrors.BUSY, {
+      reason: `VirtualMachine "${id}" is being changed by task ${busy.id}`,
+    });
   }
 
   async upgrade(request: rpc.HardwareUpgradeRequest, context: RpcContext): Promise<rpc.TaskResponse> {
