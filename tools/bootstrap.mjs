@@ -15,6 +15,7 @@ const COMMANDS = {
   start: { packages: ['runtime', 'images'], run: ['deploy/quickstart/dist/main.js'] },
   test: { packages: ['runtime', 'images', 'test'], run: ['tools/dist/test-runner.js'] },
   'campaign:crash': { packages: ['runtime', 'images', 'test'], run: ['test/campaign/dist/main.js'] },
+  'campaign:vm-cluster': { packages: ['runtime', 'images'], run: ['crm-agent/dist/campaign/main.js'] },
   'fuzz:notify': { packages: [], run: ['shared/notify/dist/fuzz/main.js'] },
   'sim:mutations': { packages: [], run: ['test/sim/dist/mutations-main.js'] },
   sim: { packages: [], run: ['test/sim/dist/main.js'] },

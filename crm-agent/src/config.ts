@@ -1,6 +1,6 @@
 import { hostname as osHostname } from 'node:os';
 import { resolve } from 'node:path';
-import { fail, type ParsedAreas, parseDebugAreas, parseFlags } from '@edgeplane/base';
+import { type ParsedAreas, parseDebugAreas, parseFlags } from '@edgeplane/base';
 import type { CloudletKey } from '@edgeplane/proto/edgeproto/cloudlet.js';
 import { type IceServer, parseIceServers } from '@edgeplane/remote-shell';
 import { parseAddress } from '@edgeplane/rpc';
@@ -11,7 +11,7 @@ import type { HttpSettings } from './drivers/public-ports.js';
 import { remoteMicrovmSettings, remoteProviderSettings } from './drivers/remote/flags.js';
 import type { RemoteMicrovmSettings } from './drivers/remote-microvm/index.js';
 import type { RemoteProviderSettings } from './drivers/remote-provider/index.js';
-import { agentErrors } from './errors.js';
+import { settingInvalid } from './errors.js';
 import { AGENT_FLAGS } from './flags.js';
 import { choosePlatform, type PlatformName } from './platforms.js';
 import type { PodPolicy } from './southbound/aurae/index.js';
@@ -100,29 +100,16 @@ export function parseConfig(argv: readonly string[], environment: Environment): 
     .split(',')
     .map((a) => a.trim())
     .filter(Boolean);
-  if (notifyAddrs.length === 0) {
-    const rule = 'must name at least one address';
-    throw fail(agentErrors.INVALID_SETTING, { flag: '--notify-addrs', rule, value: values.notifyAddrs });
-  }
-  if (!Number.isSafeInteger(values.cpuOvercommit) || values.cpuOvercommit < 1) {
-    const rule = 'must be a whole number from 1 up';
-    const value = String(values.cpuOvercommit);
-    throw fail(agentErrors.INVALID_SETTING, { flag: '--cpu-overcommit', rule, value });
-  }
+  if (notifyAddrs.length === 0)
+    throw settingInvalid('--notify-addrs', 'must name at least one address', values.notifyAddrs);
+  if (!Number.isSafeInteger(values.cpuOvercommit) || values.cpuOvercommit < 1)
+    throw settingInvalid('--cpu-overcommit', 'must be a whole number from 1 up', values.cpuOvercommit);
   if (values.metricsInterval !== 0 && values.metricsInterval < LEAST_INTERVAL_MS) {
     const rule = `must be 0 or at least ${LEAST_INTERVAL_MS} ms`;
-    throw fail(agentErrors.INVALID_SETTING, {
-      flag: '--metrics-interval',
-      rule,
-      value: `${values.metricsInterval} ms`,
-    });
+    throw settingInvalid('--metrics-interval', rule, `${values.metricsInterval} ms`);
   }
-  if (!(values.execIdleLimit > 0)) {
-    const rule = 'must be more than 0';
-    throw fail(agentErrors.INVALID_SETTING, {
-      ...{ flag: '--exec-idle-limit', rule, value: String(values.execIdleLimit) },
-    });
-  }
+  if (!(values.execIdleLimit > 0))
+    throw settingInvalid('--exec-idle-limit', 'must be more than 0', values.execIdleLimit);
   if (values.metricsAddr !== '') parseAddress(values.metricsAddr);
   const platform = choosePlatform(values.platform, environment.variables['PLATFORM'], cloudletKey);
   const config: AgentConfig = {
@@ -173,18 +160,16 @@ function httpSettings(
   { httpPort, httpCert, httpKey }: { httpPort: number; httpCert: string; httpKey: string },
   cwd: string,
 ): HttpSettings {
-  const invalid = (flag: string, rule: string, value: string) =>
-    fail(agentErrors.INVALID_SETTING, { flag, rule, value });
   if (!Number.isInteger(httpPort) || httpPort < 0 || httpPort > 65535)
-    throw invalid('--http-port', 'must be from 1 to 65535, or 0', String(httpPort));
+    throw settingInvalid('--http-port', 'must be from 1 to 65535, or 0', httpPort);
   if ((httpCert === '') !== (httpKey === ''))
-    throw invalid('--http-cert and --http-key', 'must be given together', httpCert || httpKey);
+    throw settingInvalid('--http-cert and --http-key', 'must be given together', httpCert || httpKey);
   // nginx reads variables in such names.
   for (const [flag, value] of [
     ['--http-cert', httpCert],
     ['--http-key', httpKey],
   ] as const)
-    if (/[$\n\r]/.test(value)) throw invalid(flag, 'must have no $ and no line ends', value);
+    if (/[$\n\r]/.test(value)) throw settingInvalid(flag, 'must have no $ and no line ends', value);
   const tls = { certificate: resolve(cwd, httpCert), key: resolve(cwd, httpKey) };
   return { port: httpPort, ...(httpCert === '' ? {} : { tls }) };
 }

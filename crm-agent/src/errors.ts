@@ -1,4 +1,4 @@
-import { defineErrors } from '@edgeplane/base';
+import { defineErrors, type EdgeplaneError, fail } from '@edgeplane/base';
 
 /** Faults of the agent itself. Texts that reach users through an Info object are in `texts.ts`. */
 export const agentErrors = defineErrors({
@@ -31,3 +31,8 @@ export const agentErrors = defineErrors({
   NO_INNER_PORT: ['RESOURCE_EXHAUSTED', 'every port of {address} from {first} to {last} is in use'],
   NO_CONTAINERS: ['FAILED_PRECONDITION', 'no containers to run command in'],
 });
+
+/** The error of a flag whose value breaks a rule. */
+export function settingInvalid(flag: string, rule: string, value: string | number): EdgeplaneError {
+  return fail(agentErrors.INVALID_SETTING, { flag, rule, value });
+}

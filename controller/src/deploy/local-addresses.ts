@@ -1,31 +1,12 @@
 import { type LookupAddress, lookup as systemLookup } from 'node:dns';
-import { BlockList, isIP, type LookupFunction } from 'node:net';
-
-/** Addresses that only this machine, its link or its cloud's host answers, by what they are. */
-const LOCAL: readonly (readonly [kind: string, ...(readonly [network: string, bits: number][])])[] = [
-  ['loopback', ['127.0.0.0', 8], ['::1', 128]],
-  ['unspecified', ['0.0.0.0', 8], ['::', 96]],
-  ['link-local', ['169.254.0.0', 16], ['fe80::', 10]],
-  // Where clouds tell a machine its credentials, outside of the link-local range.
-  ['cloud metadata', ['fd00:ec2::254', 128], ['100.100.100.200', 32], ['192.0.0.192', 32]],
-];
-
-const LISTS = LOCAL.map(([kind, ...networks]) => {
-  const list = new BlockList();
-  for (const [network, bits] of networks) {
-    list.addSubnet(network, bits, network.includes(':') ? 'ipv6' : 'ipv4');
-  }
-  return { kind, list };
-});
+import type { LookupFunction } from 'node:net';
+import { localKindOf } from '@edgeplane/base';
 
 /** Says what an address is that must not be fetched from; undefined for the others. */
 export type AddressPolicy = (address: string) => string | undefined;
 
-/** Refuses local addresses. An IPv4 address inside an IPv6 one counts as itself. */
-export const refuseLocal: AddressPolicy = (address) => {
-  const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-  return LISTS.find(({ list }) => list.check(address, family))?.kind;
-};
+/** Refuses local addresses. */
+export const refuseLocal: AddressPolicy = localKindOf;
 
 /** Refuses none. */
 export const allowLocal: AddressPolicy = () => undefined;

@@ -1,8 +1,7 @@
 import { defineErrors } from '@edgeplane/base';
 
-/** Faults of the doors' listeners: settings, files, and callers who may not call. */
+/** Faults of the doors' listeners: what they are opened with, and callers who may not call. */
 export const doorErrors = defineErrors({
-  DOOR_SETTING: ['INVALID_ARGUMENT', '{flag}: {rule}, but got "{value}"'],
   DOOR_UNIDENTIFIED: [
     'FAILED_PRECONDITION',
     '--{door}-addr {address}: nobody could tell who calls; give --{door}-client-ca or --{door}-token-file, a unix:/path address, or --{door}-insecure',

@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
-import { fail } from '@edgeplane/base';
 import { parseAddress, unixPath } from '@edgeplane/rpc';
+import { settingInvalid } from '../errors.js';
 import { DOOR_NAMES, type DoorName } from './door.js';
-import { doorErrors } from './errors.js';
 import type { DoorFlagValues } from './flags.js';
 
 /** Who may call a door, and how it shows who it is itself. Paths are absolute; what is not given is empty. */
@@ -49,7 +48,7 @@ export interface DoorEnvironment {
 /**
  * The doors that flags open, in the order of {@link DOOR_NAMES}. The variables `VIRTRIGAUD_PROVIDER_INSECURE` and
  * `VIRTRIGAUD_PROVIDER_ALLOWED_SANS` stand for flags that are not given (VirtRigaud spec section 2).
- * @throws DOOR_SETTING, ADDRESS_INVALID
+ * @throws INVALID_SETTING, ADDRESS_INVALID
  */
 export function doorSettings(values: DoorFlagValues, environment: DoorEnvironment): DoorSettings[] {
   const addresses: Readonly<Record<DoorName, readonly DoorListener[]>> = {
@@ -69,7 +68,7 @@ export function doorSettings(values: DoorFlagValues, environment: DoorEnvironmen
     const healthAddr = name === 'virtrigaud' ? onLoopback(values.virtrigaudHealthAddr) : '';
     if (listeners.length === 0) {
       const flag = httpAddr ? '--flintlock-http-addr' : healthAddr ? '--virtrigaud-health-addr' : '';
-      if (flag) throw invalid(flag, `needs --${name}-addr`, httpAddr || healthAddr);
+      if (flag) throw settingInvalid(flag, `needs --${name}-addr`, httpAddr || healthAddr);
       return [];
     }
     return [{ name, listeners, httpAddr, healthAddr, access: accessSettings(name, values, environment) }];
@@ -103,16 +102,16 @@ function accessSettings(
   };
   const { cert, key, clientCa, tlsDir } = access;
   if ((cert === '') !== (key === ''))
-    throw invalid(`--${door}-cert and --${door}-key`, 'must be given together', cert || key);
+    throw settingInvalid(`--${door}-cert and --${door}-key`, 'must be given together', cert || key);
   if (tlsDir !== '' && (cert !== '' || clientCa !== ''))
-    throw invalid(`--${door}-tls-dir`, 'must be given without other files of TLS', tlsDir);
+    throw settingInvalid(`--${door}-tls-dir`, 'must be given without other files of TLS', tlsDir);
   if (clientCa !== '' && cert === '')
-    throw invalid(`--${door}-client-ca`, `needs --${door}-cert and --${door}-key`, clientCa);
+    throw settingInvalid(`--${door}-client-ca`, `needs --${door}-cert and --${door}-key`, clientCa);
   if (access.allowedNames.length > 0 && clientCa === '' && tlsDir === '')
-    throw invalid(`--${door}-allowed-names`, `needs --${door}-client-ca`, access.allowedNames.join(','));
+    throw settingInvalid(
+      `--${door}-allowed-names`,
+      `needs --${door}-client-ca`,
+      access.allowedNames.join(','),
+    );
   return access;
-}
-
-function invalid(flag: string, rule: string, value: string) {
-  return fail(doorErrors.DOOR_SETTING, { flag, rule, value });
 }

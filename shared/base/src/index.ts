@@ -45,6 +45,7 @@ export {
 export { KeyedQueue } from './keyed-queue.js';
 export { KeyedTurns } from './keyed-turns.js';
 export { type ExitStatus, type Launched, type LaunchOptions, launch } from './launch.js';
+export { localKindOf } from './local-addresses.js';
 export { createLogger, debugLogger, type Logger, type LoggerOptions, silentLogger } from './logger.js';
 export { type ProcessLock, takeProcessLock } from './process-lock.js';
 export { type ProgramOptions, runProgram, type Service } from './program.js';

@@ -4,7 +4,7 @@
  * back nothing of it is touched.
  */
 
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   eventually,
@@ -19,6 +19,7 @@ import {
 } from '@edgeplane/test-harness';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { containers, reboot } from './reboot.js';
 import { buildImages, CLUSTER_ARGS, INSTANCE_ARGS, prepareSite } from './site.js';
 
 const SITE = { operator: 'op', name: 'site' };
@@ -26,38 +27,6 @@ const PUBLIC = '127.0.8.1';
 
 const page = async (port: number): Promise<string> =>
   (await fetch(`http://${PUBLIC}:${port}/`, { signal: AbortSignal.timeout(2000) })).text();
-
-/** Supervisors of the containers of a folder: process id and container id. */
-async function containers(folder: string): Promise<{ pid: string; id: string }[]> {
-  const { processes } = await hostSnapshot(folder);
-  return processes.flatMap((line) => {
-    const [, pid, id] = /^(\d+) \S*conmon .*?-c ([0-9a-f]{64})/.exec(line) ?? [];
-    return pid !== undefined && id !== undefined ? [{ pid, id }] : [];
-  });
-}
-
-/** What the end of a host does to what runs there for a folder. */
-async function reboot(folder: string): Promise<void> {
-  const { processes } = await hostSnapshot(folder);
-  const runDir = /\/run\/edgeplane\/podman-[0-9a-f]+/.exec(processes.join('\n'))?.[0] ?? '';
-  // Containers first, so that nobody sees them end.
-  for (const { pid } of await containers(folder)) {
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
-    for (const each of [pid, ...children]) kill(Number(each));
-  }
-  for (const line of (await hostSnapshot(folder)).processes) kill(Number.parseInt(line, 10));
-  await eventually('nothing runs', async () => (await hostSnapshot(folder)).processes.length === 0);
-  // By this the agent tells that what is there is of another life of the host.
-  writeFileSync(join(runDir, 'boot-id'), 'another');
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}
 
 test('a rebooted site serves without its controller, and goes on when that is back', async () => {
   const before = await hostSnapshot('/tmp/ep-autonomy');

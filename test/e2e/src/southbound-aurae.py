@@ -1,5 +1,7 @@
 """Aurae's pods as clients of different ages use them. `input` says which part of the story is told."""
 
+import base64
+
 from southbound import Refused, main, until
 
 OLD, NEW, FIRST = "aurae.runtime.v0.PodService", "aurae.runtime.pod.v0.PodService", "runtime.v0.PodService"
@@ -62,6 +64,34 @@ def page(client, given):
 def again(client, _):
     """After the agent was killed: the pod is known, and Start finds it running."""
     return client.call(f"{NEW}/Start", {"name": "web"})["status"]
+
+
+def programs(client, _):
+    """Programs beside a container's own: input, both outputs, how they end, a terminal; and those that cannot be run."""
+    where = {"pod_name": "web", "container_name": "hello"}
+
+    def run(command, *parts, **over):
+        heard = {"output": b"", "error_output": b"", "exit_code": None}
+        for answer in client.talk(f"{EXTENSION}/Exec", [{"start": {**where, "command": command, **over}}, *parts]):
+            for part, value in answer.items():
+                heard[part] = value if part == "exit_code" else heard[part] + base64.b64decode(value)
+        return [heard["output"].decode(), heard["error_output"].decode(), heard["exit_code"]]
+
+    def refusal(*requests):
+        try:
+            return list(client.talk(f"{EXTENSION}/Exec", requests))
+        except Refused as refused:
+            return refused.code
+
+    text = base64.b64encode(b"said\n").decode()
+    return [
+        run(["/bin/sh", "-c", "cat; echo wrong >&2; exit 3"], {"input": text}, {"input_end": True}),
+        run(["/bin/sh", "-c", "test -t 0 && echo terminal"], terminal={"columns": 90, "rows": 30}),
+        refusal({"input": text}),
+        refusal({"start": {"pod_name": "web", "command": ["/bin/true"]}}),
+        refusal({"start": {**where, "command": []}}),
+        refusal({"start": {"pod_name": "web", "container_name": "prepare", "command": ["/bin/true"]}}),
+    ]
 
 
 def ends(client, given):
@@ -147,6 +177,6 @@ def field(number, value):
     return bytes([number << 3 | 2, len(value)]) + value
 
 
-PARTS = {part.__name__: part for part in (page, again, ends, old, refused, stop)}
+PARTS = {part.__name__: part for part in (page, programs, again, ends, old, refused, stop)}
 
 main(lambda client, given: {part: PARTS[part](client, given) for part in given["parts"]})

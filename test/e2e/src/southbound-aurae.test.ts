@@ -1,7 +1,7 @@
 // test: timeout=300s serial
 /**
  * Aurae's pods with real containers, called by Debian's Python over mutual TLS under the name that stock clients expect: a pod
- * with a page lives its life, the agent is killed while it serves, clients of 2023 and empty messages work, bad input leaves
+ * with a page lives its life, the agent is killed while it serves, the host is rebooted, clients of 2023 and empty messages work, bad input leaves
  * nothing. In the end the host is as it was.
  */
 import { mkdirSync } from 'node:fs';
@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeTestCa, makeTestCertificate } from '@edgeplane/rpc/testing';
 import {
+  eventually,
   hostSnapshot,
   NOTHING_LEFT,
   newSince,
@@ -19,6 +20,7 @@ import {
 } from '@edgeplane/test-harness';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { reboot } from './reboot.js';
 import { containerImage } from './site.js';
 
 const SITE = { operator: 'op', name: 'site' };
@@ -96,10 +98,21 @@ test('pods live their life', async () => {
     await agent.exited;
     assert.match(await page(port), 'app: pods');
     agent = await start();
-    const { again } = await ask<{ again: Status }>(['again']);
+    const { again, programs } = await ask<{ again: Status; programs: unknown[] }>(['again', 'programs']);
+    assert.equal(programs, [
+      ['said\n', 'wrong\n', 3],
+      ['terminal\r\n', '', 0],
+      ...['INVALID_ARGUMENT', 'INVALID_ARGUMENT', 'INVALID_ARGUMENT', 'FAILED_PRECONDITION'],
+    ]);
     const pids = ({ containers }: Status) => containers.map(({ pid }) => pid);
     assert.equal([again.uid, pids(again)], [allocated.uid, pids(started.status)]);
     assert.match(await page(port), 'app: pods');
+
+    agent.kill('SIGKILL');
+    await agent.exited;
+    await reboot(join(dir.path, `agent-${SITE.name}`));
+    agent = await start();
+    assert.match(await eventually('a page after a boot', () => page(port)), 'app: pods');
 
     const rest = await ask<Record<string, unknown>>(['old', 'ends']);
     assert.equal(rest, {

@@ -1,4 +1,4 @@
-// test: timeout=300s serial
+// test: timeout=300s
 /** IsardVDI's operations API of a real agent, called with Google's gRPC, and by callers that go away. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -85,7 +85,7 @@ const REFUSALS: Readonly<Record<string, string | RegExp>> = {
   creates: 'UNKNOWN_HYPERVISOR: hypervisor x, y',
   'creates []': 'NO_ID: ids is empty',
   destroy: 'UNKNOWN_HYPERVISOR',
-  'destroy grace': 'INVALID_FIELD: grace_seconds has to be from 0 to 86400, but got "-1"',
+  'destroy grace': 'INVALID_FIELD: grace_seconds has to be from 0 to 86400, but got -1',
   destroys: 'NO_ID: ids is empty',
   'expand 0': 'SIZE_TOO_SMALL: min_bytes is 0',
   'expand -1': 'min_bytes is -294967296, but has to be more than 0; it fits int32 only up to 2147483647',

@@ -1,8 +1,9 @@
 // test: timeout=900s serial
 /**
- * A cluster of real machines: made by the controller's command, an App with two replicas in it behind the load balancer,
- * scaled, a node killed, and all of it deleted; the agent is killed in the middle of the create, between, and in the middle
- * of the delete. In the end the host is as it was.
+ * A cluster of real machines: made by the controller's command, an App with two replicas in it behind the load balancer by
+ * ports and by path, measured, scaled, a node killed, the host rebooted while the controller is away, and all of it deleted;
+ * the agent is killed in the middle of the create, between, and in the middle of the delete. In the end the host is as it
+ * was.
  */
 import { createSocket } from 'node:dgram';
 import { mkdirSync, symlinkSync } from 'node:fs';
@@ -11,6 +12,7 @@ import { join } from 'node:path';
 import { systemClock } from '@edgeplane/base';
 import {
   eventually,
+  freePort,
   hostSnapshot,
   NOTHING_LEFT,
   newSince,
@@ -22,6 +24,7 @@ import {
 } from '@edgeplane/test-harness';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { reboot } from './reboot.js';
 import { builtImage, containerImage } from './site.js';
 
 const SITE = { operator: 'op', name: 'site' };
@@ -70,7 +73,7 @@ apps:
     image_type: ImageTypeDocker
     deployment: kubernetes
     deployment_manifest: ${JSON.stringify(MANIFEST)}
-    access_ports: tcp:8080,udp:8080
+    access_ports: tcp:8080,udp:8080,http:8080
     default_flavor: { name: x1.small }
 `;
 
@@ -86,9 +89,9 @@ const INSTANCE = [
 ];
 
 /** Which replica answers. */
-function replica(port: number): Promise<string> {
+function replica(port: number, path = '/'): Promise<string> {
   return new Promise((resolve, reject) => {
-    const req = request({ host: PUBLIC, port, path: '/', timeout: 10_000, agent: false }, (res) => {
+    const req = request({ host: PUBLIC, port, path, timeout: 10_000, agent: false }, (res) => {
       let text = '';
       res.on('data', (chunk: Buffer) => {
         text += chunk;
@@ -119,9 +122,9 @@ function udpEcho(port: number): Promise<boolean> {
 }
 
 /** Both replicas answer through the one port. */
-async function bothAnswer(port: number, limitMs = 60_000): Promise<void> {
+async function bothAnswer(port: number, limitMs = 60_000, path = '/'): Promise<void> {
   const seen = new Set<string>();
-  await eventually('both replicas', async () => seen.add(await replica(port)).size === 2, limitMs);
+  await eventually('both replicas', async () => seen.add(await replica(port, path)).size === 2, limitMs);
   assert.equal([...seen].sort(), ['r0', 'r1']);
 }
 
@@ -133,16 +136,26 @@ test('a cluster of machines lives its whole life', async () => {
   await containerImage(imageDir);
   symlinkSync(await builtImage('node/build.sh'), join(imageDir, 'node'));
 
+  const httpPort = await freePort();
   const flags = [
+    ...['--http-port', String(httpPort), '--metrics-interval', '1s'],
     ...['--platform', 'vm-cluster', '--image-dir', imageDir, '--public-addr', PUBLIC, '--on-stop', 'stop'],
   ];
-  const controller = await startController(dir.path, `lmdb:${join(dir.path, 'store')}`);
-  const { api = '', notify = '' } = controller.addresses;
+  const store = `lmdb:${join(dir.path, 'store')}`;
+  let controller = await startController(dir.path, store);
+  const { notify = '' } = controller.addresses;
   let agent = await startAgent(dir.path, notify, SITE, flags);
   const edgectl = async (args: string[], input?: string) => {
     const options = input === undefined ? {} : { input };
     const program = join(ROOT, 'bin/edgectl');
-    const all = ['--addr', api, '--output-format', 'json', 'controller', ...args];
+    const all = [
+      '--addr',
+      controller.addresses['api'] ?? '',
+      '--output-format',
+      'json',
+      'controller',
+      ...args,
+    ];
     const { code, stdout, stderr } = await runCommand(program, all, { timeoutMs: 600_000, ...options });
     assert.is(code, 0, `${args[0]}: ${stderr}`);
     return stdout;
@@ -185,6 +198,15 @@ test('a cluster of machines lives its whole life', async () => {
     const port = Number(/"public_port":\s*(\d+)/.exec(await edgectl(['ShowAppInst']))?.[1]);
     await bothAnswer(port);
     assert.ok(await eventually('an echo', () => udpEcho(port)));
+    const prefix = /"path_prefix":\s*"([^"]+)"/.exec(await edgectl(['ShowAppInst']))?.[1] ?? '';
+    await bothAnswer(httpPort, 60_000, `/${prefix}/`);
+    await eventually('figures of both replicas', async () => {
+      const [shown] = [JSON.parse((await edgectl(['ShowAppInstMetrics'])) || '[]') as unknown].flat();
+      const figures = shown as Readonly<Record<string, string>> | undefined;
+      const of = (name: string) => Number(figures?.[name] ?? 0);
+      // Each replica has the flavor's memory.
+      return of('mem_bytes') > 0 && of('cpu_nanos') > 0 && of('mem_limit_bytes') === 2 * 96 * 1024 ** 2;
+    });
 
     const scaled = ask('UpdateClusterInst', ...CLUSTER, '--numnodes', '3');
     await eventually('the third node starts', async () => (await nodes()).length === 4, BOOT_MS);
@@ -205,11 +227,33 @@ test('a cluster of machines lives its whole life', async () => {
     assert.equal(await machines(), running, 'machines are taken up as they are');
     await bothAnswer(port);
 
+    await edgectl(['UpdateClusterInst', ...CLUSTER, '--numnodes', '1']);
+    assert.equal(await nodes(), ['master-1 1', 'node-1 1']);
+    controller.kill('SIGKILL');
+    await controller.exited;
+    agent.kill('SIGKILL');
+    await agent.exited;
+    const { interfaces } = newSince(before, await hostSnapshot(dir.path));
+    const own = interfaces.filter((name) => name.startsWith('ep'));
+    await reboot(join(dir.path, `agent-${SITE.name}`), own);
+    agent = await startAgent(dir.path, notify, SITE, flags);
+    await bothAnswer(port, BOOT_MS);
+    await bothAnswer(httpPort, 60_000, `/${prefix}/`);
+    const rebooted = await machines();
+    assert.equal(
+      rebooted.map(({ node }) => node),
+      ['master-1 1', 'node-1 1'],
+    );
+    controller = await startController(dir.path, store, ['--notifyAddr', notify]);
+    await ready();
+    await bothAnswer(port);
+    assert.equal(await machines(), rebooted, 'a controller that is back changes nothing');
+
     await edgectl(['DeleteAppInst', ...INSTANCE]);
     const refused = await replica(port).catch((error: Error) => error.message);
     assert.match(refused, /ECONNREFUSED/);
     const deleting = ask('DeleteClusterInst', ...CLUSTER);
-    await eventually('machines go', async () => (await nodes()).length < running.length);
+    await eventually('machines go', async () => (await nodes()).length < rebooted.length);
     await restartAgent();
     await deleting;
     assert.equal(await nodes(), []);

@@ -89,6 +89,19 @@ class Client:
         except grpc.RpcError as error:
             raise Refused(error) from None
 
+    def talk(self, method, requests, timeout=120, defaults=False):
+        """The messages that a stream of requests is answered with. Raises Refused."""
+        made = [self._types(method, request)[0] for request in requests]
+        _, answer = self._types(method, None)
+        call = self._channel.stream_stream(
+            "/" + method, type(made[0]).SerializeToString, answer.FromString
+        )
+        try:
+            for message in call(iter(made), timeout=timeout, metadata=self._metadata):
+                yield self.shown(message, defaults)
+        except grpc.RpcError as error:
+            raise Refused(error) from None
+
     def raw(self, method, request=b"", timeout=120, metadata=()):
         """Bytes for bytes, for methods that the protos do not have and messages that they do not allow."""
         call = self._channel.unary_unary("/" + method)

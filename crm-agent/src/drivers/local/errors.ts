@@ -17,7 +17,11 @@ export const localErrors = defineErrors({
   CONSOLE_UNREACHABLE: ['UNAVAILABLE', 'the console of virtual machine {id} cannot be reached: {reason}'],
   CONSOLE_ONLY: [
     'FAILED_PRECONDITION',
-    'a virtual machine has no shell but its serial console: give no command and no container, but got "{value}"',
+    'a virtual machine has no shell but its serial console: give no command and no container but "display", but got "{value}"',
+  ],
+  DISPLAY_PLAIN: [
+    'INVALID_ARGUMENT',
+    'plain: must be true for the display of a virtual machine, whose bytes are VNC and not a terminal, but is false',
   ],
   VM_UPDATE_UNSUPPORTED: [
     'UNIMPLEMENTED',

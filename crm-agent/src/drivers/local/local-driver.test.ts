@@ -1,5 +1,7 @@
 // test: timeout=900s serial
 /** The conformance suite on real containers and virtual machines, through podman and QEMU. */
+
+import { once } from 'node:events';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -156,6 +158,14 @@ workloads('a virtual machine whose QEMU is killed comes back', async () => {
   try {
     await driver.createAppInst(app, testOperation());
     await fetchPage(portOf(app));
+    const asked = { keyJson: app.keyJson, containerId: 'display', command: '' };
+    const terminal = await driver.prepareShell({ ...asked, plain: false }).catch((e: Error) => e.message);
+    assert.match(String(terminal), 'plain: must be true for the display');
+    const opens = await driver.prepareShell({ ...asked, plain: true });
+    const display = await opens({ cols: 80, rows: 24 }, new AbortController().signal);
+    assert.match(String((await once(display.output, 'data'))[0]), 'RFB 003.008');
+    await display.close();
+    assert.equal(await display.ended, { code: 0 });
     for (const { pid, args } of await listCommandLines())
       if (/qemu/.test(args[0] ?? '') && args.some((a) => a.includes(stateDir))) process.kill(pid, 'SIGKILL');
     assert.is(await isOpen(portOf(app)), false);

@@ -19,6 +19,7 @@ import type {
   SiteLimits,
 } from '../driver.js';
 import { networkName } from './container-plan.js';
+import { DISPLAY } from './display.js';
 import { localErrors } from './errors.js';
 import { type AppRecord, isMachine } from './local-record.js';
 import { planWork } from './plan-work.js';
@@ -159,6 +160,11 @@ export class LocalDriver implements Driver {
     const { keyJson, containerId, command } = request;
     const { type, name, state } = this.#required(keyJson);
     if (state !== 'ready') throw fail(agentErrors.NOT_RUNNING, { key: keyJson, state });
+    if (isMachine({ type }) && containerId === DISPLAY && command === '') {
+      if (!request.plain) throw fail(localErrors.DISPLAY_PLAIN);
+      await machines.checkDisplay(name);
+      return () => machines.openDisplay(name);
+    }
     if (isMachine({ type })) {
       const value = containerId || command;
       // What older callers ask for when they want something to talk to.

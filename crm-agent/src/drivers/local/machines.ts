@@ -5,6 +5,7 @@ import type { Shell } from '../../exec/shell.js';
 import type { Kvm } from '../../site/devices.js';
 import type { InstanceUsage } from '../driver.js';
 import { ConsoleHub } from './console-hub.js';
+import { openDisplay } from './display.js';
 import { localErrors } from './errors.js';
 import { MachineKeeper } from './machine-keeper.js';
 
@@ -87,6 +88,16 @@ export class MachineHost {
   /** The machine's serial console, shared with whoever else looks at it. @throws as checkConsole */
   openConsole(id: string, plain: boolean): Promise<Shell> {
     return this.#hub.open(id, plain);
+  }
+
+  /** @throws EdgeplaneError when the machine does not run, or has no screen */
+  async checkDisplay(id: string): Promise<void> {
+    await this.#engine.vncSocket(id);
+  }
+
+  /** The machine's screen, as bytes of VNC. @throws as checkDisplay */
+  async openDisplay(id: string): Promise<Shell> {
+    return openDisplay(id, await this.#engine.vncSocket(id));
   }
 
   /** Room that an image which is not here yet is going to take, bytes, as far as that can be seen. */

@@ -31,6 +31,7 @@ export function planVm(request: AppInstRequest, image: string, settings: PlanSet
     cpus: sizeOf(flavor, 'vcpus'),
     memoryMib: sizeOf(flavor, 'ram'),
     image,
+    display: 'vnc',
     ...(flavor.disk > 0n ? { diskMib: Number(flavor.disk) * 1024 } : {}),
     nics: [
       {

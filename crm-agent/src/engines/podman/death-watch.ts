@@ -23,12 +23,22 @@ const AGAIN_MS = 1000;
  * Tells of each container of the owner whose program ends, whether by itself or because it was stopped, until the signal
  * aborts. What ends while podman's service is away is not told.
  */
-export async function watchDeaths(
-  { client, owner, clock, logger }: DeathWatchOptions,
+export function watchDeaths(
+  options: DeathWatchOptions,
   told: (death: Death) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const filters = { type: ['container'], event: ['died'], label: [`${LABEL.owner}=${owner}`] };
+  return watchContainers(options, ['died'], told, signal);
+}
+
+/** The same of other events of containers, by podman's names for them. */
+export async function watchContainers(
+  { client, owner, clock, logger }: DeathWatchOptions,
+  event: readonly string[],
+  told: (death: Death) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const filters = { type: ['container'], event, label: [`${LABEL.owner}=${owner}`] };
   while (!signal.aborted) {
     try {
       for await (const { Actor } of client.events(filters, signal)) {

@@ -11,7 +11,7 @@ import {
 import type { Labels } from './api-caller.js';
 import type { ExecResult } from './api-types.js';
 import { PodmanClient } from './client.js';
-import { type Death, watchDeaths } from './death-watch.js';
+import { type Death, watchContainers, watchDeaths } from './death-watch.js';
 import { podmanErrors } from './errors.js';
 import { type CallOptions, unixEndpoint } from './http.js';
 import { ImageFiles } from './image-files.js';
@@ -28,7 +28,7 @@ import { type PodmanSettings, SLIRP_MODE } from './settings.js';
 import { type ContainerSpec, checkSpec, type KubeSpec, LABEL } from './spec.js';
 import { claimStateDir, releaseStateDir } from './state-dir.js';
 import type { WorkloadStatus, WorkloadSummary } from './status.js';
-import { sweepHost, sweepNetworks } from './sweep.js';
+import { sweepHost, sweepNetworks, sweepRules } from './sweep.js';
 import type { WorkloadUsage } from './usage.js';
 import { WorkloadFigures } from './workload-figures.js';
 import { type WorkloadHandle, Workloads } from './workloads.js';
@@ -139,6 +139,14 @@ export class PodmanEngine {
     return watchDeaths({ client: this.client, owner, clock, logger }, told, signal);
   }
 
+  /** Tells the name of each workload of which a container starts or ends, until the signal aborts. */
+  watchChanges(told: (name: string) => void, signal: AbortSignal): Promise<void> {
+    const { owner, clock, logger } = this.#o;
+    const { client } = this;
+    const changed = ({ name }: Death) => told(name);
+    return watchContainers({ client, owner, clock, logger }, ['start', 'died'], changed, signal);
+  }
+
   get settings(): PodmanSettings {
     return this.#settings;
   }
@@ -161,7 +169,10 @@ export class PodmanEngine {
 
   async removeNetwork(name: string): Promise<void> {
     await this.#service.ready();
-    await this.#locks.run(`network ${name}`, () => this.#networks.remove(name));
+    await this.#locks.run(`network ${name}`, async () => {
+      const removed = await this.#networks.remove(name);
+      if (removed) await sweepRules([removed], this.#o.logger);
+    });
   }
 
   /** `docker-archive:/path`, `oci-archive:/path`, `oci:/dir`, or a registry reference, which is pulled if not here. */
@@ -180,8 +191,10 @@ export class PodmanEngine {
   /** Makes the container of this name be what `spec` says, and run. */
   async runContainer(spec: ContainerSpec): Promise<WorkloadHandle> {
     checkSpec(spec);
-    const image = await this.ensureImage(spec.image);
-    const network = await this.#networkFor(spec.network);
+    const [image, network] = await Promise.all([
+      this.ensureImage(spec.image),
+      this.#networkFor(spec.network),
+    ]);
     return this.#roomy(() => this.#locks.run(spec.name, () => this.#workloads.run(spec, image, network)));
   }
 

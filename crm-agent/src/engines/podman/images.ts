@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { EdgeplaneError, fail, messageOf } from '@edgeplane/base';
+import { EdgeplaneError, fail, isKind, messageOf } from '@edgeplane/base';
 import type { PodmanClient } from './client.js';
 import type { RegistryAuth } from './client-images.js';
 import { podmanErrors } from './errors.js';
@@ -69,8 +69,13 @@ export class Images {
 
   /** The image of that name or id in local storage. */
   async find(ref: string, options: CallOptions = {}): Promise<LocalImage | undefined> {
-    if (!(await this.#client.images.exists(ref, options))) return undefined;
-    return { id: (await this.#client.images.inspect(ref, options)).Id, ref };
+    try {
+      return { id: (await this.#client.images.inspect(ref, options)).Id, ref };
+    } catch (error) {
+      if (isKind(error, podmanErrors.PODMAN_IMAGE_MISSING) || isKind(error, podmanErrors.PODMAN_NOT_FOUND))
+        return undefined;
+      throw error;
+    }
   }
 
   async #load(path: string, isLayout: boolean, options: CallOptions): Promise<LocalImage> {

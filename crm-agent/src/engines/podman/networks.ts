@@ -48,13 +48,18 @@ export class Networks {
     return full;
   }
 
-  /** Refused while containers are on it; no error when it is not there. */
-  async remove(name: string): Promise<void> {
+  /**
+   * Refused while containers are on it; undefined when it is not there. What was removed is given back, as netavark may have
+   * been kept from removing its rules, and nobody else would know that they were a network's.
+   */
+  async remove(name: string): Promise<OwnNetwork | undefined> {
     const full = this.podmanName(name);
     try {
+      const [found] = (await this.use([])).filter((network) => network.name === full);
       await this.#client.networks.remove(full);
+      return found;
     } catch (error) {
-      if (isKind(error, podmanErrors.PODMAN_NOT_FOUND)) return;
+      if (isKind(error, podmanErrors.PODMAN_NOT_FOUND)) return undefined;
       if (isKind(error, podmanErrors.PODMAN_FAILED) || isKind(error, podmanErrors.PODMAN_CONFLICT)) {
         throw fail(
           podmanErrors.PODMAN_CONFLICT,

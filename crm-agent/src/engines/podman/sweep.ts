@@ -28,7 +28,7 @@ export async function sweepNetworks(
     clock,
     logger,
   );
-  await applySteps(staleRules((await runCommand('iptables-save', [])).stdout, networks), logger);
+  await sweepRules(networks, logger);
   let zones = false;
   for (const network of networks.filter((n) => n.liveIds.size === 0)) {
     await runCommand('ip', ['link', 'delete', network.bridge]);
@@ -39,6 +39,11 @@ export async function sweepNetworks(
     zones ||= gone;
   }
   if (zones) await reloadNameServer();
+}
+
+/** Removes the packet filter's rules that the networks no longer need. */
+export async function sweepRules(networks: readonly NetworkUse[], logger: Logger): Promise<void> {
+  await applySteps(staleRules((await runCommand('iptables-save', [])).stdout, networks), logger);
 }
 
 /** On SIGHUP the name server reads its files again, and ends when there are none. */
@@ -53,6 +58,7 @@ async function reloadNameServer(): Promise<void> {
  * waiting init process. Only for containers that do not run.
  */
 export async function sweepRuntime(runtime: string, ids: readonly string[], clock: Clock): Promise<void> {
+  if (ids.length === 0) return;
   const known = new Set(ids);
   const monitors = await findProcesses((argv) => {
     const id = argv[argv.indexOf('-c') + 1];

@@ -52,15 +52,25 @@ export class Workloads {
     if (existing && current && (existing.State.Running || (await this.#startsAgain(spec.name)))) {
       return { name: spec.name, containers: [existing.Id], warnings: [] };
     }
-    await this.remove(spec.name);
+    if (existing) await this.remove(spec.name);
     const { owner, settings } = this.#o;
     const request = containerRequest(spec, { owner, network, imageId: image.id, settings });
     const ports = spec.ports ?? [];
+    const make = async () => {
+      const made = await this.#client.containers.create(request);
+      await this.#client.containers.start(spec.name);
+      return made;
+    };
     const id = await this.#withPorts(spec.name, ports, () =>
       this.#undoing(spec.name, async () => {
-        const made = await this.#client.containers.create(request);
-        await this.#client.containers.start(spec.name);
-        return made;
+        try {
+          return await make();
+        } catch (error) {
+          // Of one whose making was cut off, or whose labels are not ours, nothing is seen before.
+          if (!isKind(error, podmanErrors.PODMAN_CONFLICT)) throw error;
+          await this.remove(spec.name);
+          return make();
+        }
       }),
     );
     this.#o.logger.info({ name: spec.name, id, image: image.ref }, 'Container runs');

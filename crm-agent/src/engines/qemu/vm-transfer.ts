@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { access, mkdir, rm, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { fail, KeyedTurns } from '@edgeplane/base';
+import { fileDigest } from '../../file-digest.js';
 import { copyDisk } from './disk-files.js';
 import { qemuErrors } from './errors.js';
 import { removeTemporary } from './files.js';
@@ -116,7 +115,7 @@ export class VmTransfer {
       await this.#clones.release(id);
     }
     const { size } = await stat(path);
-    return { path, bytes: size, sha256: await sha256Of(path) };
+    return { path, bytes: size, sha256: await fileDigest(path) };
   }
 
   /**
@@ -131,7 +130,7 @@ export class VmTransfer {
       if (!(await isThere(target))) {
         if (!isAbsolute(path)) throw refuse('it must be an absolute path');
         if (!(await isThere(path))) throw fail(qemuErrors.imageNotFound, { path });
-        const actual = sha256 === undefined ? undefined : await sha256Of(path);
+        const actual = sha256 === undefined ? undefined : await fileDigest(path);
         if (sha256 !== undefined && actual !== sha256.toLowerCase())
           throw fail(qemuErrors.imageDigestMismatch, {
             path,
@@ -226,12 +225,6 @@ export function referenceOf(info: Readonly<Record<string, unknown>>, path: strin
   if (data?.['data-file'] !== undefined) return String(data['data-file']);
   const extents = (data?.['extents'] ?? []) as readonly { filename?: string }[];
   return extents.map(({ filename }) => filename).find((name) => name !== undefined && name !== path);
-}
-
-async function sha256Of(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return hash.digest('hex');
 }
 
 function isThere(path: string): Promise<boolean> {

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { fail } from '@edgeplane/base';
 import { PodExtensionService } from '@edgeplane/proto/southbound/aurae/edgeplane/pod/v1/pod-extension-service.js';
 import { type RpcServer, unary } from '@edgeplane/rpc';
-import type { Death } from '../../engines/podman/index.js';
 import { hostName } from '../../host-names.js';
 import { Admission, hostRoom } from '../../site/admission.js';
 import { HOST } from '../../site/host-paths.js';
@@ -29,8 +28,8 @@ import type { VerbContext } from './verb-context.js';
 /** A host whose life the door has in hand. */
 export interface OwnedHost extends PodHost {
   readonly programs: PodPrograms;
-  /** Tells of each program of a container that ends, until the signal aborts. */
-  watchDeaths(told: (death: Death) => void, signal: AbortSignal): Promise<void>;
+  /** Tells the name of each pod of which a container starts or ends, until the signal aborts. */
+  watchChanges(told: (pod: string) => void, signal: AbortSignal): Promise<void>;
   /** Puts in order what a crash or a boot left. Starts nothing. */
   recover(): Promise<void>;
   close(workloads: 'keep' | 'stop'): Promise<void>;
@@ -52,7 +51,7 @@ interface Opened {
   readonly probes: ProbeKeeper;
   readonly table: PodTable;
   readonly service: PodService;
-  readonly deaths: Promise<void>;
+  readonly watching: Promise<void>;
 }
 
 /** Aurae's pods, over a podman of their own. */
@@ -99,12 +98,12 @@ export class AuraeDoor implements Door {
       },
     });
     const byHostName = (name: string) => table.values().find((pod) => pod.hostName === name);
-    const deaths = host.watchDeaths(({ name }) => {
+    const watching = host.watchChanges((name) => {
       const pod = byHostName(name);
       if (pod) table.changed(pod.keyJson);
     }, this.#closing.signal);
     const service = new PodService({ context: verbs, operations, probes, policy });
-    this.#opened = { host, operations, probes, table, service, deaths };
+    this.#opened = { host, operations, probes, table, service, watching };
     table.listen((keyJson) => probes.follow(keyJson, table.get(keyJson)));
     await host.recover();
     await operations.start();
@@ -131,7 +130,7 @@ export class AuraeDoor implements Door {
     if (!opened) return;
     await opened.probes.stop();
     await opened.operations.stop();
-    await opened.deaths;
+    await opened.watching;
     await opened.host.close(workloads);
   }
 

@@ -2,7 +2,7 @@ import { defineErrors } from '@edgeplane/base';
 
 /** What the pod API refuses or reports. Each text names the field or the pod. */
 export const auraeErrors = defineErrors({
-  BAD_FIELD: ['INVALID_ARGUMENT', '{field}: {rule}, but got "{value}"'],
+  BAD_FIELD: ['INVALID_ARGUMENT', '{field}: {rule}, but got {value}'],
   NOT_OFFERED: ['FAILED_PRECONDITION', '{field}: {reason}'],
   NOT_PERMITTED: ['PERMISSION_DENIED', '{field}: {reason}'],
   POD_EXISTS: ['ALREADY_EXISTS', 'pod "{name}" is allocated with other content'],

@@ -18,13 +18,11 @@ const MOST_CHARACTERS = 1000;
 
 /** Runs a program in a container for as long as the call lasts. */
 export async function execInPod(parts: ExtensionParts, call: ExecCall, context: RpcContext): Promise<void> {
-  const requests = call[Symbol.asyncIterator]() as AsyncIterator<PodExtensionExecRequest>;
-  const first = await requests.next();
-  const part = first.done ? undefined : first.value.part;
+  const part = (await firstOf(call))?.part;
   if (part?.$case !== 'start')
     throw bad('start', 'must be the first request of the call', part?.$case ?? 'nothing');
   const program = await startProgram(parts, part.value, context);
-  const input = feed(requests, program).catch(() => undefined);
+  const letGo = feed(call, program);
   const leave = () => void program.close().catch(() => undefined);
   context.signal.addEventListener('abort', leave, { once: true });
   try {
@@ -38,10 +36,50 @@ export async function execInPod(parts: ExtensionParts, call: ExecCall, context: 
   } finally {
     context.signal.removeEventListener('abort', leave);
     await program.close();
-    // The caller may keep its side open; what it still says goes nowhere.
-    await requests.return?.();
-    await input;
+    await letGo();
   }
+}
+
+/** The first request, after which the call stands still; undefined when it ends without one. */
+function firstOf(call: ExecCall): Promise<PodExtensionExecRequest | undefined> {
+  return new Promise((resolve) => {
+    const end = () => resolve(undefined);
+    call.once('end', end);
+    call.once('data', (request: PodExtensionExecRequest) => {
+      call.pause();
+      call.removeListener('end', end);
+      resolve(request);
+    });
+  });
+}
+
+/**
+ * Gives the program what the caller says, one part after the other, until the returned function is called: the caller may keep
+ * its side open, and what it still says then goes nowhere.
+ */
+function feed(call: ExecCall, program: PodProgram): () => Promise<void> {
+  let taking: Promise<void> = Promise.resolve();
+  const take = (request: PodExtensionExecRequest) => {
+    call.pause();
+    taking = taken(request, program)
+      .catch(() => undefined)
+      .then(() => void call.resume());
+  };
+  const end = () => program.endInput();
+  call.on('data', take);
+  call.once('end', end);
+  call.resume();
+  return async () => {
+    call.removeListener('data', take);
+    call.removeListener('end', end);
+    await taking;
+  };
+}
+
+async function taken({ part }: PodExtensionExecRequest, program: PodProgram): Promise<void> {
+  if (part?.$case === 'input') await program.write(part.value);
+  else if (part?.$case === 'inputEnd') program.endInput();
+  else if (part?.$case === 'size') await program.resize(checkShape('size', part.value));
 }
 
 /** @throws BAD_FIELD, NO_POD, NOT_RUNNING; what podman refuses */
@@ -65,16 +103,6 @@ function checkShape(field: string, { columns, rows }: TerminalSize): TerminalSiz
   const fits = (n: number) => n >= 1 && n <= MOST_CHARACTERS;
   if (fits(columns) && fits(rows)) return { columns, rows };
   throw bad(field, `must have 1 to ${MOST_CHARACTERS} columns and rows`, `${columns} x ${rows}`);
-}
-
-async function feed(requests: AsyncIterator<PodExtensionExecRequest>, program: PodProgram): Promise<void> {
-  for (;;) {
-    const { done, value } = await requests.next();
-    const part = done ? undefined : value.part;
-    if (done || part?.$case === 'inputEnd') return program.endInput();
-    if (part?.$case === 'input') await program.write(part.value);
-    else if (part?.$case === 'size') await program.resize(checkShape('size', part.value));
-  }
 }
 
 /** Waits until there is room for more, or nobody reads any longer. */

@@ -1,12 +1,10 @@
 import { fail } from '@edgeplane/base';
+import { shownValue } from '../shown-value.js';
 import { auraeErrors } from './errors.js';
 
-/** Longest value shown in an error. */
-const SHOWN = 100;
-
 /** A malformed value. */
-export const bad = (field: string, rule: string, value: string | number | bigint) =>
-  fail(auraeErrors.BAD_FIELD, { field, rule, value: String(value).slice(0, SHOWN) });
+export const bad = (field: string, rule: string, value: unknown) =>
+  fail(auraeErrors.BAD_FIELD, { field, rule, value: shownValue(value) });
 
 /** A well-formed value that asks for what pods of this host do not have. */
 export const notOffered = (field: string, reason: string) => fail(auraeErrors.NOT_OFFERED, { field, reason });
@@ -21,7 +19,7 @@ export function checkName(field: string, name: string): string {
 
 /** Refuses what a C string cannot hold, and texts of absurd length. */
 export function checkText(field: string, text: string, limit = 4096): string {
-  if (text.includes('\0')) throw bad(field, 'must not hold a zero byte', text.replaceAll('\0', '\\0'));
+  if (text.includes('\0')) throw bad(field, 'must not hold a zero byte', text);
   if (text.length > limit) throw bad(field, `must be at most ${limit} characters`, `${text.length} of them`);
   return text;
 }

@@ -1,7 +1,14 @@
 import { join } from 'node:path';
-import { type Clock, EdgeplaneError, fail, type Logger, type Random } from '@edgeplane/base';
+import { type Clock, fail, type Logger, type Random } from '@edgeplane/base';
 import type { Disk } from '../../disk.js';
-import { isFinished, type Json, OperationLog, type OperationRecord, type Runner } from '../work/index.js';
+import {
+  isFinished,
+  type Json,
+  OperationLog,
+  type OperationRecord,
+  type Runner,
+  thrown,
+} from '../work/index.js';
 import { auraeErrors } from './errors.js';
 
 export const VERBS = ['allocate', 'start', 'stop', 'free', 'restart'] as const;
@@ -80,7 +87,7 @@ export class PodOperations {
     const record = await this.#log.submit({ ...submission, ...(secret !== undefined && { secret }) });
     this.#changed(subject);
     const ended = await this.#log.wait(record.id, signal).finally(() => this.#changed(subject));
-    if (ended.error) throw failureOf(ended.error);
+    if (ended.error) throw thrown(ended.error);
     return ended;
   }
 
@@ -95,12 +102,4 @@ export class PodOperations {
   #unfinished(subject: string): readonly OperationRecord[] {
     return this.#log.list().filter((record) => record.subject === subject && !isFinished(record));
   }
-}
-
-/** The error that ended an operation, as it was thrown. */
-function failureOf({ code, status, message }: NonNullable<OperationRecord['error']>): EdgeplaneError {
-  return new EdgeplaneError(
-    { code, status, template: message, retryable: status === 'UNAVAILABLE' },
-    message,
-  );
 }

@@ -3,7 +3,6 @@ import { isIPv4 } from 'node:net';
 import { type Clock, fail, isKind, KeyedTurns, type Logger, messageOf } from '@edgeplane/base';
 import {
   type ContainerInspect,
-  type Death,
   type PodContainerSpec,
   PodmanEngine,
   podmanErrors,
@@ -131,8 +130,8 @@ export class PodmanHost implements PodHost {
     return { uid: read('Uid'), gid: read('Gid') };
   }
 
-  watchDeaths(told: (death: Death) => void, signal: AbortSignal): Promise<void> {
-    return this.engine.watchDeaths(told, signal);
+  watchChanges(told: (pod: string) => void, signal: AbortSignal): Promise<void> {
+    return this.engine.watchChanges(told, signal);
   }
 
   /** Puts in order what a crash or a boot left. Starts nothing. */

@@ -71,6 +71,7 @@ export class ProbeKeeper {
   /** By pod and container. */
   readonly #watches = new Map<string, Watch>();
   readonly #ready = new Map<string, Set<string>>();
+  #stopped = false;
 
   constructor(options: ProbeKeeperOptions) {
     this.#o = options;
@@ -78,6 +79,8 @@ export class ProbeKeeper {
 
   /** Follows what is wanted of a pod; undefined when it has gone. */
   follow(keyJson: string, pod: PodRecord | undefined): void {
+    // Operations that are being broken off still tell of changes.
+    if (this.#stopped) return;
     const wanted = new Map<string, ContainerSpec>();
     if (pod?.stage === 'allocated')
       for (const spec of pod.spec.containers) if (pod.wanted.includes(spec.name)) wanted.set(spec.name, spec);
@@ -103,6 +106,7 @@ export class ProbeKeeper {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
     const ends = [...this.#watches.values()].map(({ abort, ended }) => {
       abort.abort(new Error('the agent is stopping'));
       return ended;

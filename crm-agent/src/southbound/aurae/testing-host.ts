@@ -168,7 +168,7 @@ export function fakeHost(machine: FakeMachine, life = new Life()): OwnedHost {
     exec: async (_pod, _container, argv) => machine.execs.get(argv[0] ?? '') ?? 0,
     portHeldBy: async () => undefined,
     userOf: async () => ({ uid: 7, gid: 8 }),
-    watchDeaths: (_told, signal) =>
+    watchChanges: (_told, signal) =>
       new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true })),
     recover: async () => undefined,
     close: async () => undefined,

@@ -1,4 +1,5 @@
 import { fail } from '@edgeplane/base';
+import { shownValue } from '../shown-value.js';
 import { flintlockErrors } from './errors.js';
 import { isImageUri } from './formats.js';
 import type { Cmdline, MicrovmSpec, MicrovmVolume } from './model.js';
@@ -24,9 +25,7 @@ const TEXT_MAX = 4096;
 export function checkSpecRules(spec: MicrovmSpec, verb: string): void {
   const need = (ok: boolean, field: string, rule: string, value: unknown) => {
     if (ok) return;
-    const shown = JSON.stringify(value) ?? 'nothing';
-    const short = shown.length > 200 ? `${shown.slice(0, 200)}... (${shown.length} characters)` : shown;
-    throw fail(flintlockErrors.BAD_FIELD, { verb, field, rule, value: short });
+    throw fail(flintlockErrors.BAD_FIELD, { verb, field, rule, value: shownValue(value) });
   };
   const name = (field: string, value: string) =>
     need(

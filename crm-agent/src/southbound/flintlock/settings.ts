@@ -1,5 +1,5 @@
-import { type FlagValues, fail } from '@edgeplane/base';
-import { doorErrors } from '../errors.js';
+import type { FlagValues } from '@edgeplane/base';
+import { settingInvalid } from '../../errors.js';
 import type { NetworkSettings } from './machine-plan.js';
 import type { ReconcileSettings } from './reconciler.js';
 
@@ -52,21 +52,19 @@ export const FLINTLOCK_FLAGS = {
 /** A name of an interface: what the kernel takes, and no option of a program. */
 const LINK = /^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/;
 
-/** @throws DOOR_SETTING */
+/** @throws INVALID_SETTING */
 export function flintlockSettings(values: FlagValues<typeof FLINTLOCK_FLAGS>): FlintlockSettings {
   const { flintlockBridge: bridge, flintlockParentIface: parent } = values;
   const { flintlockMaximumRetry: maxRetries, flintlockDeleteTimeout: graceMs } = values;
   const { flintlockMemoryOvercommit: memoryOvercommit } = values;
-  const invalid = (flag: string, rule: string, value: string | number) =>
-    fail(doorErrors.DOOR_SETTING, { flag, rule, value });
   for (const [flag, link] of [
     ['--flintlock-bridge', bridge],
     ['--flintlock-parent-iface', parent],
   ] as const)
-    if (link !== '' && !LINK.test(link)) throw invalid(flag, 'must be the name of an interface', link);
+    if (link !== '' && !LINK.test(link)) throw settingInvalid(flag, 'must be the name of an interface', link);
   if (!Number.isInteger(maxRetries) || maxRetries < 0 || maxRetries > 1000)
-    throw invalid('--flintlock-maximum-retry', 'must be a whole number from 0 to 1000', maxRetries);
+    throw settingInvalid('--flintlock-maximum-retry', 'must be a whole number from 0 to 1000', maxRetries);
   if (!(memoryOvercommit >= 1))
-    throw invalid('--flintlock-memory-overcommit', 'must be a number from 1 up', memoryOvercommit);
+    throw settingInvalid('--flintlock-memory-overcommit', 'must be a number from 1 up', memoryOvercommit);
   return { ...FLINTLOCK_DEFAULTS, bridge, parent, memoryOvercommit, maxRetries, graceMs };
 }

@@ -5,7 +5,7 @@ export const operationsErrors = defineErrors({
   INVENTORY_UNREADABLE: ['INVALID_ARGUMENT', '--operations-inventory: cannot read {path}: {reason}'],
   INVENTORY_INVALID: ['INVALID_ARGUMENT', '--operations-inventory: {path}: {where}: {rule}, but got {value}'],
   NO_ID: ['INVALID_ARGUMENT', '{field} is empty, but has to name {what}'],
-  INVALID_FIELD: ['INVALID_ARGUMENT', '{field} {rule}, but got "{value}"'],
+  INVALID_FIELD: ['INVALID_ARGUMENT', '{field} {rule}, but got {value}'],
   UNKNOWN_HYPERVISOR: ['NOT_FOUND', 'hypervisor {id} is not in the inventory'],
   UNKNOWN_POOL: ['NOT_FOUND', 'storage pool {id} is not in the inventory; known: {known}'],
   UNKNOWN_TARGET: ['NOT_FOUND', 'backup target {id} is not in the inventory; known: {known}'],

@@ -1,4 +1,5 @@
 import { fail } from '@edgeplane/base';
+import { shownValue } from '../shown-value.js';
 import { operationsErrors } from './errors.js';
 
 /** Reads the members of a mapping one by one; every complaint says where it is in which file. */
@@ -108,8 +109,12 @@ export class Members {
 
   #invalid(name: string, rule: string, value: unknown): Error {
     const where = this.#whereOf(name);
-    const shown = value === undefined ? 'nothing' : JSON.stringify(value).slice(0, 100);
-    return fail(operationsErrors.INVENTORY_INVALID, { path: this.#path, where, rule, value: shown });
+    return fail(operationsErrors.INVENTORY_INVALID, {
+      path: this.#path,
+      where,
+      rule,
+      value: shownValue(value),
+    });
   }
 
   #whereOf(name: string): string {

@@ -112,8 +112,10 @@ export class TestSite {
       killed = () => reject(new Killed('killed'));
     });
     death.catch(() => undefined);
+    let dead = false;
     const onStep = (record: OperationRecord) => {
-      if (!dies(record)) return undefined;
+      if (!dead && !dies(record)) return undefined;
+      dead = true;
       clock.die();
       killed();
       return new Promise<void>(() => undefined);

@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { access, realpath } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { fail } from '@edgeplane/base';
 import { inspectImage, type QemuEngine } from '../../engines/qemu/index.js';
+import { fileDigest } from '../../file-digest.js';
 import { virtrigaudErrors } from './errors.js';
 import type { Fetcher } from './fetcher.js';
 import { withoutSecrets } from './http-client.js';
@@ -145,9 +144,7 @@ export class ImageLibrary {
 }
 
 async function verify(url: string, path: string, { algorithm, hex }: Checksum): Promise<void> {
-  const hash = createHash(algorithm);
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  const actual = hash.digest('hex');
+  const actual = await fileDigest(path, algorithm);
   if (actual !== hex) throw mismatch(url, algorithm, actual, hex);
 }
 

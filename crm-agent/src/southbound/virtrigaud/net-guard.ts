@@ -1,26 +1,8 @@
 import { lookup } from 'node:dns';
-import { BlockList, isIP, isIPv6, type LookupFunction } from 'node:net';
-import { fail } from '@edgeplane/base';
+import { isIP, type LookupFunction } from 'node:net';
+import { fail, localKindOf } from '@edgeplane/base';
 import { virtrigaudErrors } from './errors.js';
 import { invalid } from './values.js';
-
-/** Where nothing that a caller may want us to read or write is: this host, its links, and the metadata of clouds. */
-const FORBIDDEN: readonly (readonly [string, number, 'ipv4' | 'ipv6'])[] = [
-  ['0.0.0.0', 8, 'ipv4'],
-  ['127.0.0.0', 8, 'ipv4'],
-  ['169.254.0.0', 16, 'ipv4'],
-  ['100.100.100.200', 32, 'ipv4'],
-  ['168.63.129.16', 32, 'ipv4'],
-  ['192.0.0.192', 32, 'ipv4'],
-  ['224.0.0.0', 3, 'ipv4'],
-  ['::', 127, 'ipv6'],
-  ['fe80::', 10, 'ipv6'],
-  ['ff00::', 8, 'ipv6'],
-  ['fd00:ec2::254', 128, 'ipv6'],
-  // Ways to write IPv4 addresses that routers translate.
-  ['64:ff9b::', 96, 'ipv6'],
-  ['2002::', 16, 'ipv6'],
-];
 
 /** One host that may be connected to whatever its address, on one port or on all. */
 interface Allowed {
@@ -33,19 +15,17 @@ interface Allowed {
  * addresses that the connection is then made to, so that a name cannot change in between.
  */
 export class NetGuard {
-  readonly #forbidden = new BlockList();
   readonly #allowed: readonly Allowed[];
 
   /** @param allowed hosts as in URLs, each with a port or without */
   constructor(allowed: readonly string[]) {
-    for (const [net, prefix, family] of FORBIDDEN) this.#forbidden.addSubnet(net, prefix, family);
     this.#allowed = allowed.map(parseAllowed);
   }
 
   /** @throws ADDRESS_FORBIDDEN when the URL names an address that is not to be connected to */
   check(field: string, url: URL): void {
     const host = bare(url.hostname);
-    if (isIP(host) !== 0 && !this.#isAllowed(url) && this.#isForbidden(host))
+    if (isIP(host) !== 0 && !this.#isAllowed(url) && localKindOf(host) !== undefined)
       throw forbidden(field, host, host);
   }
 
@@ -56,7 +36,7 @@ export class NetGuard {
         if (error) return callback(error, '', 0);
         const bad = this.#isAllowed(url)
           ? undefined
-          : addresses.find(({ address }) => this.#isForbidden(address));
+          : addresses.find(({ address }) => localKindOf(address) !== undefined);
         if (bad) return callback(forbidden(field, hostname, bad.address), '', 0);
         const [first] = addresses;
         if (options.all) callback(null, addresses);
@@ -69,18 +49,6 @@ export class NetGuard {
     const port = url.port || (url.protocol === 'https:' ? '443' : '80');
     const host = bare(url.hostname);
     return this.#allowed.some((one) => one.host === host && (one.port === '' || one.port === port));
-  }
-
-  #isForbidden(address: string): boolean {
-    if (!isIPv6(address)) return this.#forbidden.check(address, 'ipv4');
-    const mapped = /^::ffff:(?:(\d+\.\d+\.\d+\.\d+)|([0-9a-f]{1,4}):([0-9a-f]{1,4}))$/i.exec(address);
-    if (!mapped) return this.#forbidden.check(address, 'ipv6');
-    const [, dotted, high = '0', low = '0'] = mapped;
-    const bytes = [high, low].flatMap((part) => [
-      Number.parseInt(part, 16) >> 8,
-      Number.parseInt(part, 16) & 255,
-    ]);
-    return this.#forbidden.check(dotted ?? bytes.join('.'), 'ipv4');
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Clock, EdgeplaneError, isDiskFull, isKind } from '@edgeplane/base';
+import { type Clock, isDiskFull, isKind } from '@edgeplane/base';
 import type {
   TaskRef,
   TaskStatusResponse,
@@ -10,6 +10,7 @@ import {
   type OperationLog,
   type OperationRecord,
   type Submission,
+  thrown,
   workErrors,
 } from '../work/index.js';
 import { managerError } from './codes.js';
@@ -85,7 +86,7 @@ export class Operations {
         if (!patience.signal.aborted) throw error;
         return this.#log.get(record.id);
       });
-      if (last.error) throw failureOf(last.error);
+      if (last.error) throw thrown(last.error);
       return isFinished(last)
         ? { task: undefined, result: last.result }
         : { task: { id: last.id }, result: {} };
@@ -129,9 +130,3 @@ export class Operations {
 }
 
 const MAKES = new Set(['create', 'clone']);
-
-/** How an operation failed, as it was thrown. */
-function failureOf({ code, status, message }: NonNullable<OperationRecord['error']>): EdgeplaneError {
-  const retryable = status === 'UNAVAILABLE' || status === 'ABORTED' || status === 'RESOURCE_EXHAUSTED';
-  return new EdgeplaneError({ code, status, template: message, retryable }, message);
-}

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { type Clock, fail } from '@edgeplane/base';
 import { AwsV4Signer } from 'aws4fetch';
+import { fileDigest } from '../../file-digest.js';
 import { virtrigaudErrors } from './errors.js';
 import { type FilePart, type HttpClient, requireSuccess, textOf, withoutSecrets } from './http-client.js';
 
@@ -139,11 +139,8 @@ async function send(
   });
 }
 
-async function sha256Of({ path, start, bytes }: FilePart): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { start, end: start + bytes - 1 }))
-    hash.update(chunk as Buffer);
-  return hash.digest('hex');
+function sha256Of({ path, start, bytes }: FilePart): Promise<string> {
+  return fileDigest(path, 'sha256', { start, end: start + bytes - 1 });
 }
 
 function refused({ url }: S3Object, reason: string): Error {

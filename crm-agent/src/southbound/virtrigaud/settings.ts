@@ -1,7 +1,7 @@
 import { isAbsolute, resolve } from 'node:path';
-import { type FlagSpec, type FlagValues, fail } from '@edgeplane/base';
+import type { FlagSpec, FlagValues } from '@edgeplane/base';
 import { parseAddress } from '@edgeplane/rpc';
-import { doorErrors } from '../errors.js';
+import { settingInvalid } from '../../errors.js';
 import { NetGuard } from './net-guard.js';
 
 export interface VirtrigaudSettings {
@@ -44,7 +44,7 @@ export const VIRTRIGAUD_FLAGS = {
   },
 } as const satisfies Record<string, FlagSpec>;
 
-/** @throws DOOR_SETTING, ADDRESS_INVALID, FIELD_INVALID */
+/** @throws INVALID_SETTING, ADDRESS_INVALID, FIELD_INVALID */
 export function virtrigaudSettings(
   values: FlagValues<typeof VIRTRIGAUD_FLAGS>,
   { cwd }: { readonly cwd: string },
@@ -56,20 +56,17 @@ export function virtrigaudSettings(
       .filter((item) => item !== '');
   const fileDirs = list(values.virtrigaudFileDirs);
   const relative = fileDirs.find((dir) => !isAbsolute(dir));
-  if (relative !== undefined) throw invalid('--virtrigaud-file-dirs', 'must be absolute paths', relative);
+  if (relative !== undefined)
+    throw settingInvalid('--virtrigaud-file-dirs', 'must be absolute paths', relative);
   const allowedHosts = list(values.virtrigaudAllowedHosts);
   // Its rules are the guard's own.
   new NetGuard(allowedHosts);
   const { virtrigaudConsoleAddr: consoleAddr, virtrigaudMaxFetch: gib } = values;
   if (consoleAddr !== '') parseAddress(consoleAddr);
-  if (!(gib > 0)) throw invalid('--virtrigaud-max-fetch', 'must be more than 0', String(gib));
+  if (!(gib > 0)) throw settingInvalid('--virtrigaud-max-fetch', 'must be more than 0', gib);
   return {
     pvcDir: resolve(cwd, values.virtrigaudPvcDir),
     fileDirs: fileDirs.map((dir) => resolve(dir)),
     ...{ allowedHosts, consoleAddr, maxFetchBytes: gib * 1024 ** 3 },
   };
-}
-
-function invalid(flag: string, rule: string, value: string) {
-  return fail(doorErrors.DOOR_SETTING, { flag, rule, value });
 }

@@ -1,17 +1,10 @@
 import { type EdgeplaneError, fail } from '@edgeplane/base';
+import { shownValue } from '../shown-value.js';
 import { virtrigaudErrors } from './errors.js';
-
-const SHOWN = 80;
-
-/** A caller's value for an error text: short, and on one line. */
-export function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
-  return text.length > SHOWN ? `${text.slice(0, SHOWN)}... (${text.length} characters)` : text;
-}
 
 /** The error of a value that breaks a rule. */
 export function invalid(field: string, rule: string, value: unknown): EdgeplaneError {
-  return fail(virtrigaudErrors.FIELD_INVALID, { field, rule, value: shown(value) });
+  return fail(virtrigaudErrors.FIELD_INVALID, { field, rule, value: shownValue(value) });
 }
 
 /** The value when it is one of some. @throws FIELD_INVALID */

@@ -10,3 +10,4 @@ export {
 } from './record.js';
 export type { OperationDisk } from './record-files.js';
 export type { RunContext, Runner, StepDetail, Success } from './runner.js';
+export { thrown } from './thrown.js';

@@ -32,7 +32,7 @@ export async function copyFile(from: string, to: string, options: CopyOptions): 
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
     const target = await open(to, flags, 0o600);
     try {
-      const { size, sha256 } = await pour(source, target, options);
+      const { size, sha256 } = await pour(source, target, options, stat.size);
       await target.truncate(size);
       await target.sync();
       const after = await source.stat();
@@ -54,19 +54,25 @@ export async function checksum(
   const source = await openThere(path);
   if (!source) return undefined;
   try {
-    return await pour(source, undefined, options);
+    return await pour(source, undefined, options, Number.POSITIVE_INFINITY);
   } finally {
     await source.close();
   }
 }
 
-async function pour(source: FileHandle, target: FileHandle | undefined, { signal, onBytes }: CopyOptions) {
+/** @param most how much is read: one that grows as fast as it is copied would have no end */
+async function pour(
+  source: FileHandle,
+  target: FileHandle | undefined,
+  { signal, onBytes }: CopyOptions,
+  most: number,
+) {
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafe(CHUNK);
   let size = 0;
-  for (;;) {
+  while (size < most) {
     signal.throwIfAborted();
-    const { bytesRead } = await source.read(buffer, 0, CHUNK, size);
+    const { bytesRead } = await source.read(buffer, 0, Math.min(CHUNK, most - size), size);
     if (bytesRead === 0) break;
     const part = buffer.subarray(0, bytesRead);
     hash.update(part);

@@ -1,6 +1,7 @@
 import { chmod, lchown, lutimes, mkdir, realpath, symlink, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fail } from '@edgeplane/base';
+import { shownValue } from '../../shown-value.js';
 import { operationsErrors } from '../errors.js';
 import { POOL_FURNITURE } from '../pools/pool.js';
 import { syncFolder } from './catalogue.js';
@@ -11,7 +12,7 @@ import { type Entry, isInside, type Manifest } from './manifest.js';
 export function checkRestorePath(path: string): void {
   const rule = 'has to be a path inside of the pool, without "." and ".."';
   if (!isInside(path) || POOL_FURNITURE.has(path.split('/')[0] ?? ''))
-    throw fail(operationsErrors.INVALID_FIELD, { field: 'path', rule, value: path.slice(0, 200) });
+    throw fail(operationsErrors.INVALID_FIELD, { field: 'path', rule, value: shownValue(path) });
 }
 
 /**
@@ -24,7 +25,7 @@ export async function makeParent(poolPath: string, path: string): Promise<string
   await mkdir(parent, { recursive: true, mode: 0o700 });
   if ((await realpath(parent)) === parent) return parent;
   const rule = 'has to be a path inside of the pool, without links';
-  throw fail(operationsErrors.INVALID_FIELD, { field: 'path', rule, value: path });
+  throw fail(operationsErrors.INVALID_FIELD, { field: 'path', rule, value: shownValue(path) });
 }
 
 /** Writes the files of a backup to a folder that is not there yet. @throws BACKUP_DAMAGED */

@@ -1,4 +1,5 @@
 import { fail } from '@edgeplane/base';
+import { shownValue } from '../../shown-value.js';
 import { operationsErrors } from '../errors.js';
 
 const MOST_TEXT = 200;
@@ -22,18 +23,17 @@ export function checkId(field: string, value: string, what: string): string {
 /** Each id once, sorted. @throws NO_ID, INVALID_FIELD */
 export function checkIds(ids: readonly string[]): readonly string[] {
   if (ids.length === 0) throw fail(operationsErrors.NO_ID, { field: 'ids', what: 'at least one hypervisor' });
-  if (ids.length > MOST_IDS) throw invalid('ids', `must not be more than ${MOST_IDS}`, String(ids.length));
+  if (ids.length > MOST_IDS) throw invalid('ids', `must not be more than ${MOST_IDS}`, ids.length);
   return [...new Set(ids.map((id) => checkId('ids', id, 'hypervisors only')))].sort();
 }
 
 /** @throws INVALID_FIELD */
 export function checkGrace(seconds: number): number {
   if (seconds < 0 || seconds > MOST_GRACE)
-    throw invalid('grace_seconds', `has to be from 0 to ${MOST_GRACE}`, String(seconds));
+    throw invalid('grace_seconds', `has to be from 0 to ${MOST_GRACE}`, seconds);
   return seconds;
 }
 
-function invalid(field: string, rule: string, value: string): Error {
-  const shown = JSON.stringify(value.slice(0, MOST_TEXT)).slice(1, -1);
-  return fail(operationsErrors.INVALID_FIELD, { field, rule, value: shown });
+function invalid(field: string, rule: string, value: string | number): Error {
+  return fail(operationsErrors.INVALID_FIELD, { field, rule, value: shownValue(value) });
 }
