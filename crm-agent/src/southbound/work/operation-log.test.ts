@@ -1,6 +1,7 @@
 import { deferred, type ErrorKind, fail, isKind, ManualClock } from '@edgeplane/base';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { agentErrors } from '../../errors.js';
 import { workErrors } from './errors.js';
 import type { OperationLog } from './operation-log.js';
 import type { OperationRecord } from './record.js';
@@ -13,7 +14,7 @@ async function refused(call: Promise<unknown>, kind: ErrorKind, text = ''): Prom
     (thrown: unknown) => thrown,
   );
   assert.ok(isKind(error, kind), String(error));
-  assert.match(String(error), text);
+  assert.match(String(error), new RegExp(text));
 }
 
 /** Runs that wait until the test lets them go on. */
@@ -326,6 +327,19 @@ test('history is bounded in number and in time', async () => {
   assert.throws(
     () => log.get('gone'),
     (error: unknown) => isKind(error, workErrors.NO_OPERATION),
+  );
+});
+
+test('a record that is none stops the start, and is told', async () => {
+  const { log, disk } = await gated();
+  const { id } = await log.submit(testSubmission());
+  await log.stop();
+  const path = `/work/${id}.json`;
+  disk.files.set(path, (disk.files.get(path) ?? '').replace('"active"', '"odd"'));
+  await refused(
+    testLog(disk.mount()).start(),
+    agentErrors.RECORD_BROKEN,
+    'an operation in /work: .*state is "odd"',
   );
 });
 

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
+import { fail, messageOf } from '@edgeplane/base';
 import type { Disk } from '../../disk.js';
+import { agentErrors } from '../../errors.js';
 import { isFinished, type OperationRecord, toOperationRecord } from './record.js';
 
 /** What of a disk is needed here. */
@@ -15,9 +17,19 @@ export class RecordFiles {
     this.#disk = disk;
   }
 
-  /** All records, in order of submission. Secrets that nobody needs any more are removed. */
+  /**
+   * All records, in order of submission. Secrets that nobody needs any more are removed.
+   * @throws RECORD_BROKEN: what is left out would be done again, or never
+   */
   async load(): Promise<readonly OperationRecord[]> {
-    const records = (await this.#disk.list(this.#dir)).map(toOperationRecord);
+    const records = (await this.#disk.list(this.#dir)).map((json) => {
+      try {
+        return toOperationRecord(json);
+      } catch (error) {
+        const params = { path: `an operation in ${this.#dir}`, reason: messageOf(error) };
+        throw fail(agentErrors.RECORD_BROKEN, params, { cause: error });
+      }
+    });
     const underWay = new Set(records.filter((record) => !isFinished(record)).map(({ id }) => id));
     for (const json of await this.#disk.list(join(this.#dir, SECRETS))) {
       const { id } = json as { id: string };

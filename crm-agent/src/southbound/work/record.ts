@@ -63,7 +63,8 @@ const STATES: readonly unknown[] = ['scheduled', 'active', 'completed', 'failed'
 export function toOperationRecord(json: unknown): OperationRecord {
   const members = (typeof json === 'object' && json !== null ? json : {}) as Record<string, unknown>;
   const need = (name: string, good: boolean) => {
-    if (!good) throw new Error(`not the record of an operation: ${name} is ${JSON.stringify(members[name])}`);
+    if (!good)
+      throw new Error(`it is no record of an operation: ${name} is ${JSON.stringify(members[name])}`);
   };
   for (const name of TEXTS) need(name, typeof members[name] === 'string');
   for (const name of NUMBERS) need(name, typeof members[name] === 'number');

@@ -171,9 +171,14 @@ if (CAN_MOUNT) {
       writeFileSync(image, 'precious');
       const pools = new Pools([pool()], new ManualClock(), silentLogger);
       await pools.start(signal);
-      assert.throws(() => pools.get(''), /pool odd: .*odd.img holds nothing known, and not btrfs, xfs, ext4/);
+      const refused = await pools.take('', signal).catch(String);
+      assert.match(String(refused), /pool odd: .*odd.img holds nothing known, and not btrfs, xfs, ext4/);
       assert.is(readFileSync(image, 'utf8'), 'precious');
       assert.is(await pools.storageWorks(), false);
+      // Once it is out of the way the pool is of use, without a restart.
+      rmSync(image);
+      assert.is((await pools.take('odd', signal)).id, 'odd');
+      await pools.stop('stop');
     },
   );
 }

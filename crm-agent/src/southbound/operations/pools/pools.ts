@@ -1,6 +1,6 @@
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, fail, type Logger, messageOf } from '@edgeplane/base';
+import { type Clock, EdgeplaneError, fail, type Logger, messageOf } from '@edgeplane/base';
 import { operationsErrors } from '../errors.js';
 import type { Pool } from './pool.js';
 
@@ -11,8 +11,9 @@ const PROBE_FILE = '.edgeplane-probe';
 /** The pools of the site. One that cannot be taken up is there all the same, and says why when it is asked for. */
 export class Pools {
   readonly #pools: ReadonlyMap<string, Pool>;
-  readonly #troubles = new Map<string, string>();
+  readonly #started = new Map<string, Promise<void>>();
   readonly #probed = new Map<string, { readonly atMs: number; readonly trouble: string | undefined }>();
+  readonly #abort = new AbortController();
   readonly #clock: Clock;
   readonly #logger: Logger;
 
@@ -24,15 +25,11 @@ export class Pools {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    for (const pool of this.#pools.values()) {
-      try {
-        await pool.start(signal);
-      } catch (error) {
+    for (const id of this.#pools.keys())
+      await this.take(id, signal).catch((error: unknown) => {
         signal.throwIfAborted();
-        this.#troubles.set(pool.id, messageOf(error));
-        this.#logger.error({ err: error, pool: pool.id }, 'A storage pool cannot be used');
-      }
-    }
+        this.#logger.error({ err: error, pool: id }, 'A storage pool cannot be used');
+      });
   }
 
   /** The id that is meant. @throws UNKNOWN_POOL */
@@ -44,13 +41,22 @@ export class Pools {
     return found;
   }
 
-  /** @throws UNKNOWN_POOL, POOL_UNAVAILABLE of one that could not be taken up */
-  get(id: string): Pool {
+  /** The pool, taken up unless it is. @throws UNKNOWN_POOL, or why it cannot be taken up */
+  async take(id: string, signal: AbortSignal): Promise<Pool> {
     const pool = this.#pools.get(this.idOf(id));
     if (!pool) throw fail(operationsErrors.UNKNOWN_POOL, { id, known: '' });
-    const reason = this.#troubles.get(pool.id);
-    if (reason !== undefined) throw fail(operationsErrors.POOL_UNAVAILABLE, { pool: pool.id, reason });
-    return pool;
+    const started = this.#started.get(pool.id) ?? pool.start(signal);
+    this.#started.set(pool.id, started);
+    try {
+      await started;
+      return pool;
+    } catch (error) {
+      // What stood in the way may be gone when it is asked for again.
+      if (this.#started.get(pool.id) === started) this.#started.delete(pool.id);
+      if (error instanceof EdgeplaneError) throw error;
+      const params = { pool: pool.id, reason: messageOf(error) };
+      throw fail(operationsErrors.POOL_UNAVAILABLE, params, { cause: error });
+    }
   }
 
   /** Why nothing can be written to the pool just now; undefined when it can. Tried out once a minute. */
@@ -73,11 +79,13 @@ export class Pools {
   }
 
   async stop(workloads: 'keep' | 'stop'): Promise<void> {
+    this.#abort.abort(new Error('the pools are being let go of'));
     for (const pool of this.#pools.values()) await pool.stop(workloads);
   }
 
   async #probe(id: string): Promise<void> {
-    const path = join(this.get(id).path, PROBE_FILE);
+    const pool = await this.take(id, this.#abort.signal);
+    const path = join(pool.path, PROBE_FILE);
     const file = await open(path, 'w', 0o600);
     try {
       await file.writeFile('x');

@@ -67,7 +67,7 @@ export function extensionService(
     ),
 
     getStoragePool: unary(async ({ poolId }, { signal }) => {
-      const pool = pools.get(poolId);
+      const pool = await pools.take(poolId, signal);
       return shownPool(pool, await pool.status(signal), await pools.writeTrouble(pool.id));
     }),
 

@@ -57,7 +57,7 @@ async function restore(
 ): Promise<Success> {
   const { backup: id, pool: poolId, path } = record.request as RestoreBackupWork;
   const backup = await catalogue.get(id);
-  const pool = pools.get(poolId || backup.manifest.pool);
+  const pool = await pools.take(poolId || backup.manifest.pool, signal);
   const parent = await makeParent(pool.path, path);
   const place = join(parent, basename(path));
   const draft = join(parent, `.restoring-${record.id}`);

@@ -32,7 +32,7 @@ export async function createBackup(
 ): Promise<Success> {
   const { signal, step } = context;
   const { pool: poolId, target: targetId, label } = record.request as CreateBackupWork;
-  const pool = pools.get(poolId);
+  const pool = await pools.take(poolId, signal);
   const target = catalogue.target(targetId);
   const id = backupIdOf(record.id);
   const draft = catalogue.partial(target, id);

@@ -31,7 +31,11 @@ export function registerHypervisorWork(log: OperationLog, options: HypervisorWor
     run: (record, context) => inspected(options, record, () => createOne(options, record, context)),
   };
   const destroy: Runner = {
-    timeoutMs: (record) => entryOf(record)?.destroyTimeoutMs,
+    timeoutMs: (record) => {
+      const { graceSeconds } = record.request as DestroyHypervisorWork;
+      const limit = entryOf(record)?.destroyTimeoutMs;
+      return limit === undefined ? undefined : limit + graceSeconds * 1000;
+    },
     run: (record, context) => inspected(options, record, () => destroyOne(options, record, context)),
   };
   log.register(KINDS.createHypervisor, create);

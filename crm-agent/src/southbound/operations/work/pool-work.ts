@@ -33,7 +33,7 @@ async function resize(
   goal: Goal,
 ): Promise<Success> {
   const { pool: id, bytes, dryRun } = record.request as ResizeWork;
-  const pool = pools.get(id);
+  const pool = await pools.take(id, signal);
   const before = await pool.status(signal);
   const begun = record.data as Begun | null;
   const from = begun ? BigInt(begun.from) : before.size;
