@@ -18,6 +18,7 @@ import { HostHealth } from './health.js';
 import { hostBridges } from './host-bridges.js';
 import { ImageLibrary } from './image-library.js';
 import { Inventory } from './inventory.js';
+import { ListedVms } from './listed-vms.js';
 import { registerMachineWork } from './machine-work.js';
 import { isId } from './names.js';
 import { NetGuard } from './net-guard.js';
@@ -27,7 +28,7 @@ import { withRoomToEnd } from './record-room.js';
 import type { VirtrigaudSettings } from './settings.js';
 import { SnapshotCalls } from './snapshot-calls.js';
 import { registerSnapshotWork } from './snapshot-work.js';
-import { capabilities, describe, describeUnborn, NO_SUCH_VM, vmInfo } from './views.js';
+import { capabilities, describe, describeUnborn, NO_SUCH_VM } from './views.js';
 import { VmCalls, vmLane } from './vm-calls.js';
 import type { WorkTools } from './work-tools.js';
 
@@ -147,6 +148,7 @@ export class VirtrigaudDoor implements Door {
 
   addServices(server: RpcServer): void {
     const [vms, snapshots, disks] = [this.#vms, this.#snapshots, this.#disks];
+    const listed = new ListedVms();
     server.addService(ProviderService, {
       validate: call(() => this.#health.state),
       create: call((request, context) => vms.create(request, context)),
@@ -165,7 +167,7 @@ export class VirtrigaudDoor implements Door {
       exportDisk: call((request, context) => disks.export(request, context)),
       importDisk: call((request, context) => disks.import(request, context)),
       getDiskInfo: call((request) => disks.info(request)),
-      listVMs: call(() => ({ vms: this.#tools.inventory.all().map(vmInfo) })),
+      listVMs: call(() => ({ vms: listed.of(this.#tools.inventory.all()) })),
     });
   }
 
