@@ -49,7 +49,7 @@ test.before(async () => {
   const shared = canMount
     ? { driver: 'loop', settings: { size: '320MiB', filesystem: 'auto' } }
     : { driver: 'dir', settings: { size: '320MiB', path: path('shared') } };
-  const settings = { platform: 'fakecloudlet', notify_addrs: NO_CONTROLLER };
+  const settings = { platform: 'fakecloudlet', notify_addrs: NO_CONTROLLER, wait_registered: false };
   const exec = { program: HOST_PROGRAM, env: { HOLD: path('hold') } };
   const inventory = {
     hypervisors: [

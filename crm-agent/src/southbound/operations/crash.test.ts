@@ -55,7 +55,7 @@ const deaths = new Deaths();
 
 test.before(() => {
   site = new TestSite({});
-  const child = { platform: 'fakecloudlet', notify_addrs: NO_CONTROLLER };
+  const child = { platform: 'fakecloudlet', notify_addrs: NO_CONTROLLER, wait_registered: false };
   const inventory = {
     hypervisors: [
       { id: 'child', driver: 'process', settings: child },

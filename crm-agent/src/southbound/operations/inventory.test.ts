@@ -9,6 +9,7 @@ const dir = mkdtempSync(join(tmpdir(), 'inventory-'));
 test.after(() => rmSync(dir, { recursive: true }));
 
 const exec = (settings: object) => ({ hypervisors: [{ id: 'a', driver: 'exec', settings }] });
+const child = (settings: object) => ({ hypervisors: [{ id: 'a', driver: 'process', settings }] });
 const pool = (settings: object, more: object = {}) => ({
   pools: [{ id: 'p', driver: 'loop', settings, ...more }],
 });
@@ -23,7 +24,14 @@ test('YAML and JSON are read, with defaults', async () => {
   assert.equal(hypervisors, [
     {
       ...{ id: 'bm-1', createTimeoutMs: 900_000, destroyTimeoutMs: 600_000 },
-      settings: { driver: 'process', platform: 'local', notifyAddrs: '127.0.0.1:37001', args: [] },
+      settings: {
+        driver: 'process',
+        platform: 'local',
+        notifyAddrs: '127.0.0.1:37001',
+        tls: '',
+        waitRegistered: true,
+        args: [],
+      },
     },
   ]);
   assert.is(pools[0]?.headroom, 0n);
@@ -45,6 +53,11 @@ test('what is wrong is named with its place, its rule and its value', async () =
       { hypervisors: [{ id: 'x', driver: 'magic' }] },
       'hypervisors[0].driver: must be one of process, exec, but got "magic"',
     ],
+    [
+      child({ args: ['--stateDir', 'x'] }),
+      'hypervisors[0].settings.args: must not have --stateDir, which the driver sets',
+    ],
+    [child({ wait_registered: 'no' }), 'settings.wait_registered: must be true or false, but got "no"'],
     [exec({}), 'hypervisors[0].settings.program: must be a text, but got nothing'],
     [exec({ program: 'bin/x' }), 'hypervisors[0].settings.program: must be an absolute path'],
     [

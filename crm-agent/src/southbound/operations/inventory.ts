@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, normalize } from 'node:path';
-import { fail, messageOf } from '@edgeplane/base';
+import { fail, kebab, messageOf } from '@edgeplane/base';
 import { parse as parseYaml } from 'yaml';
 import { operationsErrors } from './errors.js';
 import { Members } from './members.js';
@@ -12,6 +12,10 @@ export interface ProcessSettings {
   readonly platform: string;
   /** Controllers that it registers with. */
   readonly notifyAddrs: string;
+  /** Its certificate file, as of the agent's `--tls`; empty: plain text. */
+  readonly tls: string;
+  /** It is ready only while it is connected to a controller. */
+  readonly waitRegistered: boolean;
   /** Further arguments of the child. */
   readonly args: readonly string[];
 }
@@ -130,9 +134,23 @@ function processSettings(members: Members): ProcessSettings {
     driver: 'process',
     platform: members.text('platform', 'local'),
     notifyAddrs: members.text('notify_addrs', '127.0.0.1:37001'),
-    args: members.texts('args'),
+    tls: absolute(members, 'tls', ''),
+    waitRegistered: members.flag('wait_registered', true),
+    args: extraArgs(members),
   };
 }
+
+/** What a child agent is told beside what its driver needs to tell it. */
+function extraArgs(members: Members): readonly string[] {
+  const args = members.texts('args');
+  const taken = args.find((arg) => OWN_FLAGS.has(kebab(arg.replace(/^--?/, '').replace(/=.*$/, ''))));
+  if (taken !== undefined) throw members.invalid('args', `must not have ${taken}, which the driver sets`);
+  return args;
+}
+
+const OWN_FLAGS: ReadonlySet<string> = new Set([
+  ...['cloudlet-key', 'platform', 'notify-addrs', 'api-addr', 'metrics-addr', 'state-dir', 'tls', 'on-stop'],
+]);
 
 function execSettings(members: Members): ExecSettings {
   return {

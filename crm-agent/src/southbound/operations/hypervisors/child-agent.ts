@@ -1,5 +1,9 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { get as httpGet, type IncomingMessage } from 'node:http';
+import { get as httpsGet } from 'node:https';
 import { fileURLToPath } from 'node:url';
+import { loadTls, type TlsMaterial } from '@edgeplane/rpc';
 import type { ProcessSettings } from '../inventory.js';
 
 /** How a child agent is started. */
@@ -35,6 +39,7 @@ export function childCommand(
         '--metrics-addr',
         '127.0.0.1:0',
       ],
+      ...(settings.tls === '' ? [] : ['--tls', settings.tls]),
       // When it is taken down, nothing of it stays.
       ...['--on-stop', 'stop', ...settings.args, '--state-dir', stateDir],
     ],
@@ -80,20 +85,44 @@ function parsed(line: string): Record<string, unknown> | undefined {
 export interface ChildHealth {
   /** Why it is not ready; undefined when it is. */
   readonly trouble: string | undefined;
+  /** Connected to a controller. */
+  readonly registered: boolean;
   readonly runningInstances: number | undefined;
 }
 
 const ASK_MS = 5000;
 
-/** @throws when it does not answer in time */
-export async function askChild(address: string, signal: AbortSignal): Promise<ChildHealth> {
-  const control = { signal: AbortSignal.any([signal, AbortSignal.timeout(ASK_MS)]) };
-  const health = await fetch(`http://${address}/healthz`, control);
-  const text = (await health.text()).trim();
-  const metrics = await (await fetch(`http://${address}/metrics`, control)).text();
-  const match = /^edgeplane_objects\{[^}]*type="AppInst"[^}]*\} (\d+)/m.exec(metrics);
+/** @param tls its certificate file; empty: it speaks plain HTTP. @throws when it does not answer in time */
+export async function askChild(address: string, tls: string, signal: AbortSignal): Promise<ChildHealth> {
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(ASK_MS)]);
+  const material = tls === '' ? undefined : loadTls(tls);
+  const health = await getText(address, '/healthz', material, limited);
+  const metrics = (await getText(address, '/metrics', material, limited)).text;
+  const instances = /^edgeplane_objects\{[^}]*type="AppInst"[^}]*\} (\d+)/m.exec(metrics);
   return {
-    trouble: health.ok ? undefined : text || `status ${health.status}`,
-    runningInstances: match ? Number(match[1]) : undefined,
+    trouble: health.status === 200 ? undefined : health.text.trim() || `status ${health.status}`,
+    registered: /^edgeplane_notify_link\{state="(connected|synced)"\} 1$/m.test(metrics),
+    runningInstances: instances ? Number(instances[1]) : undefined,
   };
+}
+
+async function getText(
+  address: string,
+  path: string,
+  tls: TlsMaterial | undefined,
+  signal: AbortSignal,
+): Promise<{ readonly status: number; readonly text: string }> {
+  // Its certificate is of our own CA, and has the names by which others reach it.
+  const request = tls
+    ? httpsGet(`https://${address}${path}`, {
+        ...tls,
+        checkServerIdentity: () => undefined,
+        agent: false,
+        signal,
+      })
+    : httpGet(`http://${address}${path}`, { agent: false, signal });
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  let text = '';
+  for await (const part of response.setEncoding('utf8')) text += String(part);
+  return { status: response.statusCode ?? 0, text };
 }

@@ -3,21 +3,27 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fail, systemClock } from '@edgeplane/base';
+import { makeTestCa, makeTestCertificate } from '@edgeplane/rpc/testing';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemDisk } from '../../../disk.js';
 import { identityOf, toIdentity } from '../../../engines/process/index.js';
+import { TestController } from '../../../testing-controller.js';
 import { workErrors } from '../../work/index.js';
+import type { ProcessSettings } from '../inventory.js';
 import type { ChangeContext } from './driver.js';
 import { ProcessHypervisor } from './process-hypervisor.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'process-'));
 const { signal } = new AbortController();
 
-function hypervisor(name: string, args: readonly string[] = []): ProcessHypervisor {
+function hypervisor(name: string, args: readonly string[] = [], over: Partial<ProcessSettings> = {}) {
   return new ProcessHypervisor({
     ...{ id: name, dir: join(dir, name), disk: systemDisk, clock: systemClock },
-    settings: { driver: 'process', platform: 'fakecloudlet', notifyAddrs: '127.0.0.1:9', args },
+    settings: {
+      ...{ driver: 'process', platform: 'fakecloudlet', notifyAddrs: '127.0.0.1:9', args, tls: '' },
+      ...{ waitRegistered: false, ...over },
+    },
     cloudletKeyJson: '{"operator_key":{"name":"op"},"name":"site"}',
     facts: async () => ({ cpus: 1, ramBytes: 1, storage: false, gpus: [] }),
   });
@@ -32,7 +38,7 @@ const pidOf = (name: string) =>
 const refusal = (call: Promise<unknown>) => call.then(() => 'nothing', String);
 
 test.after(async () => {
-  for (const name of ['one', 'late']) await hypervisor(name).release('stop');
+  for (const name of ['one', 'late', 'registered', 'secure']) await hypervisor(name).release('stop');
   rmSync(dir, { recursive: true, force: true });
 });
 
@@ -84,6 +90,28 @@ test('a create that is given up takes its child back; one whose agent stops leav
   assert.ok(await identityOf(pid));
   await hypervisor('late').create(change());
   assert.is(pidOf('late'), pid);
+});
+
+test('one is ready when it is connected to its controller, and no longer when that is gone', async () => {
+  const controller = new TestController();
+  const notifyAddrs = await controller.listen();
+  const registered = hypervisor('registered', [], { notifyAddrs, waitRegistered: true });
+  await registered.create(change());
+  assert.is((await registered.inspect(signal)).condition, 'ready');
+  await controller.stop();
+  let seen = await registered.inspect(signal);
+  while (seen.condition === 'ready') seen = await registered.inspect(signal);
+  assert.match(seen.detail, `is not connected to a controller (${notifyAddrs})`);
+  await registered.destroy({ force: false, graceMs: 10_000 }, change());
+});
+
+test('one with a certificate is asked by TLS', async () => {
+  makeTestCa(dir, 'mex-ca');
+  const { cert: tls } = makeTestCertificate(dir, 'agent', 'mex-ca', 'DNS:agent.site');
+  const secure = hypervisor('secure', [], { tls });
+  await secure.create(change());
+  assert.is((await secure.inspect(signal)).runningInstances, 0);
+  await secure.destroy({ force: false, graceMs: 10_000 }, change());
 });
 
 test.run();

@@ -59,9 +59,14 @@ export class ProcessHypervisor implements Hypervisor {
     const starting = { condition: 'not-ready', facts } as const;
     if (address === undefined) return { ...starting, detail: `process ${child.pid} has not come up yet` };
     try {
-      const { trouble, runningInstances } = await askChild(address, signal);
+      const { tls, waitRegistered, notifyAddrs } = this.#options.settings;
+      const { trouble, registered, runningInstances } = await askChild(address, tls, signal);
       const instances = runningInstances === undefined ? {} : { runningInstances };
       if (trouble !== undefined) return { ...starting, detail: trouble, ...instances };
+      if (waitRegistered && !registered) {
+        const detail = `process ${child.pid} is not connected to a controller (${notifyAddrs})`;
+        return { ...starting, detail, ...instances };
+      }
       return { condition: 'ready', detail: `process ${child.pid} is ready`, facts, ...instances };
     } catch (error) {
       signal.throwIfAborted();
@@ -103,11 +108,12 @@ export class ProcessHypervisor implements Hypervisor {
     await disk.write(this.#record, JSON.stringify(child.identity ?? {}));
   }
 
-  async #waitReady({ signal }: ChangeContext): Promise<void> {
+  async #waitReady({ signal, progress }: ChangeContext): Promise<void> {
     const { id, clock } = this.#options;
     for (;;) {
-      const { condition } = await this.inspect(signal);
+      const { condition, detail } = await this.inspect(signal);
       if (condition === 'ready') return;
+      progress(500, detail);
       if (condition === 'off')
         throw fail(operationsErrors.HYPERVISOR_NOT_READY, { id, reason: await lastWords(this.#log) });
       await sleep(clock, POLL_MS, signal);
