@@ -44,6 +44,7 @@ const LOOKS_BETWEEN_DELETES = 20;
  * is left for another, and what it may have made all the same is found by its namespace and removed.
  */
 export class RemoteMicrovms implements RemoteMachineSource<MicrovmPlan> {
+  readonly peer = 'the flintlock hosts';
   readonly #o: MicrovmsOptions;
   /** One thing at a time is done to a name, by whoever does it. */
   readonly #turns = new KeyedTurns();
@@ -54,11 +55,6 @@ export class RemoteMicrovms implements RemoteMachineSource<MicrovmPlan> {
 
   constructor(options: MicrovmsOptions) {
     this.#o = options;
-  }
-
-  get peer(): string {
-    const [first = ''] = this.#o.hosts.keys();
-    return this.#o.hosts.size === 1 ? `host ${first}` : `none of the ${this.#o.hosts.size} hosts`;
   }
 
   ensure(key: MachineKey, plan: MicrovmPlan, operation: Operation): Promise<Present> {

@@ -37,7 +37,9 @@ export async function askFor(
       if (typeof answer !== 'string') return await keep({ ...current, ...answer });
       // Made from another request, by an earlier life: it is ours, by its name, and not what is wanted.
       if (answer === 'taken') for (const id of await find()) await provider.delete(id, signal);
-      throw silent(provider, `${plan.name} is not known to be there yet`);
+      throw fail(remoteErrors.NOT_READY, {
+        ...{ peer: provider.peer, reason: `${plan.name} is not known to be there yet` },
+      });
     } catch (error) {
       await tries.failed(error).catch((final: unknown) => {
         throw explain(final, provider.peer, `making ${plan.name}`);
@@ -61,10 +63,10 @@ async function create(
   }
 }
 
-/** @throws SILENT with the provider's words, when it can do nothing at present */
+/** @throws NOT_READY with the provider's words, when it can do nothing at present */
 async function requireReady(provider: Provider, signal: AbortSignal): Promise<void> {
   const fault = await provider.fault(signal);
-  if (fault !== '') throw silent(provider, fault);
+  if (fault !== '') throw fail(remoteErrors.NOT_READY, { peer: provider.peer, reason: fault });
 }
 
 /**
@@ -93,8 +95,4 @@ function requestOf(plan: MachineRecord['plan']) {
     tags: [...plan.tags],
     metaData: Buffer.from(plan.metaData),
   };
-}
-
-function silent({ peer }: Provider, reason: string): EdgeplaneError {
-  return fail(remoteErrors.SILENT, { peer, reason });
 }

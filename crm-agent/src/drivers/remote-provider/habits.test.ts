@@ -158,4 +158,37 @@ tests('one with a certificate of somebody else is not spoken to', async () => {
   await next.stop('keep');
 });
 
+tests('a machine that nobody can reach fails when it is to have public ports, and only then', async () => {
+  const site = await begin({ reach: 'nothing' });
+  const driver = await site.open({}, { ...TEST_TIMING, upMs: 200 });
+  const failed = await driver.createAppInst(app, testOperation()).catch(messageOf);
+  assert.match(
+    String(failed),
+    /port 8081, 8081 cannot be opened: no address of ep-.*-web-.* is told by provider/,
+  );
+  await driver.createAppInst({ ...app, appInst: { ...app.appInst, mappedPorts: [] } }, testOperation());
+  await driver.deleteAppInst(app.keyJson, testOperation());
+  assert.is(site.provider.machines.size, 0);
+  await driver.stop('keep');
+});
+
+tests('one that says it can do nothing at present is waited for, and its words are told', async () => {
+  const site = await begin();
+  site.provider.fault = 'the pool is offline';
+  const impatient = await site.open({}, { ...TEST_TIMING, patienceMs: 100 });
+  const failed = await impatient.createAppInst(app, testOperation()).catch(messageOf);
+  assert.match(String(failed), /is not ready: the pool is offline/);
+  await impatient.stop('keep');
+  const driver = await site.open();
+  const created = driver.createAppInst(app, testOperation());
+  let asked = 0;
+  site.provider.onCall = (method) => {
+    asked += method === 'Validate' ? 1 : 0;
+    if (asked > 3) site.provider.fault = '';
+  };
+  await created;
+  assert.is(site.provider.machines.size, 1);
+  await driver.stop('keep');
+});
+
 tests.run();

@@ -36,7 +36,7 @@ export interface Quirks {
   /** A new machine runs at once. */
   readonly startsOnCreate: boolean;
   /** Machines have addresses, or ports that lead to them. */
-  readonly reach: 'address' | 'forward';
+  readonly reach: 'address' | 'forward' | 'nothing';
   /** A running machine is resized, refuses that, or is said to be and is not. */
   readonly resizes: 'online' | 'off' | 'lies';
 }
@@ -75,6 +75,8 @@ export class TestingProvider {
   readonly #tls: TlsMaterial | undefined;
   readonly #token: string;
   quirks: Quirks;
+  /** Why it can do nothing at present. */
+  fault = '';
   /** Called before each call is carried out. */
   onCall: (method: string) => void = () => undefined;
   #server: RpcServer | undefined;
@@ -134,7 +136,7 @@ export class TestingProvider {
         throw fail(errors.NOT_IMPLEMENTED, { text: method });
       });
     return {
-      validate: call('Validate', () => ({ ok: true, message: '' })),
+      validate: call('Validate', () => ({ ok: this.fault === '', message: this.fault })),
       getCapabilities: call('GetCapabilities', () => ({
         ...NO_CAPABILITIES,
         supportsReconfigureOnline: this.quirks.resizes === 'online',

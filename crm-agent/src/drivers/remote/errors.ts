@@ -3,6 +3,7 @@ import { defineErrors } from '@edgeplane/base';
 /** What users are told of infrastructure that is somebody else's. */
 export const remoteErrors = defineErrors({
   SILENT: ['UNAVAILABLE', '{peer} does not answer: {reason}', 'retryable'],
+  NOT_READY: ['UNAVAILABLE', '{peer} is not ready: {reason}', 'retryable'],
   REFUSED: ['FAILED_PRECONDITION', '{peer} refuses {what}: {reason}'],
   FAILED: ['FAILED_PRECONDITION', '{peer} failed at {what}: {reason}'],
   TOO_SLOW: ['DEADLINE_EXCEEDED', '{peer}: {what} has not come about within {seconds} s; {reason}'],
@@ -22,7 +23,7 @@ export const remoteErrors = defineErrors({
   NO_SHELL: ['UNIMPLEMENTED', 'platform {platform} has no way into its instances'],
   NO_ADDRESS: [
     'FAILED_PRECONDITION',
-    'port {ports} cannot be opened: {peer} names no address of {name} and no port that leads to it',
+    'port {ports} cannot be opened: no address of {name}, and no port that leads to it, is told by {peer}',
   ],
   INSECURE: [
     'FAILED_PRECONDITION',
