@@ -39,6 +39,8 @@ get() {
 }
 program() {
   box=/.edgeplane/busybox
+  at=/sys/block/vdb
+  [ -e $at/vdb1 ] && echo "data: $($box cat $at/vdb1/size $at/ro | $box tr '\\n' ' ')"
   told=
   while [ -z "$told" ]; do told=$(get meta-data/instance-id); done
   echo "told: $told"
@@ -124,9 +126,11 @@ test('microVMs of container images in both dialects', async () => {
   try {
     // The agent is killed as soon as the create is accepted.
     const rootVolume = { id: 'root', source: { container_source: `oci:${layout}` }, size_in_mb: 64 };
+    const partition_id = '0fc63daf-8483-4772-8e79-0123456789ab';
+    const data = { id: 'data', is_read_only: true, partition_id, size_in_mb: 16, mount_point: '/data' };
     const labels = { env: 'lab', 'edgeplane.io/request-id': 'r1' };
     const spec = {
-      ...{ ...common, id: 'mvm0', labels, root_volume: rootVolume },
+      ...{ ...common, id: 'mvm0', labels, root_volume: rootVolume, additional_volumes: [data] },
       kernel: { image: KERNEL, filename: '/vmlinuz', cmdline: WORDS, add_network_config: true },
       // The zero of the type is MACVTAP: what hammertime sends.
       interfaces: [{ device_id: 'eth1' }],
@@ -185,6 +189,9 @@ test('microVMs of container images in both dialects', async () => {
       assert.match(console(one), `edgeplane: hostname: ${name}`);
       assert.match(console(one), `told: ${one}`);
     }
+
+    // A partition of 16 MiB, in sectors, on a disk that is read only.
+    assert.match(console(uid), 'data: 32768 1');
 
     // A guest that dies is noticed, and comes back.
     const version = async () => JSON.parse((await http('GET', `/v1alpha1/microvm/${uid}`)).text).microvm;
