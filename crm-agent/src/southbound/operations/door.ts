@@ -58,6 +58,7 @@ export class OperationsDoor implements Door {
       kind === KINDS.createBackup ? [backupIdOf(id)] : kind === KINDS.deleteBackup ? [subject] : [],
     );
     await parts.catalogue.sweep(new Set(backups));
+    await parts.pools.sweep(new Set(underWay.map(({ id }) => id)), signal);
   }
 
   addServices(server: RpcServer): void {

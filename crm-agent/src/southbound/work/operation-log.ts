@@ -201,7 +201,8 @@ export class OperationLog {
       const record = await entry.write({});
       this.#moved('', record);
       await this.#options.onStep?.(record);
-      this.#enqueue(entry.record, true);
+      // Who saw it in a list may have cancelled it meanwhile.
+      if (!isFinished(entry.record)) this.#enqueue(entry.record, true);
     } catch (error) {
       this.#waiting.delete(id);
       this.#entries.delete(id);

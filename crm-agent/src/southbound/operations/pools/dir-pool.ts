@@ -71,6 +71,10 @@ export class DirPool implements Pool {
     // A view of a folder is the folder.
   }
 
+  async views(): Promise<readonly string[]> {
+    return [];
+  }
+
   async stop(): Promise<void> {
     // There is nothing to let go of.
   }

@@ -1,4 +1,4 @@
-import { mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fail, type Logger, messageOf } from '@edgeplane/base';
 import { operationsErrors } from '../errors.js';
@@ -17,6 +17,9 @@ export interface LoopPoolOptions {
   readonly dir: string;
   readonly logger: Logger;
 }
+
+/** Folder of a pool in which its views are. */
+const VIEWS = '.edgeplane';
 
 /** A file system in a file. It stays mounted when we end, and later lives take it up. */
 export class LoopPool implements Pool {
@@ -98,6 +101,11 @@ export class LoopPool implements Pool {
     const path = this.#viewPath(name);
     if (this.#filesystem === 'btrfs' && (await stat(path).catch(() => undefined)))
       await this.#tools.run('btrfs', ['subvolume', 'delete', '-c', path], signal);
+  }
+
+  async views(): Promise<readonly string[]> {
+    if (this.#filesystem !== 'btrfs') return [];
+    return readdir(join(this.path, VIEWS)).catch(() => []);
   }
 
   async stop(workloads: 'keep' | 'stop'): Promise<void> {
@@ -219,7 +227,7 @@ export class LoopPool implements Pool {
   }
 
   #viewPath(name: string): string {
-    return join(this.path, '.edgeplane', name);
+    return join(this.path, VIEWS, name);
   }
 
   #unavailable(reason: string, cause?: unknown): Error {

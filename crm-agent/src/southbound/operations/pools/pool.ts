@@ -38,6 +38,8 @@ export interface Pool {
   /** A view that `dropView` gives back, by a name that is the same when it is asked for again. */
   view(name: string, signal: AbortSignal): Promise<PoolView>;
   dropView(name: string, signal: AbortSignal): Promise<void>;
+  /** Names of the views that were not given back. */
+  views(): Promise<readonly string[]>;
   stop(workloads: 'keep' | 'stop'): Promise<void>;
 }
 

@@ -98,7 +98,11 @@ function conforms(name: string, make: () => Pool): void {
     assert.equal(await pool.view('one', signal), view);
     writeFileSync(join(pool.path, 'seen'), 'after');
     assert.is(readFileSync(join(view.path, 'seen'), 'utf8'), view.frozen ? 'before' : 'after');
-    await pool.dropView('one', signal);
+    const left = new Pools([pool], new ManualClock(), silentLogger);
+    await left.sweep(new Set(['one']), signal);
+    assert.equal(await pool.views(), view.frozen ? ['one'] : []);
+    await left.sweep(new Set(), signal);
+    assert.equal(await pool.views(), []);
     await pool.dropView('one', signal);
     assert.is(existsSync(view.path), !view.frozen);
   });

@@ -72,6 +72,16 @@ export class Pools {
     return trouble;
   }
 
+  /** Gives back the views of operations that are over. @param underWay those of the others */
+  async sweep(underWay: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
+    for (const pool of this.#pools.values())
+      for (const name of await pool.views())
+        if (!underWay.has(name))
+          await pool.dropView(name, signal).catch((error: unknown) => {
+            this.#logger.warn({ err: error, pool: pool.id, view: name }, 'A view of a pool stays');
+          });
+  }
+
   /** Whether the default pool can be written to; false when there is none. */
   async storageWorks(): Promise<boolean> {
     const [first] = this.#pools.keys();

@@ -59,7 +59,8 @@ export async function createBackup(
       // What only this life gives up is gone on with in the next.
       if (!isKind(signal.reason, workErrors.STOPPING)) {
         await rm(draft, { recursive: true, force: true });
-        await pool.dropView(view.name, new AbortController().signal);
+        // One that stays is given back when the agent starts again; why the backup failed is what counts.
+        await pool.dropView(view.name, new AbortController().signal).catch(() => undefined);
       }
       throw error;
     }
