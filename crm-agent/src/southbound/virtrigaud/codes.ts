@@ -14,6 +14,8 @@ export function managerError(error: unknown): unknown {
   if (error.code === qemuErrors.imageDigestMismatch.code) return withStatus(error, 'INVALID_ARGUMENT');
   switch (error.status) {
     case 'DEADLINE_EXCEEDED':
+    // Somebody else wanted something stronger meanwhile.
+    case 'CANCELLED':
       return as(virtrigaudErrors.BUSY, error);
     case 'UNAVAILABLE':
       return OF_MACHINES.has(error.code) ? as(virtrigaudErrors.BUSY, error) : error;

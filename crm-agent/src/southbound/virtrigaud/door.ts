@@ -19,7 +19,7 @@ import { hostBridges } from './host-bridges.js';
 import { ImageLibrary } from './image-library.js';
 import { Inventory } from './inventory.js';
 import { ListedVms } from './listed-vms.js';
-import { registerMachineWork } from './machine-work.js';
+import { makesMachine, registerMachineWork } from './machine-work.js';
 import { isId } from './names.js';
 import { NetGuard } from './net-guard.js';
 import { Operations } from './operations.js';
@@ -120,9 +120,10 @@ export class VirtrigaudDoor implements Door {
 
   async start(signal: AbortSignal): Promise<void> {
     const { clock } = this.#context;
-    const { inventory, fetcher, disks, prepared } = this.#tools;
+    const { inventory, fetcher, images, disks, prepared } = this.#tools;
     await this.#engine.recover();
     await fetcher.start();
+    await images.start();
     await Promise.all([disks.start(), prepared.start(), inventory.start()]);
     await this.#openConsole();
     await this.#room.keep();
@@ -175,7 +176,7 @@ export class VirtrigaudDoor implements Door {
     if (!isId(id)) return NO_SUCH_VM;
     const vm = await this.#tools.inventory.get(id);
     if (vm) return describe(vm, await this.#consoleUrl(id, vm.status.state === 'running'));
-    const making = this.#operations.pending(vmLane(id), ({ kind }) => kind === 'create' || kind === 'clone');
+    const making = this.#operations.pending(vmLane(id), makesMachine);
     if (!making) return NO_SUCH_VM;
     return describeUnborn(id, (making.request as { readonly name: string }).name, making.id);
   }

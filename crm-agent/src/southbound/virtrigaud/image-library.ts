@@ -1,7 +1,7 @@
-import { access, realpath } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
-import { fail } from '@edgeplane/base';
-import { inspectImage, type QemuEngine } from '../../engines/qemu/index.js';
+import { access, readdir, realpath } from 'node:fs/promises';
+import { dirname, isAbsolute, join } from 'node:path';
+import { fail, isKind, KeyedTurns } from '@edgeplane/base';
+import { inspectImage, type QemuEngine, qemuErrors } from '../../engines/qemu/index.js';
 import { fileDigest } from '../../file-digest.js';
 import { virtrigaudErrors } from './errors.js';
 import type { Fetcher } from './fetcher.js';
@@ -41,10 +41,49 @@ const BLANK: FoundImage = { path: '', virtualBytes: 0, adopt: false };
  */
 export class ImageLibrary {
   readonly #options: ImageLibraryOptions;
-  readonly #fetching = new Map<string, Promise<void>>();
+  /** Of fetching an image, and of removing it. */
+  readonly #turns = new KeyedTurns();
+  /** How many machines are being made of an image that was fetched: nothing else knows of them yet. */
+  readonly #held = new Map<string, number>();
 
   constructor(options: ImageLibraryOptions) {
     this.#options = options;
+  }
+
+  /** Runs work that makes a machine of the image of a wish, which is there until it is done. @throws as `find` */
+  async use<T>(wish: ImageWish, signal: AbortSignal, work: (image: FoundImage) => Promise<T>): Promise<T> {
+    if (wish.kind !== 'url') return work(await this.find(wish, signal));
+    const key = urlKey(wish);
+    this.#held.set(key, (this.#held.get(key) ?? 0) + 1);
+    try {
+      return await work(await this.find(wish, signal));
+    } finally {
+      const left = (this.#held.get(key) ?? 1) - 1;
+      if (left > 0) this.#held.set(key, left);
+      else this.#held.delete(key);
+      await this.#letGo(key);
+    }
+  }
+
+  /** Removes an image that was fetched for machines when the last of them is gone. */
+  async release(path: string): Promise<void> {
+    const key = /imported-(url\.[0-9a-f]+)\.qcow2$/.exec(path)?.[1];
+    if (key !== undefined) await this.#letGo(key);
+  }
+
+  /** Removes what an earlier life fetched and did not come to use. */
+  async start(): Promise<void> {
+    const folder = dirname(this.#options.engine.transfer.importedPath('x'));
+    for (const name of await readdir(folder).catch(() => [])) await this.release(join(folder, name));
+  }
+
+  async #letGo(key: string): Promise<void> {
+    await this.#turns.run(key, async () => {
+      if (this.#held.has(key)) return;
+      await this.#options.engine.transfer.removeImported(key).catch((error: unknown) => {
+        if (!isKind(error, qemuErrors.imageInUse)) throw error;
+      });
+    });
   }
 
   /**
@@ -106,16 +145,13 @@ export class ImageLibrary {
     return { path, virtualBytes, adopt };
   }
 
-  /** Two who want the same wait for one download, which ends when the first of them gives up. */
+  /** Of two who want the same the second finds what the first has fetched. */
   async #fetch(wish: ImageWish & { kind: 'url' }, signal: AbortSignal): Promise<void> {
     const key = urlKey(wish);
-    const { engine } = this.#options;
-    if (await isThere(engine.transfer.importedPath(key))) return;
-    const running = this.#fetching.get(key);
-    if (running) return running;
-    const fetching = this.bring(key, wish, signal).finally(() => this.#fetching.delete(key));
-    this.#fetching.set(key, fetching);
-    await fetching;
+    await this.#turns.run(key, async () => {
+      if (!(await isThere(this.#options.engine.transfer.importedPath(key))))
+        await this.bring(key, wish, signal);
+    });
   }
 
   /** Makes an image of what a wish names, under a name of the engine's store. */

@@ -1,10 +1,11 @@
 import { fail } from '@edgeplane/base';
 import type { CloneRequest } from '../../engines/qemu/index.js';
-import type { OperationLog, RunContext, Success } from '../work/index.js';
+import type { OperationLog, OperationRecord, RunContext, Success } from '../work/index.js';
 import { type ClonePlan, cloneChange } from './clone-plan.js';
 import { type CreatePlan, vmSpecOf } from './create-plan.js';
 import { virtrigaudErrors } from './errors.js';
 import { forwardsOf } from './forwards.js';
+import type { FoundImage } from './image-library.js';
 import { differing, labelsOf } from './labels.js';
 import { mibOf } from './values.js';
 import { runnerOf, type WorkTools } from './work-tools.js';
@@ -25,20 +26,35 @@ export interface DeleteWork {
   readonly id: string;
 }
 
+/** Kinds of operations that make machines: those that fetch or copy for long do not keep the others from being made. */
+const CREATES = { create: 'short', 'create-from-url': 'long' } as const;
+const CLONES = { clone: 'short', 'clone-full': 'long' } as const;
+
+export const createKind = (fetches: boolean): keyof typeof CREATES =>
+  fetches ? 'create-from-url' : 'create';
+export const cloneKind = (linked: boolean): keyof typeof CLONES => (linked ? 'clone' : 'clone-full');
+/** Whether an operation makes a machine. */
+export const makesMachine = ({ kind }: Pick<OperationRecord, 'kind'>): boolean =>
+  kind in CREATES || kind in CLONES;
+
 /** Registers the making and removing of machines. */
 export function registerMachineWork(log: OperationLog, tools: WorkTools): void {
-  log.register(
-    'create',
-    runnerOf<CreateWork>(tools, 'long', (work, context, record) => create(tools, work, context, record.id)),
-  );
-  log.register(
-    'clone',
-    runnerOf<CloneWork>(tools, 'long', (work, context, record) => clone(tools, work, context, record.id)),
-  );
+  for (const [kind, weight] of Object.entries(CREATES))
+    log.register(
+      kind,
+      runnerOf<CreateWork>(tools, weight, (work, context, record) => create(tools, work, context, record.id)),
+    );
+  for (const [kind, weight] of Object.entries(CLONES))
+    log.register(
+      kind,
+      runnerOf<CloneWork>(tools, weight, (work, context, record) => clone(tools, work, context, record.id)),
+    );
   log.register(
     'delete',
     runnerOf<DeleteWork>(tools, 'short', async ({ id }) => {
+      const { spec } = await tools.engine.status(id);
       await tools.engine.remove(id);
+      if (spec) await tools.images.release(spec.image);
       return { message: 'deleted' };
     }),
   );
@@ -50,8 +66,8 @@ async function create(
   context: RunContext,
   instance: string,
 ): Promise<Success> {
-  const { engine, images, admission, disks, ports } = tools;
-  const { id, name } = work;
+  const { engine, images } = tools;
+  const { id } = work;
   const made = { message: 'created', result: { id } };
   const { spec: there } = await engine.status(id);
   if (there) {
@@ -62,7 +78,21 @@ async function create(
   }
   const plan = JSON.parse(await context.secret()) as CreatePlan;
   await context.step('image');
-  const image = await images.find(plan.image, context.signal);
+  await images.use(plan.image, context.signal, (image) =>
+    makeFrom(image, plan, tools, work, context, instance),
+  );
+  return made;
+}
+
+async function makeFrom(
+  image: FoundImage,
+  plan: CreatePlan,
+  tools: WorkTools,
+  { id, name }: CreateWork,
+  context: RunContext,
+  instance: string,
+): Promise<void> {
+  const { engine, admission, disks, ports } = tools;
   await context.step('machine');
   const forwards = await ports.take(id, plan.class.forwards);
   const spec = vmSpecOf(plan, {
@@ -83,7 +113,6 @@ async function create(
     ports.settled(forwards);
   }
   if (image.adopt) await disks.remove(nameOfDisk(image.path));
-  return made;
 }
 
 /** The name under which an imported disk was known, by its path. */

@@ -14,6 +14,7 @@ import {
   workErrors,
 } from '../work/index.js';
 import { managerError } from './codes.js';
+import { makesMachine } from './machine-work.js';
 import { invalid } from './values.js';
 
 /** An operation that is asked for: what of it may be seen is its request, what may not is its secret. */
@@ -106,12 +107,18 @@ export class Operations {
       .findLast((record) => record.subject === subject && !isFinished(record) && is(record));
   }
 
+  /** Has what is not over on a subject, and is so, end soon. */
+  async cancel(subject: string, is: (record: OperationRecord) => boolean): Promise<void> {
+    const all = this.#log.list().filter((one) => one.subject === subject && !isFinished(one) && is(one));
+    for (const { id } of all) await this.#log.cancel(id);
+  }
+
   /** One that makes a machine of that name. */
   making(name: string): OperationRecord | undefined {
     const names = (record: OperationRecord) => (record.request as { readonly name?: string }).name === name;
     return this.#log
       .list()
-      .findLast((record) => MAKES.has(record.kind) && !isFinished(record) && names(record));
+      .findLast((record) => makesMachine(record) && !isFinished(record) && names(record));
   }
 
   /** @throws FIELD_INVALID without an id */
@@ -128,5 +135,3 @@ export class Operations {
     return { done: isFinished(record), error: record.error?.message ?? '' };
   }
 }
-
-const MAKES = new Set(['create', 'clone']);

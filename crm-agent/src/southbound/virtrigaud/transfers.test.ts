@@ -42,6 +42,7 @@ test.before.each(async (c) => {
       response.writeHead(201).end();
     } else if (path === '/elsewhere') response.writeHead(302, { location: 'http://127.0.0.2:9/' }).end();
     else if (path === '/moved') response.writeHead(302, { location: '/disk' }).end();
+    else if (path === '/never') response.writeHead(200, { 'content-length': 1000 }).write('x');
     else if (path === '/short')
       response.writeHead(200, { 'content-length': 1000 }).write('x', () => response.destroy());
     else {
@@ -188,10 +189,42 @@ test('a disk goes through a web server; redirects and what is cut short are seen
   assert.is(await of('a', { TemplateName: 'base' }), 'OK');
   assert.is(await of('b', { URL: `${webUrl}/disk`, Checksum: sent.checksum, ChecksumType: 'sha256' }), 'OK');
   assert.is(await of('c', { URL: `${webUrl}/disk`, Checksum: sent.checksum }), 'OK');
+  // Fetched once for all, and not kept for nobody.
+  const imageDir = p.path('door', 'machines', 'images');
+  const fetched = () => readdirSync(imageDir).filter((name) => name.startsWith('imported-url.')).length;
+  assert.is(fetched(), 1);
+  for (const id of ['b', 'c']) {
+    assert.is(fetched(), 1);
+    await p.call('delete', { id });
+  }
+  assert.is(fetched(), 0);
   assert.match(await of('d', { TemplateName: 'none' }), /^NOT_FOUND image_json.TemplateName: Image "none"/);
   assert.match(await of('e', { URL: 'http://127.0.0.1:1/x' }), /^PERMISSION_DENIED/);
   assert.match(await of('f', { Path: '/etc/passwd' }), /^PERMISSION_DENIED image_json.Path/);
   assert.match(await of('f', { Path: '../../etc/passwd' }), /^PERMISSION_DENIED image_json.Path/);
+});
+
+test('a machine whose image is still on its way is there, and goes at once', async ({ p, webUrl }) => {
+  const create = requests.create({ imageJson: JSON.stringify({ URL: `${webUrl}/never` }) });
+  const begun = await p.call('create', create, 1000);
+  assert.ok(begun.task);
+  assert.equal(await p.call('taskStatus', { task: begun.task }), { done: false, error: '' });
+  const seen = await p.call('describe', { id: begun.id });
+  assert.equal([seen.exists, seen.powerState], [true, 'Off']);
+  assert.match(
+    await p.failure('power', { id: begun.id, op: 1, gracefulTimeoutSeconds: 0 }),
+    /^ABORTED .*is being made/,
+  );
+  assert.equal((await p.call('create', create, 1000)).task, begun.task);
+  assert.match(
+    await p.failure('create', requests.create({ imageJson: JSON.stringify({ URL: `${webUrl}/other` }) })),
+    /^ALREADY_EXISTS .*different image_json/,
+  );
+  await p.call('delete', { id: begun.id });
+  assert.is((await p.call('describe', { id: begun.id })).exists, false);
+  const { done, error } = await p.call('taskStatus', { task: begun.task });
+  assert.ok(done && error.startsWith('cancelled'), error);
+  assert.equal(readdirSync(p.path('door', 'staging')), []);
 });
 
 test('a file comes from a folder that was named, and from no other', async () => {

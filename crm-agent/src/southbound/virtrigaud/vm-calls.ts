@@ -11,7 +11,7 @@ import { virtrigaudErrors } from './errors.js';
 import type { ImageLibrary } from './image-library.js';
 import type { Inventory, SeenVm } from './inventory.js';
 import { differing } from './labels.js';
-import type { CloneWork, CreateWork } from './machine-work.js';
+import { type CloneWork, type CreateWork, cloneKind, createKind } from './machine-work.js';
 import { freeId, isId } from './names.js';
 import type { Answer, Operations } from './operations.js';
 import { DEFAULT_GRACE_MS, type PowerWork, requireTaken } from './power-work.js';
@@ -52,10 +52,18 @@ export class VmCalls {
   /** The machine. @throws VM_NOT_FOUND */
   async require(id: string): Promise<SeenVm & { readonly spec: VmSpec }> {
     const vm = isId(id) ? await this.#t.inventory.get(id) : undefined;
-    if (!vm) throw fail(virtrigaudErrors.VM_NOT_FOUND, { id });
+    if (!vm) throw this.#absent(id);
     const { spec, reason = 'its record is broken' } = vm.status;
     if (!spec) throw fail(virtrigaudErrors.REFUSED, { reason: `VirtualMachine "${id}": ${reason}` });
     return { ...vm, spec };
+  }
+
+  /** One that is being made is not there yet, and will be. */
+  #absent(id: string): Error {
+    const making = isId(id) ? this.#t.operations.pending(vmLane(id)) : undefined;
+    if (!making) return fail(virtrigaudErrors.VM_NOT_FOUND, { id });
+    const reason = `VirtualMachine "${id}" is being made or removed by task ${making.id}`;
+    return fail(virtrigaudErrors.BUSY, { reason });
   }
 
   async create(request: rpc.CreateRequest, context: RpcContext): Promise<rpc.CreateResponse> {
@@ -70,7 +78,7 @@ export class VmCalls {
       const id = await this.#freeId(name);
       const work: CreateWork = { id, name, parts };
       const record = await operations.begin({
-        kind: 'create',
+        kind: createKind(image.kind === 'url'),
         subject: vmLane(id),
         request: work,
         secret: plan,
@@ -133,7 +141,7 @@ export class VmCalls {
       const id = await this.#freeId(name);
       const work: CloneWork = { id, name, parts, source: source.id, linked: request.linked };
       const record = await operations.begin({
-        kind: 'clone',
+        kind: cloneKind(request.linked),
         subject: vmLane(id),
         request: work,
         secret: plan,
@@ -149,6 +157,8 @@ export class VmCalls {
     if (id === '') throw invalid('id', 'given', id);
     if (!isId(id)) return { task: undefined };
     if (!operations.pending(vmLane(id)) && !(await inventory.get(id))) return { task: undefined };
+    // Neither an image that is still fetched nor a guest that takes its time is waited for.
+    await operations.cancel(vmLane(id), ({ kind }) => kind !== 'delete');
     const wanted = { kind: 'delete', subject: vmLane(id), request: { id } };
     return this.#task(await this.#t.room.spend(() => operations.done(wanted, context)));
   }
@@ -163,6 +173,7 @@ export class VmCalls {
     const isOn = state === 'running' && !paused;
     const isThere = op === 'on' ? isOn : (op === 'off' || op === 'shutdown') && state !== 'running';
     if (isThere && !operations.pending(vmLane(vm.id))) return { task: undefined };
+    if (op === 'off') await operations.cancel(vmLane(vm.id), isGentle);
     const work: PowerWork = { id: vm.id, op, graceMs: seconds === 0 ? DEFAULT_GRACE_MS : seconds * 1000 };
     return this.#task(
       await operations.done({ kind: 'power', subject: vmLane(vm.id), request: work }, context),
@@ -216,6 +227,11 @@ export class VmCalls {
   #task({ task }: Answer): rpc.TaskResponse {
     return { task };
   }
+}
+
+/** It waits for a guest, which whoever cuts the power does not want to. */
+function isGentle({ kind, request }: OperationRecord): boolean {
+  return kind === 'power' && (request as unknown as PowerWork).op !== 'on';
 }
 
 const OPS: Readonly<Record<number, PowerWork['op']>> = { 1: 'on', 2: 'off', 3: 'reboot', 4: 'shutdown' };
