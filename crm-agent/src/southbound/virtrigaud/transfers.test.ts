@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { systemClock } from '@edgeplane/base';
+import { PowerOp } from '@edgeplane/proto/southbound/virtrigaud/provider/v1/provider.js';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { HttpClient } from './http-client.js';
@@ -205,25 +206,22 @@ test('a disk goes through a web server; redirects and what is cut short are seen
 });
 
 test('a machine whose image is still on its way is there, and goes at once', async ({ p, webUrl }) => {
-  const create = requests.create({ imageJson: JSON.stringify({ URL: `${webUrl}/never` }) });
-  const begun = await p.call('create', create, 1000);
-  assert.ok(begun.task);
-  assert.equal(await p.call('taskStatus', { task: begun.task }), { done: false, error: '' });
-  const seen = await p.call('describe', { id: begun.id });
-  assert.equal([seen.exists, seen.powerState], [true, 'Off']);
-  assert.match(
-    await p.failure('power', { id: begun.id, op: 1, gracefulTimeoutSeconds: 0 }),
-    /^ABORTED .*is being made/,
-  );
-  assert.equal((await p.call('create', create, 1000)).task, begun.task);
-  assert.match(
-    await p.failure('create', requests.create({ imageJson: JSON.stringify({ URL: `${webUrl}/other` }) })),
-    /^ALREADY_EXISTS .*different image_json/,
-  );
-  await p.call('delete', { id: begun.id });
-  assert.is((await p.call('describe', { id: begun.id })).exists, false);
-  const { done, error } = await p.call('taskStatus', { task: begun.task });
-  assert.ok(done && error.startsWith('cancelled'), error);
+  const of = (path: string) => requests.create({ imageJson: JSON.stringify({ URL: webUrl + path }) });
+  const id = 'web';
+  const creating = [p.failure('create', of('/never')), p.failure('create', of('/never'))];
+  const seen = () => p.call('describe', { id });
+  let described = await seen();
+  while (!described.exists) described = await seen();
+  assert.is(described.powerState, 'Off');
+  const task = { id: String(JSON.parse(described.providerRawJson).task) };
+  assert.equal(await p.call('taskStatus', { task }), { done: false, error: '' });
+  const early = { id, op: PowerOp.POWER_OP_ON, gracefulTimeoutSeconds: 0 };
+  assert.match(await p.failure('power', early), /^ABORTED .*is being made/);
+  assert.match(await p.failure('create', of('/other')), /^ALREADY_EXISTS .*different image_json/);
+  await p.call('delete', { id });
+  for (const outcome of await Promise.all(creating)) assert.match(outcome, /^ABORTED cancelled/);
+  assert.is((await seen()).exists, false);
+  assert.is((await p.call('taskStatus', { task })).done, true);
   assert.equal(readdirSync(p.path('door', 'staging')), []);
 });
 
