@@ -154,6 +154,12 @@ test('the console of a virtual machine, with two looking on', async () => {
   const piped = await edgectl(['RunCommand', ...target('vm')], 'echo product $((6 * 7))\n');
   assert.match(piped.stdout, /product 42/);
   assert.is(piped.code, 0);
+  // Its screen: both ends of VNC say their version, then its end offers ways to get in.
+  const screen = [...target('vm'), '--containerid', 'display'];
+  const seen = await edgectl(['RunCommand', ...screen], 'RFB 003.008\n');
+  assert.is(seen.code, 0, seen.stderr);
+  assert.match(seen.stdout, /^RFB 003\.008\n\x01\x01/);
+
   const refused = await run('vm', 'ls');
   assert.match(refused.stderr, /a virtual machine has no shell but its serial console/);
 });
