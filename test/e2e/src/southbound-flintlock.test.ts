@@ -4,7 +4,6 @@
  * told on its disk and at 169.254.169.254. The agent is killed while one is made and while one is deleted. In the end the host
  * is as it was.
  */
-import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,6 +21,7 @@ import {
 } from '@edgeplane/test-harness';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { archiveImage } from './image-archive.js';
 import { containerImage } from './site.js';
 
 const SCRIPT = fileURLToPath(new URL('./southbound-flintlock.py', import.meta.url));
@@ -55,28 +55,6 @@ const WORDS = {
   ...{ no_timer_check: '', 'cryptomgr.notests': '', 'random.trust_cpu': 'on' },
 };
 
-/** An archive with an image of the files of a folder, in one layer. */
-async function archive(folder: string, reference: string, images: string, dir: string): Promise<void> {
-  const work = join(dir, 'archive');
-  mkdirSync(work);
-  const tar = async (...args: string[]) => {
-    const { code, stderr } = await runCommand('tar', args);
-    assert.is(code, 0, stderr);
-  };
-  await tar('-C', folder, '-cf', join(work, 'layer.tar'), '.');
-  const digest = createHash('sha256')
-    .update(readFileSync(join(work, 'layer.tar')))
-    .digest('hex');
-  const rootfs = { type: 'layers', diff_ids: [`sha256:${digest}`] };
-  writeFileSync(
-    join(work, 'config.json'),
-    JSON.stringify({ architecture: 'amd64', os: 'linux', config: {}, rootfs }),
-  );
-  const manifest = [{ Config: 'config.json', RepoTags: [reference], Layers: ['layer.tar'] }];
-  writeFileSync(join(work, 'manifest.json'), JSON.stringify(manifest));
-  await tar('-C', work, '-cf', join(images, `${reference.replace(/[/:]/g, '_')}.tar`), '.');
-}
-
 test('microVMs of container images in both dialects', async () => {
   const before = await hostSnapshot('/tmp/ep-flintlock');
   const dir = tempDir('flintlock');
@@ -85,7 +63,7 @@ test('microVMs of container images in both dialects', async () => {
   await containerImage(images);
   const built = await runCommand(join(ROOT, 'deploy/images/microvm/build.sh'), []);
   assert.is(built.code, 0, built.stderr);
-  await archive(built.stdout.trim().split(' ')[0] ?? '', KERNEL, images, dir.path);
+  await archiveImage(built.stdout.trim().split(' ')[0] ?? '', KERNEL, images, dir.path);
   const layout = join(images, 'hello');
   const hello = join(images, 'localhost_edgeplane_hello_1.0.tar');
   const copied = await runCommand('skopeo', [
