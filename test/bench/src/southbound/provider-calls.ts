@@ -6,16 +6,15 @@ import {
   ValidateResponse,
 } from '@edgeplane/proto/southbound/virtrigaud/provider/v1/provider.js';
 import { callUnary } from '@edgeplane/rpc';
-import { type Bench, durationFigure, percentile } from '../figures.js';
+import { type Bench, durationFigure, median, percentile } from '../figures.js';
 import { ratePerSecond } from '../load.js';
 import { createMachine, makeImage, withProvider } from './provider-site.js';
-import { durations, withRawCalls } from './raw-calls.js';
+import { type Timed, timedCalls, withRawCalls } from './raw-calls.js';
 
 const IMAGE = 'small.qcow2';
 const IN_FLIGHT = 8;
 
-interface Measured {
-  readonly took: readonly number[];
+interface Measured extends Timed {
   readonly requestBytes: number;
   readonly responseBytes: number;
 }
@@ -26,7 +25,7 @@ export const providerCallsBench: Bench = {
   name: 'calls that VirtRigaud polls with, beside bare gRPC',
   async run({ machines, polls, warmUp }) {
     const warm = Math.min(warmUp, polls);
-    const [list, describe, validate] = await withProvider(async ({ client, images }) => {
+    const [list, describe, validate] = await withProvider(async ({ client, images, agent }) => {
       await makeImage(join(images, IMAGE), 1, 64);
       const ids: string[] = [];
       await ratePerSecond(machines, IN_FLIGHT, async (i) => {
@@ -42,36 +41,39 @@ export const providerCallsBench: Bench = {
       if (!validated.ok) throw new Error(`not valid: ${validated.message}`);
       return [
         {
-          took: await durations(polls, warm, () => callUnary(client, 'listVMs', {})),
+          ...(await timedCalls(agent.pid, polls, warm, () => callUnary(client, 'listVMs', {}))),
           requestBytes: 0,
           responseBytes: ListVMsResponse.encode(listed).finish().length,
         },
         {
-          took: await durations(polls, warm, () => callUnary(client, 'describe', asked)),
+          ...(await timedCalls(agent.pid, polls, warm, () => callUnary(client, 'describe', asked))),
           requestBytes: DescribeRequest.encode(asked).finish().length,
           responseBytes: DescribeResponse.encode(described).finish().length,
         },
         {
-          took: await durations(polls, warm, () => callUnary(client, 'validate', {})),
+          ...(await timedCalls(agent.pid, polls, warm, () => callUnary(client, 'validate', {}))),
           requestBytes: 0,
           responseBytes: ValidateResponse.encode(validated).finish().length,
         },
       ] as const;
     });
-    const raw = ({ requestBytes, responseBytes }: Measured) =>
-      withRawCalls(1, responseBytes, ({ one }) => durations(polls, warm, () => one(requestBytes)));
-    const figure = async (name: string, measured: Measured, limit: number) =>
-      durationFigure(
-        name,
-        percentile(measured.took, 0.99),
-        percentile(await raw(measured), 0.99),
-        null,
-        limit,
+    const figures = async (name: string, measured: Measured, limit: number) => {
+      const { requestBytes, responseBytes } = measured;
+      const raw = await withRawCalls(1, responseBytes, ({ one, pid }) =>
+        timedCalls(pid, polls, warm, () => one(requestBytes)),
       );
+      const p99 = ({ took }: Timed) => percentile(took, 0.99);
+      const cpu = ({ cpuMs }: Timed) => Math.max(cpuMs, 0.01);
+      return [
+        durationFigure(`southbound.${name}-median`, median(measured.took), median(raw.took), null, limit),
+        durationFigure(`southbound.${name}-p99`, p99(measured), p99(raw), null, limit),
+        durationFigure(`southbound.${name}-cpu`, cpu(measured), cpu(raw), null),
+      ];
+    };
     return [
-      await figure('southbound.list-vms-p99', list, 100),
-      await figure('southbound.describe-p99', describe, 5),
-      await figure('southbound.validate-p99', validate, 5),
+      ...(await figures('list-vms', list, 100)),
+      ...(await figures('describe', describe, 5)),
+      ...(await figures('validate', validate, 5)),
     ];
   },
 };

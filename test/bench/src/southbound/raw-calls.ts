@@ -1,9 +1,12 @@
 import { connect } from '@edgeplane/rpc';
 import { Client } from '@grpc/grpc-js';
+import { usageOf } from '../notify/usage.js';
 import { RAW_STREAM_PATH, RAW_UNARY_PATH, startRawStream } from '../raw-stream.js';
 
 /** A bare grpc-js server in a process of its own, and a client of it. */
 export interface RawCalls {
+  /** The server's process. */
+  readonly pid: number;
   /** A call with a request of that many bytes; the answer is one message. */
   one(requestBytes: number): Promise<void>;
   /** A stream of all messages. */
@@ -23,6 +26,7 @@ export async function withRawCalls<T>(
   const client = connect(Client, server.address, undefined, options);
   try {
     return await work({
+      pid: server.pid,
       one: (requestBytes) =>
         new Promise((resolve, reject) => {
           const done = (error: Error | null) => (error ? reject(error) : resolve());
@@ -40,6 +44,27 @@ export async function withRawCalls<T>(
     client.close();
     await server.stop();
   }
+}
+
+/** Calls one after the other. */
+export interface Timed {
+  /** How long each took, milliseconds. */
+  readonly took: readonly number[];
+  /** Processor time of the server for each, milliseconds. */
+  readonly cpuMs: number;
+}
+
+/** Calls a process so many times, after those that warm it up. */
+export async function timedCalls(
+  pid: number,
+  count: number,
+  warmUp: number,
+  call: () => Promise<unknown>,
+): Promise<Timed> {
+  for (let i = 0; i < warmUp; i++) await call();
+  const before = usageOf(pid).cpuMs;
+  const took = await durations(count, 0, call);
+  return { took, cpuMs: (usageOf(pid).cpuMs - before) / count };
 }
 
 /** How long each of so many calls takes, one after the other, milliseconds; those of the warm-up do not count. */
