@@ -4,7 +4,7 @@
  * with a page lives its life, the agent is killed while it serves, the host is rebooted, clients of 2023 and empty messages work, bad input leaves
  * nothing. In the end the host is as it was.
  */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeTestCa, makeTestCertificate } from '@edgeplane/rpc/testing';
@@ -47,8 +47,16 @@ async function page(port: number): Promise<string> {
   return answer.text();
 }
 
+/** Control groups of all pods of the host, where each hierarchy has them. */
+function podGroups(): string[] {
+  const hierarchies = readdirSync('/sys/fs/cgroup').map((name) => `/sys/fs/cgroup/${name}/libpod_parent`);
+  const names = hierarchies.filter(existsSync).flatMap((parent) => readdirSync(parent));
+  return names.filter((name) => /^[0-9a-f]{64}$/.test(name));
+}
+
 test('pods live their life', async () => {
   const before = await hostSnapshot('/tmp/ep-aurae');
+  const groups = podGroups();
   const dir = tempDir('aurae');
   const images = join(dir.path, 'images');
   mkdirSync(images);
@@ -132,6 +140,10 @@ test('pods live their life', async () => {
     const left = newSince(before, await hostSnapshot(dir.path));
     dir.remove();
     assert.equal(left, NOTHING_LEFT);
+    assert.equal(
+      podGroups().filter((name) => !groups.includes(name)),
+      [],
+    );
   }
 });
 

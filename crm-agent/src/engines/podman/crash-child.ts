@@ -1,10 +1,10 @@
 /**
- * The agent that crash.test.ts kills. Arguments: state directory, host port, and what to make: container or kube.
+ * The agent that crash.test.ts kills. Arguments: state directory, host port, and what to make: container, kube or pod.
  * Says "making" before and "made" after.
  */
 import { silentLogger, systemClock } from '@edgeplane/base';
 import { PodmanEngine } from './engine.js';
-import { crashManifest, crashSpec } from './testing.js';
+import { crashManifest, crashPod, crashSpec } from './testing.js';
 
 const [stateDir = '', port = '', kind = ''] = process.argv.slice(2);
 const engine = await PodmanEngine.open({
@@ -14,9 +14,9 @@ const engine = await PodmanEngine.open({
   clock: systemClock,
 });
 process.stdout.write('making\n');
-await (kind === 'kube'
-  ? engine.playKube(crashManifest(Number(port)))
-  : engine.runContainer(crashSpec(Number(port))));
+if (kind === 'kube') await engine.playKube(crashManifest(Number(port)));
+else if (kind === 'pod') await crashPod(engine, Number(port));
+else await engine.runContainer(crashSpec(Number(port)));
 process.stdout.write('made\n');
 // Stay, as an agent does, until killed.
 setInterval(() => undefined, 60_000);

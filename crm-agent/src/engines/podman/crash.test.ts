@@ -9,7 +9,16 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { findProcesses, runCommand } from './commands.js';
 import { podmanLayout } from './layout.js';
-import { crashManifest, crashSpec, freePort, helloArchive, makeSite, page, withoutTrace } from './testing.js';
+import {
+  crashManifest,
+  crashPod,
+  crashSpec,
+  freePort,
+  helloArchive,
+  makeSite,
+  page,
+  withoutTrace,
+} from './testing.js';
 
 const site = await makeSite('crash');
 const layout = podmanLayout(site.options.stateDir);
@@ -95,6 +104,23 @@ for (const kind of ['container', 'kube']) {
       await withoutTrace(layout.stateDir);
     });
   }
+}
+
+for (const when of ['when storage is made', 'when the namespace is made']) {
+  test(`pod, ${when}: made again and served, removed without a trace`, async () => {
+    const port = await freePort();
+    await killAt('pod', port, moments[when] ?? (async () => true));
+    const engine = await site.open();
+    await engine.recover();
+    await crashPod(engine, port);
+    assert.match(await page(port), 'app: hello');
+    await engine.remove('victim');
+    await engine.removeNetwork('pods');
+    const { containers, pods, volumes } = await engine.listOwned();
+    assert.equal([containers, pods, volumes, await containersInStorage()], [[], [], [], 0]);
+    await engine.shutdown();
+    await withoutTrace(layout.stateDir);
+  });
 }
 
 test('workloads outlive agent and service, and the next agent takes them over', async () => {

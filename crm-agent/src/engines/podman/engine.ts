@@ -104,7 +104,15 @@ export class PodmanEngine {
     this.#figures = new WorkloadFigures(this.client, this.#workloads, owner);
     this.#service = new PodmanService({ layout, settings, logger, clock, ping: () => this.client.ping() });
     const network = (name: string) => this.#networkFor(name);
-    this.pods = new Pods({ client, owner, settings, clock, ready: () => this.#service.ready(), network });
+    this.pods = new Pods({
+      client,
+      owner,
+      settings,
+      clock,
+      logger,
+      ready: () => this.#service.ready(),
+      network,
+    });
   }
 
   /** Probes the host unless it did so since the last boot, starts the private service, returns a working engine. */

@@ -2,8 +2,9 @@
  * What every podman of a host shares and none removes: netavark's chains, the mount of the namespace directory and
  * the parent control groups. The first of our agents notes what was there before; the last to leave restores that.
  */
-import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import type { Logger } from '@edgeplane/base';
+import { removeEmptyGroups } from './cgroups.js';
 import { findProcesses, isAlive, type ProcessId, runCommand } from './commands.js';
 import { mountsBelow, replaceFile } from './files.js';
 import { type FirewallStep, hasSharedChains, sharedChainRules } from './firewall.js';
@@ -54,7 +55,7 @@ export async function restoreFurniture(layout: PodmanLayout, logger: Logger): Pr
   }
   if (!own.sharedChains) await applySteps(sharedChainRules(await savedRules()), logger);
   if (!own.netnsMounted) await unmountEmptyNetns();
-  await removeEmptyCgroups();
+  await removeEmptyGroups();
 }
 
 const stateDirOf = (site: Site): string => site.root.replace(/\/[^/]*$/, '');
@@ -87,20 +88,4 @@ async function unmountEmptyNetns(): Promise<void> {
   const other = await runCommand('ip', ['netns', 'list']);
   if (mounts.some((m) => m !== NETNS_DIR) || other.stdout.trim() !== '') return;
   for (const point of mounts) await runCommand('umount', [point]);
-}
-
-/** Podman's parent groups, which it leaves behind empty. The kernel refuses to remove one that is in use. */
-async function removeEmptyCgroups(): Promise<void> {
-  const table = await readFile('/proc/self/mountinfo', 'utf8');
-  const groups = table
-    .split('\n')
-    .filter((line) => / - cgroup2? /.test(line))
-    .map((line) => `${line.split(' ')[4] ?? ''}/libpod_parent`);
-  for (const group of groups) {
-    const inside = await readdir(group, { withFileTypes: true }).catch(() => []);
-    for (const entry of inside) {
-      if (entry.isDirectory()) await rmdir(`${group}/${entry.name}`).catch(() => undefined);
-    }
-    await rmdir(group).catch(() => undefined);
-  }
 }

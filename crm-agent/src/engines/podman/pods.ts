@@ -1,4 +1,4 @@
-import { type Clock, fail, isKind, KeyedTurns } from '@edgeplane/base';
+import { type Clock, fail, isKind, KeyedTurns, type Logger } from '@edgeplane/base';
 import type { ContainerInspect, ContainerListed, PodListed } from './api-types.js';
 import type { PodmanClient } from './client.js';
 import { podmanErrors } from './errors.js';
@@ -30,6 +30,7 @@ export interface PodsOptions {
   readonly owner: string;
   readonly settings: PodmanSettings;
   readonly clock: Clock;
+  readonly logger: Logger;
   /** Resolves when podman takes calls. */
   readonly ready: () => Promise<void>;
   /** Podman's name of a network, which is made when needed. */
@@ -56,27 +57,25 @@ export class Pods {
   async ensureSandbox(spec: SandboxSpec): Promise<void> {
     checkName('name', spec.name);
     await this.#o.ready();
+    const pod = await this.#find(spec.name);
+    const { infra } = await this.#parts(spec.name);
+    const current = infra !== undefined && pod?.Labels?.[LABEL.hash] === specHash(spec);
+    if (pod && current && (await this.#startsAgain(() => this.#startSandbox(spec), spec.name))) return;
+    if (pod) await this.#client.pods.remove(pod.Name);
     const { owner, settings } = this.#o;
     const mine = { [LABEL.owner]: owner, [LABEL.name]: spec.name };
-    let pod = await this.#find(spec.name);
-    if (pod && pod.Labels?.[LABEL.hash] !== specHash(spec)) {
-      await this.#client.pods.remove(pod.Name);
-      pod = undefined;
-    }
     for (const { name, inMemory } of spec.volumes) {
       const volume = partName(spec.name, name);
       if (await this.#client.volumes.exists(volume)) continue;
       await this.#client.volumes.create(volume, mine, { inMemory });
     }
-    if (!pod) {
-      const network = spec.network === null ? null : await this.#o.network(spec.network);
-      await this.#client.pods.create(podRequest(spec, { owner, network, settings }));
-    }
-    await this.startSandbox(spec);
+    const network = spec.network === null ? null : await this.#o.network(spec.network);
+    await this.#client.pods.create(podRequest(spec, { owner, network, settings }));
+    await this.#startSandbox(spec);
   }
 
-  /** Starts the sandbox alone. @throws PODMAN_NOT_FOUND; PODMAN_PORT_IN_USE naming the port */
-  async startSandbox({ name, ports }: Pick<SandboxSpec, 'name' | 'ports'>): Promise<void> {
+  /** @throws PODMAN_NOT_FOUND; PODMAN_PORT_IN_USE naming the port */
+  async #startSandbox({ name, ports }: Pick<SandboxSpec, 'name' | 'ports'>): Promise<void> {
     await this.#o.ready();
     const { infra } = await this.#parts(name);
     if (!infra) throw fail(podmanErrors.PODMAN_NOT_FOUND, { kind: 'pod', name });
@@ -88,21 +87,51 @@ export class Pods {
     });
   }
 
-  /** Makes the container be what `spec` says; one that runs by another spec is stopped first. Does not start it. */
-  async ensureContainer(pod: string, spec: PodContainerSpec, options: CallOptions = {}): Promise<void> {
+  /** Makes the container be what `spec` says, and run; one that runs by another spec is stopped first. */
+  async runContainer(pod: string, spec: PodContainerSpec): Promise<void> {
     checkName('container', spec.name);
     const existing = await this.#container(pod, spec.name);
-    if (existing?.Labels?.[LABEL.hash] === podContainerHash(spec)) return;
+    const current = existing?.Labels?.[LABEL.hash] === podContainerHash(spec);
+    if (existing && current) {
+      if (existing.State === 'running') return;
+      if (await this.#startsAgain(() => this.#start(existing), partName(pod, spec.name))) return;
+    }
     if (existing) await this.#client.containers.remove(existing.Id);
-    await this.#client.containers.create(podContainerRequest(pod, spec, this.#o), options);
+    await this.#create(pod, spec);
+    await this.#start(await this.#required(pod, spec.name));
   }
 
-  /** Nothing happens when it runs. */
-  async startContainer(pod: string, name: string): Promise<void> {
-    const found = await this.#required(pod, name);
-    if (found.State === 'running') return;
-    await this.#sweep([found]);
-    await this.#client.containers.start(found.Id);
+  /** One whose making was cut off may be in podman's storage only: its name is taken, and nobody has it. */
+  async #create(pod: string, spec: PodContainerSpec): Promise<void> {
+    const request = podContainerRequest(pod, spec, this.#o);
+    try {
+      await this.#client.containers.create(request);
+    } catch (error) {
+      if (!isKind(error, podmanErrors.PODMAN_CONFLICT)) throw error;
+      const all = await this.#client.containers.list({}, { external: true });
+      const cutOff = all.find((c) => c.State === 'storage' && c.Names.includes(request.name));
+      if (!cutOff) throw error;
+      await this.#client.containers.remove(cutOff.Id);
+      await this.#client.containers.create(request);
+    }
+  }
+
+  async #start(container: ContainerListed): Promise<void> {
+    await this.#sweep([container]);
+    await this.#client.containers.start(container.Id);
+  }
+
+  /** False when what is there cannot be started, as after a kill in the middle of its first start. */
+  async #startsAgain(start: () => Promise<void>, name: string): Promise<boolean> {
+    try {
+      await start();
+      return true;
+    } catch (error) {
+      if (!isKind(error, podmanErrors.PODMAN_FAILED) && !isKind(error, podmanErrors.PODMAN_CONFLICT))
+        throw error;
+      this.#o.logger.warn({ name, reason: error.message }, 'It does not start; making it anew');
+      return false;
+    }
   }
 
   /** Waits until its program has ended; its exit code. */
@@ -121,11 +150,6 @@ export class Pods {
     } catch (error) {
       if (!isKind(error, podmanErrors.PODMAN_NOT_FOUND)) throw error;
     }
-  }
-
-  async removeContainer(pod: string, name: string): Promise<void> {
-    const found = await this.#container(pod, name);
-    if (found) await this.#client.containers.remove(found.Id);
   }
 
   /** Undefined when there is no such pod. */

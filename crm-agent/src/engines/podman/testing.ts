@@ -144,3 +144,18 @@ spec:
   ports: crashPorts(hostPort),
   limits: SMALL,
 });
+
+/** The same made part by part. */
+export async function crashPod(engine: PodmanEngine, hostPort: number): Promise<void> {
+  const image = await engine.ensureImage(HELLO);
+  await engine.pods.ensureSandbox({
+    ...{ name: 'victim', hostname: 'victim', sharePid: false, network: 'pods', limits: { pids: 40 } },
+    ...{ ports: crashPorts(hostPort), nameservers: [], searches: [] },
+    volumes: [{ name: 'scratch', inMemory: false }],
+  });
+  await engine.pods.runContainer('victim', {
+    ...{ name: 'main', imageId: image.id, env: {}, limits: { memoryBytes: 64 << 20 }, restart: 'always' },
+    ...{ readOnlyRoot: false, addCapabilities: [], dropCapabilities: [], stopSeconds: 1 },
+    mounts: [{ volume: 'scratch', path: '/scratch', readOnly: false }],
+  });
+}

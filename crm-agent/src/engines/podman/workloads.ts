@@ -1,6 +1,7 @@
 import { type Clock, fail, isKind, KeyedTurns, type Logger, messageOf } from '@edgeplane/base';
 import type { Labels } from './api-caller.js';
 import type { ContainerInspect, ContainerListed } from './api-types.js';
+import { removePodGroups } from './cgroups.js';
 import type { PodmanClient } from './client.js';
 import { podmanErrors } from './errors.js';
 import { unmountBelow } from './files.js';
@@ -227,6 +228,7 @@ export class Workloads {
     for (const pod of pods) await unlessGone(this.#client.pods.remove(pod.Name));
     for (const { Id } of single) await unlessGone(this.#client.containers.remove(Id));
     await this.#sweepRuntime([...single, ...inPods]);
+    if (this.#o.storage !== undefined) await removePodGroups([...podIds], this.#o.clock);
     for (const volume of await this.#client.volumes.list(this.#labels(name))) {
       await unlessGone(this.#client.volumes.remove(volume.Name));
     }

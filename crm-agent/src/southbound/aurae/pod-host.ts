@@ -53,8 +53,8 @@ export interface PodHost {
   image(wish: ImageWish, signal: AbortSignal): Promise<PodImage>;
   /** Makes sandbox and volumes, and starts the sandbox. */
   ensureSandbox(spec: SandboxSpec): Promise<void>;
-  ensureContainer(pod: string, spec: PodContainerSpec): Promise<void>;
-  start(pod: string, container: string): Promise<void>;
+  /** Makes a container in a pod whose sandbox runs, and starts it. */
+  run(pod: string, spec: PodContainerSpec): Promise<void>;
   /** Waits for the end of its program; the exit code. */
   ended(pod: string, container: string, signal: AbortSignal): Promise<number>;
   /** Nothing running is success. */

@@ -83,12 +83,8 @@ export class PodmanHost implements PodHost {
     });
   }
 
-  ensureContainer(pod: string, spec: PodContainerSpec): Promise<void> {
-    return this.engine.pods.ensureContainer(pod, spec);
-  }
-
-  start(pod: string, container: string): Promise<void> {
-    return this.engine.pods.startContainer(pod, container);
+  run(pod: string, spec: PodContainerSpec): Promise<void> {
+    return this.engine.pods.runContainer(pod, spec);
   }
 
   ended(pod: string, container: string, signal: AbortSignal): Promise<number> {

@@ -110,8 +110,7 @@ export async function startContainers(
     signal.throwIfAborted();
     await step(`container ${container.name}`);
     told(container.name);
-    await host.ensureContainer(hostName, containerOf(pod, container, images.get(container.name)?.id ?? ''));
-    await host.start(hostName, container.name);
+    await host.run(hostName, containerOf(pod, container, images.get(container.name)?.id ?? ''));
     if (!container.init) continue;
     const code = await host.ended(hostName, container.name, signal);
     if (code !== 0) throw fail(auraeErrors.INIT_FAILED, { name, container: container.name, code });

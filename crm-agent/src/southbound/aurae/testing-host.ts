@@ -129,23 +129,24 @@ export function fakeHost(machine: FakeMachine, life = new Life()): OwnedHost {
         if (pod) pod.up = true;
         else machine.pods.set(spec.name, { up: true, spec, containers: new Map() });
       }),
-    ensureContainer: (pod, spec) =>
-      effect(`create ${spec.name}`, () => {
+    run: async (pod, spec) => {
+      await effect(`create ${spec.name}`, () => {
         if (podOf(pod).containers.has(spec.name)) return;
         const facts = {
           ...{ id: `c${machine.nextId()}`, digest: '', running: false, pid: 0, exitCode: 0 },
           ...{ oomKilled: false, restarts: 0, startedMs: 0, finishedMs: 0, error: '' },
         };
         podOf(pod).containers.set(spec.name, { spec, facts });
-      }),
-    start: (pod, name) =>
-      effect(`start ${name}`, () => {
+      });
+      const { name } = spec;
+      await effect(`start ${name}`, () => {
         if (containerOf(pod, name).facts.running) return;
         const exitCode = machine.exits.get(name);
         const begun = { startedMs: 1000 + machine.nextId() };
         if (exitCode === undefined) set(pod, name, { ...begun, running: true, pid: process.pid });
         else set(pod, name, { ...begun, running: false, exitCode, finishedMs: begun.startedMs + 1 });
-      }),
+      });
+    },
     ended: async (pod, name) => containerOf(pod, name).facts.exitCode,
     stop: (pod, name) =>
       effect(`stop ${name}`, () => {
