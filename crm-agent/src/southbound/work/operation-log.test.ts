@@ -324,6 +324,20 @@ test('history is bounded in number and in time', async () => {
     [5],
   );
   assert.is(disk.files.size, 1);
+  // A later life forgets what an earlier one remembered, and until then answers from it.
+  clock.advance(500);
+  const later = testLog(disk.mount(), { clock, history: { keepMs: 1000, keepCount: 3 } });
+  later.register('make', { run: async () => ({ message: 'made again' }) });
+  await later.start();
+  const replayed = await later.submit(testSubmission({ request: 5, requestId: 'r5' }));
+  assert.is(replayed.message, 'made');
+  await later.stop();
+  clock.advance(501);
+  const last = testLog(disk.mount(), { clock, history: { keepMs: 1000, keepCount: 3 } });
+  await last.start();
+  assert.equal(last.list(), []);
+  assert.is(disk.files.size, 0);
+  await last.stop();
   assert.throws(
     () => log.get('gone'),
     (error: unknown) => isKind(error, workErrors.NO_OPERATION),
