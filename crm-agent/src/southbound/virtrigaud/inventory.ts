@@ -163,10 +163,15 @@ export class Inventory {
     const seen = await engine.status(id);
     const now = this.#seen.get(id);
     if (!now || now.status.startedAt !== status.startedAt) return;
+    // Its process may have ended, and another have its number by now.
+    if (seen.state !== 'running') {
+      await this.look(id);
+      return;
+    }
     this.#set({
       ...now,
       // Trouble with its disks comes and goes without anybody's doing.
-      ...(seen.state === 'running' ? { status: seen } : {}),
+      status: seen,
       ...(guest ? { guest } : {}),
       needsRestart: report?.needsRestart ?? now.needsRestart,
     });

@@ -13,6 +13,7 @@ import { readObject } from './json.js';
 import { freeId, hostNameOf, snapshotName } from './names.js';
 import { requests, vmClass } from './testing.js';
 import { quantityBytes } from './values.js';
+import { capabilities } from './views.js';
 import { headroom } from './vm-class.js';
 
 /** What managers write, in both of their spellings, and what nobody should. */
@@ -296,6 +297,13 @@ test('names, quantities and limits', () => {
       },
     ),
   );
+});
+
+test('a host without its programs claims nothing', () => {
+  for (const [name, value] of Object.entries(capabilities(false)))
+    assert.equal(value, Array.isArray(value) ? [] : false, name);
+  for (const [name, value] of Object.entries(capabilities(true)))
+    assert.ok(Array.isArray(value) ? value.length > 0 : value, name);
 });
 
 test('faults of one machine do not make the host look broken', () => {
