@@ -158,7 +158,7 @@ test('the console of a virtual machine, with two looking on', async () => {
   const screen = [...target('vm'), '--containerid', 'display'];
   const seen = await edgectl(['RunCommand', ...screen], 'RFB 003.008\n');
   assert.is(seen.code, 0, seen.stderr);
-  assert.match(seen.stdout, /^RFB 003\.008\n\x01\x01/);
+  assert.ok(seen.stdout.startsWith('RFB 003.008\n\x01\x01'), JSON.stringify(seen.stdout));
 
   const refused = await run('vm', 'ls');
   assert.match(refused.stderr, /a virtual machine has no shell but its serial console/);
