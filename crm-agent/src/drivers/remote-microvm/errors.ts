@@ -4,8 +4,4 @@ import { defineErrors } from '@edgeplane/base';
 export const microvmHostErrors = defineErrors({
   NO_HOST: ['UNAVAILABLE', 'none of {count} hosts takes {name}: {reason}', 'retryable'],
   NO_ADDRESS_LEFT: ['RESOURCE_EXHAUSTED', 'every address from {first} to {last} of host {host} is taken'],
-  HOST_UNKNOWN: [
-    'FAILED_PRECONDITION',
-    '{name} is on host {host}, which is not among the configured ones any more',
-  ],
 });

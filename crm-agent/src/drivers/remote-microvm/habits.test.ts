@@ -1,8 +1,10 @@
 // test: timeout=180s
 /** Hosts that fail and come back, agents that end at each step, and what is left to others. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { messageOf } from '@edgeplane/base';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { parse } from 'yaml';
 import { testClusterInst, testOperation } from '../../testing.js';
 import { mortalDisk } from '../remote/testing-disk.js';
 import { TEST_TIMING } from '../remote/testing-timing.js';
@@ -126,6 +128,25 @@ tests('while its host is away an instance stays what it is; deleted by others it
   await eventually('it is over', () => site.troubles.of(app.keyJson).length === 0);
   host?.microvms.clear();
   await eventually('there is another', () => site.all().some(({ state }) => state === 1));
+  await next.stop('keep');
+});
+
+tests('what was on a host that is not configured any more is made on another', async () => {
+  const site = await begin([{}, {}]);
+  const first = await site.open();
+  await first.createAppInst(app, testOperation());
+  await first.stop('keep');
+  const [was, other] = site.hosts[0]?.microvms.size === 1 ? [0, 1] : [1, 0];
+  await site.hosts[was]?.stop();
+  const file = JSON.stringify({ ...parse(readFileSync(site.hostsFile, 'utf8')) }, (key, value) =>
+    key === 'hosts' ? value.filter((_: unknown, at: number) => at === other) : value,
+  );
+  writeFileSync(site.hostsFile, file);
+  const next = await site.open();
+  assert.equal((await next.recover(signal)).appInsts, [{ keyJson: app.keyJson, state: 'ready' }]);
+  assert.is(site.hosts[other]?.microvms.size, 1);
+  await next.deleteAppInst(app.keyJson, testOperation());
+  assert.is(site.hosts[other]?.microvms.size, 0);
   await next.stop('keep');
 });
 

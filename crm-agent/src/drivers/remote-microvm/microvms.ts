@@ -63,7 +63,7 @@ export class RemoteMicrovms implements RemoteMachineSource<MicrovmPlan> {
       const existing = records.get(key.keyJson);
       if (existing && JSON.stringify(existing.plan) !== JSON.stringify(plan))
         await this.#remove(existing, operation);
-      let record: MicrovmRecord = records.get(key.keyJson) ?? {
+      let record: MicrovmRecord = this.#onKnownHost(records.get(key.keyJson)) ?? {
         ...key,
         plan,
         host: '',
@@ -74,7 +74,8 @@ export class RemoteMicrovms implements RemoteMachineSource<MicrovmPlan> {
       await records.put(record);
       for (let round = 0; round < MOST_ROUNDS; round++) {
         if (record.uid === '') record = await this.#make(record, operation);
-        const found = await this.#created(record, operation.signal);
+        const host = this.#o.hosts.get(record.host);
+        const found = host && (await this.#created(record, host, operation.signal));
         if (found) return sightOf(record);
         record = { ...record, uid: '' };
         await records.put(record);
@@ -92,11 +93,12 @@ export class RemoteMicrovms implements RemoteMachineSource<MicrovmPlan> {
     });
   }
 
-  /** @throws FAILED with the host's reason when it has given it up, HOST_UNKNOWN */
+  /** @throws FAILED with the host's reason when it has given it up */
   async look(keyJson: string, signal: AbortSignal): Promise<Sight> {
     const record = this.#o.records.get(keyJson);
-    if (!record || record.uid === '') return { state: 'missing' };
-    const host = this.#hostOf(record);
+    const host = this.#o.hosts.get(record?.host ?? '');
+    // A host that is not configured any more is gone with what was on it.
+    if (!record || record.uid === '' || !host) return { state: 'missing' };
     const seen = await this.#until(`showing ${record.plan.name}`, host, signal, async () => ({
       found: await host.get(record.uid, signal),
     }));
@@ -228,8 +230,7 @@ export class RemoteMicrovms implements RemoteMachineSource<MicrovmPlan> {
   }
 
   /** Waits until it is created; false when it is not there any more. @throws FAILED with the host's reason */
-  #created(record: MicrovmRecord, signal: AbortSignal): Promise<boolean> {
-    const host = this.#hostOf(record);
+  #created(record: MicrovmRecord, host: MicrovmHost, signal: AbortSignal): Promise<boolean> {
     return this.#until(`${record.plan.name} is created`, host, signal, async () => {
       const seen = await host.get(record.uid, signal);
       if (!seen) return false;
@@ -267,10 +268,14 @@ export class RemoteMicrovms implements RemoteMachineSource<MicrovmPlan> {
     await records.delete(record.keyJson);
   }
 
-  #hostOf({ host, plan }: MicrovmRecord): MicrovmHost {
-    const found = this.#o.hosts.get(host);
-    if (!found) throw fail(microvmHostErrors.HOST_UNKNOWN, { name: plan.name, host });
-    return found;
+  /** The record, or one that goes to another host when its own is not configured any more. */
+  #onKnownHost(record: MicrovmRecord | undefined): MicrovmRecord | undefined {
+    if (!record || record.host === '' || this.#o.hosts.has(record.host)) return record;
+    this.#o.logger.warn(
+      { microvm: record.plan.name, host: record.host },
+      'Its host is not configured any more',
+    );
+    return { ...record, host: '', uid: '', ip: '', asked: false };
   }
 
   /** Looks again and again until there is an answer. @throws TOO_SLOW, or what keeps it from coming */

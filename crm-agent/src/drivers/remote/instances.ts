@@ -39,6 +39,8 @@ export class RemoteInstances<P extends { readonly name: string }> {
   readonly #restarts: RestartTally;
   /** What was last seen of each machine. */
   readonly #seen = new Map<string, Present>();
+  /** What is wrong with machines, by owner, then by machine. */
+  readonly #wrong = new Map<string, Map<string, string>>();
   /** What the load balancer was last told, as JSON. */
   readonly #served = new Map<string, string>();
 
@@ -55,7 +57,7 @@ export class RemoteInstances<P extends { readonly name: string }> {
       ...{ clock, random, logger, timing },
       machines: {
         tend: (keyJson, signal) => this.#tend(keyJson, signal),
-        trouble: (keyJson, text) => troubles.set(ownerOf(keyJson), 'remote', text),
+        trouble: (keyJson, text) => this.#noteTrouble(keyJson, ownerOf(keyJson), text),
         ended: (keyJson, how) => this.#restarts.ended(ownerOf(keyJson), how),
       },
     });
@@ -198,9 +200,22 @@ export class RemoteInstances<P extends { readonly name: string }> {
     return true;
   }
 
+  /** One that is well again does not take the word from another of the same instance. */
+  #noteTrouble(keyJson: string, owner: string, text: string | undefined): void {
+    const texts = this.#wrong.get(owner) ?? new Map<string, string>();
+    this.#wrong.set(owner, texts);
+    if (text === undefined) texts.delete(keyJson);
+    else texts.set(keyJson, text);
+    if (texts.size === 0) this.#wrong.delete(owner);
+    const [first] = texts.values();
+    this.#o.context.troubles.set(owner, 'remote', first);
+  }
+
   /** It is gone: nothing is known of it any more. */
   forget(keyJson: string): void {
     this.#restarts.forget(keyJson);
+    for (const [owner, texts] of this.#wrong)
+      if (texts.has(keyJson)) this.#noteTrouble(keyJson, owner, undefined);
     this.#o.context.troubles.clear(keyJson);
     this.#seen.delete(keyJson);
     this.#served.delete(keyJson);
