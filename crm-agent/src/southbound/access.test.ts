@@ -13,7 +13,7 @@ import { connect as connectHttp2 } from 'node:http2';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ManualClock } from '@edgeplane/base';
+import { ManualClock, silentLogger } from '@edgeplane/base';
 import { makeTestCa, makeTestCertificate } from '@edgeplane/rpc/testing';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -164,7 +164,7 @@ test('a certificate that is replaced is used, and one that does not fit is not',
   };
   use('server', ['cert', 'key']);
   const clock = new ManualClock();
-  const access = new Access('aurae', { ...nothing, ...own, insecure: true }, clock, testDoorContext().logger);
+  const access = new Access('aurae', { ...nothing, ...own, insecure: true }, clock, silentLogger);
   const before = access.pair?.cert;
   use('manager', ['cert']);
   await access.look();
@@ -204,7 +204,7 @@ test('a door that could not tell its callers apart does not open', async () => {
 test('a folder of TLS files is used whole, or not at all', () => {
   const tlsDir = mkdtempSync(join(dir, 'tls-'));
   const make = (insecure: boolean) =>
-    new Access('virtrigaud', { ...nothing, tlsDir, insecure }, new ManualClock(), testDoorContext().logger);
+    new Access('virtrigaud', { ...nothing, tlsDir, insecure }, new ManualClock(), silentLogger);
   assert.throws(() => make(false).rules('127.0.0.1:1'), /nobody could tell/);
   assert.not(make(true).rules('127.0.0.1:1').certificate);
   copyFileSync(server.cert, join(tlsDir, 'tls.crt'));

@@ -11,9 +11,9 @@ import type { AccessSettings, DoorSettings } from './settings.js';
 
 /** Doors for this package's tests, each on free ports of loopback. */
 
-/** A context with a folder of its own, which `remove` takes away. */
+/** A context with a folder of its own unless one is given; `remove` takes it away. */
 export function testDoorContext(over: Partial<DoorContext> = {}): DoorContext & { remove(): void } {
-  const stateDir = mkdtempSync(join(tmpdir(), 'door-'));
+  const stateDir = over.stateDir ?? mkdtempSync(join(tmpdir(), 'door-'));
   return {
     stateDir,
     cloudletKeyJson: OBJECTS.Cloudlet.keyJson(testCloudletKey),

@@ -121,7 +121,7 @@ export class TestSite {
       return new Promise<void>(() => undefined);
     };
     const { stateDir } = this;
-    const context = { ...testDoorContext({ clock }), stateDir };
+    const context = testDoorContext({ clock, stateDir });
     const door = new OperationsDoor(context, { inventory: this.inventory, strictStatus, onStep });
     const server = new RpcServer({ logger: silentLogger, name: 'test' });
     await Promise.race([door.start(new AbortController().signal), death]);
