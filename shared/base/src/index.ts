@@ -26,6 +26,7 @@ export {
 } from './errors.js';
 export {
   appendToFile,
+  isThere,
   readTextFile,
   removeFile,
   renameFile,

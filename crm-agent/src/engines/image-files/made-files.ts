@@ -1,5 +1,6 @@
-import { access, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isThere } from '@edgeplane/base';
 
 const PART = '.part';
 
@@ -59,10 +60,7 @@ export class MadeFiles {
   }
 
   async #make(make: (part: string) => Promise<void>, path: string): Promise<void> {
-    const there = await access(path).then(
-      () => true,
-      () => false,
-    );
+    const there = await isThere(path);
     if (there) return;
     const part = `${path}${PART}`;
     try {

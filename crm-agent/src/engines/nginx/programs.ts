@@ -1,6 +1,6 @@
-import { access, constants, readFile } from 'node:fs/promises';
+import { constants, readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
-import { fail } from '@edgeplane/base';
+import { fail, isThere } from '@edgeplane/base';
 import type { NginxSettings } from './config.js';
 import { nginxErrors } from './errors.js';
 
@@ -42,11 +42,4 @@ export function hardFileLimit(limits: string): number {
   const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(limits)?.[1];
   const number = hard === 'unlimited' ? MOST_FILES : Number(hard);
   return Number.isInteger(number) && number > 0 ? Math.min(MOST_FILES, number) : 1024;
-}
-
-async function isThere(path: string, mode: number): Promise<boolean> {
-  return access(path, mode).then(
-    () => true,
-    () => false,
-  );
 }

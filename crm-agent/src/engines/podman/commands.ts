@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { access, constants, readdir, readFile, readlink } from 'node:fs/promises';
+import { constants, readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, sleep } from '@edgeplane/base';
+import { type Clock, isThere, sleep } from '@edgeplane/base';
 import { searchPath } from './settings.js';
 
 export interface CommandResult {
@@ -55,10 +55,7 @@ export async function findProgram(name: string, places: readonly string[] = []):
   for (const dir of [...places, ...searchPath().split(':')]) {
     if (dir === '') continue;
     const path = join(dir, name);
-    const found = await access(path, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
+    const found = await isThere(path, constants.X_OK);
     if (found) return path;
   }
   return undefined;

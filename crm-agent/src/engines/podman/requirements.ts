@@ -1,4 +1,5 @@
-import { access, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+import { isThere } from '@edgeplane/base';
 import { findProgram, runCommand } from './commands.js';
 
 export interface Availability {
@@ -61,10 +62,7 @@ export async function available(): Promise<Availability> {
     if (found.every((path) => path === undefined)) missing.push(need.package);
   }
   if ((await staticBusybox()) === undefined) missing.push('busybox-static');
-  const policy = await access(POLICY).then(
-    () => true,
-    () => false,
-  );
+  const policy = await isThere(POLICY);
   if (!policy) missing.push('golang-github-containers-common');
   const root = process.geteuid?.() === 0;
   return {

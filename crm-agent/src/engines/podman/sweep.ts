@@ -1,5 +1,6 @@
-import { access, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import type { Clock, Logger } from '@edgeplane/base';
+import { isThere } from '@edgeplane/base';
 import { endProcesses, findProcesses, runCommand, runsProgram, until } from './commands.js';
 import { unmountBelow } from './files.js';
 import { type NetworkUse, staleRules } from './firewall.js';
@@ -66,10 +67,7 @@ export async function sweepRuntime(runtime: string, ids: readonly string[], cloc
   });
   await endProcesses(monitors, 500, clock);
   for (const id of ids) {
-    const kept = await access(`/run/${runtime}/${id}`).then(
-      () => true,
-      () => false,
-    );
+    const kept = await isThere(`/run/${runtime}/${id}`);
     if (kept) await runCommand(runtime, ['delete', '--force', id]);
   }
 }

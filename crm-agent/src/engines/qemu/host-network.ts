@@ -1,6 +1,6 @@
-import { access, readlink } from 'node:fs/promises';
+import { readlink } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { fail } from '@edgeplane/base';
+import { fail, isThere } from '@edgeplane/base';
 import { qemuErrors } from './errors.js';
 import { tapName } from './network-args.js';
 import type { Nic } from './network-spec.js';
@@ -44,11 +44,4 @@ export async function attachBridges(root: string, id: string, nics: readonly Nic
 
 async function masterOf(link: string): Promise<string | undefined> {
   return readlink(`/sys/class/net/${link}/master`).then(basename, () => undefined);
-}
-
-function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

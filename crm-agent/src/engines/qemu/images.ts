@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { access, constants, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { constants, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { fail, type Logger, messageOf, namingFullDisk } from '@edgeplane/base';
+import { fail, isThere, type Logger, messageOf, namingFullDisk } from '@edgeplane/base';
 import { qemuErrors } from './errors.js';
 import { temporaryName } from './files.js';
 import { bytesAt, type Digest, type DownloadLimits, download } from './image-download.js';
@@ -197,9 +197,6 @@ export async function createDisk(path: string, base: BaseImage | undefined, size
   }
 }
 
-async function isReadable(path: string): Promise<boolean> {
-  return access(path, constants.R_OK).then(
-    () => true,
-    () => false,
-  );
+function isReadable(path: string): Promise<boolean> {
+  return isThere(path, constants.R_OK);
 }

@@ -1,5 +1,5 @@
-import { access, rm } from 'node:fs/promises';
-import { fail, messageOf } from '@edgeplane/base';
+import { rm } from 'node:fs/promises';
+import { fail, isThere, messageOf } from '@edgeplane/base';
 import { createOverlay, growIdle, mergeIdle } from './disk-files.js';
 import { qemuErrors } from './errors.js';
 import type { LayerUsers } from './layer-users.js';
@@ -282,11 +282,4 @@ export function headsOf(record: VmRecord): Record<string, string> {
 
 async function all(answers: readonly Promise<boolean>[]): Promise<boolean> {
   return (await Promise.all(answers)).every(Boolean);
-}
-
-function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

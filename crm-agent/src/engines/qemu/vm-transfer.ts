@@ -1,6 +1,6 @@
-import { access, mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
-import { fail, KeyedTurns } from '@edgeplane/base';
+import { fail, isThere, KeyedTurns } from '@edgeplane/base';
 import { fileDigest } from '../../file-digest.js';
 import { copyDisk } from './disk-files.js';
 import { qemuErrors } from './errors.js';
@@ -225,11 +225,4 @@ export function referenceOf(info: Readonly<Record<string, unknown>>, path: strin
   if (data?.['data-file'] !== undefined) return String(data['data-file']);
   const extents = (data?.['extents'] ?? []) as readonly { filename?: string }[];
   return extents.map(({ filename }) => filename).find((name) => name !== undefined && name !== path);
-}
-
-function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

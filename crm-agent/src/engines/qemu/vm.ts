@@ -1,6 +1,6 @@
-import { access, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type Clock, fail, type Logger, messageOf, sleep } from '@edgeplane/base';
+import { type Clock, fail, isThere, type Logger, messageOf, sleep } from '@edgeplane/base';
 import {
   exitOf,
   FIRST_SHARED_FD,
@@ -292,9 +292,6 @@ async function unlessClosing(answer: Promise<unknown>): Promise<void> {
 }
 
 async function unlessThere(path: string, make: (path: string) => Promise<void>): Promise<void> {
-  const there = await access(path).then(
-    () => true,
-    () => false,
-  );
+  const there = await isThere(path);
   if (!there) await make(path);
 }

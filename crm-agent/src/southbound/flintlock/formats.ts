@@ -1,12 +1,12 @@
 import { isIP } from 'node:net';
+import { hasControls } from '../control-characters.js';
 
 /** Formats as flintlock's validator knows them (flintlock spec section 2.3). */
 
 /** An image reference: what is a URL with a host when a scheme is put before it, and has none of its own. */
 export function isImageUri(text: string): boolean {
   if (text.includes('://')) return false;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
-  if (/[\x00-\x1f\x7f]/.test(text)) return false;
+  if (hasControls(text)) return false;
   const [reference = ''] = text.split(/[?#]/);
   if (/%(?![0-9a-fA-F]{2})/.test(reference)) return false;
   const [authority = ''] = reference.split('/');

@@ -1,4 +1,5 @@
 import { fail } from '@edgeplane/base';
+import { hasControls } from '../control-characters.js';
 import { shownValue } from '../shown-value.js';
 import { flintlockErrors } from './errors.js';
 import { isImageUri } from './formats.js';
@@ -121,11 +122,6 @@ function checkVolumes(
 
 function isPlain(text: string, max: number): boolean {
   return text !== '' && text.length <= max && !hasControls(text);
-}
-
-function hasControls(text: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
-  return /[\x00-\x1f\x7f]/.test(text);
 }
 
 /** The whole command line, which is longer than what was asked for. @throws BAD_FIELD */

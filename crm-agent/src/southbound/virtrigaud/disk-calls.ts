@@ -1,12 +1,12 @@
 import { stat } from 'node:fs/promises';
-import { type Clock, fail } from '@edgeplane/base';
+import { type Clock, fail, isThere } from '@edgeplane/base';
 import type * as rpc from '@edgeplane/proto/southbound/virtrigaud/provider/v1/provider.js';
 import type { RpcContext } from '@edgeplane/rpc';
 import type { DiskInfo, QemuEngine } from '../../engines/qemu/index.js';
 import type { DiskCatalog } from './disk-catalog.js';
 import { EXPORT_FORMATS, type ExportWork, type ImageWork, type ImportWork } from './disk-work.js';
 import { virtrigaudErrors } from './errors.js';
-import { diskKey, type ImageLibrary, imageKey, isThere } from './image-library.js';
+import { diskKey, type ImageLibrary, imageKey } from './image-library.js';
 import { IMAGE_FORMATS, readChecksum, readPreparation } from './image-wish.js';
 import { readObject } from './json.js';
 import { hashOf } from './labels.js';

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isThere } from '@edgeplane/base';
 import type { HostPaths } from '../../site/host-paths.js';
-import { isThere } from './image-library.js';
 
 /** Names of the host's bridges. */
 export async function hostBridges({ sys }: HostPaths): Promise<ReadonlySet<string>> {

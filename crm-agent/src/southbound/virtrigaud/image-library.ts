@@ -1,6 +1,6 @@
-import { access, readdir, realpath } from 'node:fs/promises';
+import { readdir, realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
-import { fail, isKind, KeyedTurns } from '@edgeplane/base';
+import { fail, isKind, isThere, KeyedTurns } from '@edgeplane/base';
 import { inspectImage, type QemuEngine, qemuErrors } from '../../engines/qemu/index.js';
 import { fileDigest } from '../../file-digest.js';
 import { virtrigaudErrors } from './errors.js';
@@ -186,11 +186,4 @@ async function verify(url: string, path: string, { algorithm, hex }: Checksum): 
 
 export function mismatch(url: string, algorithm: string, actual: string, expected: string): Error {
   return fail(virtrigaudErrors.CHECKSUM_MISMATCH, { url, algorithm, actual, expected });
-}
-
-export function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,6 +1,7 @@
 import { isAbsolute, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fail, messageOf } from '@edgeplane/base';
+import { hasControls } from '../control-characters.js';
 import { virtrigaudErrors } from './errors.js';
 import { type JsonObject, readObject } from './json.js';
 import type { S3Object } from './s3.js';
@@ -95,8 +96,7 @@ function relative(field: string, text: string): string {
   }
   const parts = path.split('/');
   const bad = parts.some((part) => part === '' || part === '.' || part === '..' || part.length > 255);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  if (bad || /[\x00-\x1f\x7f]/.test(path)) throw invalid(field, 'a path without .. and empty parts', text);
+  if (bad || hasControls(path)) throw invalid(field, 'a path without .. and empty parts', text);
   return path;
 }
 

@@ -1,4 +1,5 @@
 import { fail } from '@edgeplane/base';
+import { hasControls } from '../../control-characters.js';
 import { shownValue } from '../../shown-value.js';
 import { operationsErrors } from '../errors.js';
 
@@ -9,8 +10,7 @@ const MOST_GRACE = 24 * 3600;
 /** @throws INVALID_FIELD */
 export function checkText(field: string, value: string): string {
   if (value.length > MOST_TEXT) throw invalid(field, `has to have at most ${MOST_TEXT} characters`, value);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
-  if (/[\u0000-\u001f\u007f]/.test(value)) throw invalid(field, 'must have no control characters', value);
+  if (hasControls(value)) throw invalid(field, 'must have no control characters', value);
   return value;
 }
 

@@ -1,6 +1,6 @@
-import { mkdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { mkdir, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { type Clock, fail, isKind } from '@edgeplane/base';
+import { type Clock, fail, isKind, isThere } from '@edgeplane/base';
 import {
   type OperationLog,
   type OperationRecord,
@@ -126,10 +126,6 @@ async function refuseLast(catalogue: Catalogue, id: string): Promise<void> {
     ({ manifest, verifiedMs }) => manifest.pool === pool && manifest.backupId !== id && verifiedMs > 0,
   );
   if (others.length === 0) throw fail(operationsErrors.LAST_BACKUP, { id, pool });
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined)) !== undefined;
 }
 
 function resultOf({ manifest, manifestSha256, files, bytes }: StoredBackup): Record<string, string> {
