@@ -7,7 +7,6 @@ import { type HostQuirks, NO_SUCH_IMAGE } from './testing-host.js';
 import { APP, appRequest, clusterRequest, TestingHosts } from './testing-hosts.js';
 
 const SITES: Readonly<Record<string, readonly Partial<HostQuirks>[]>> = {
-  'one host': [{}],
   'hosts of 2021': [
     { dialect: '2021', looks: 2 },
     { dialect: '2021', missing: 'code' },

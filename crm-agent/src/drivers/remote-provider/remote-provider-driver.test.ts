@@ -8,8 +8,9 @@ import { NO_SUCH_IMAGE, type Quirks } from './testing-provider.js';
 
 const PROVIDERS: Readonly<Record<string, Partial<Quirks>>> = {
   'a provider that does everything at once': { startsOnCreate: true },
-  'a provider with tasks and forwarded ports': { taskPolls: 3, reach: 'forward', errorWithoutDone: true },
-  'a provider that loses answers and makes duplicates': { losesEvery: 3, duplicates: true, taskPolls: 2 },
+  'a provider with tasks and forwarded ports that loses answers and makes duplicates': {
+    ...{ taskPolls: 3, reach: 'forward', errorWithoutDone: true, losesEvery: 3, duplicates: true },
+  },
   'a provider that fails for unknown reasons and sees things missing': {
     ...{ unknownEvery: 7, glitchEvery: 4, missing: 'unknown-error' },
   },
