@@ -38,10 +38,10 @@ export class Inspector {
   readonly #facts: RecordStore<StoredFacts>;
   readonly #inspected = new Map<string, Inspected>();
   readonly #queue: KeyedQueue;
-  readonly #abort = new AbortController();
+  /** What takes back the next look at each. */
+  readonly #timers = new Map<string, () => void>();
   readonly #waiting: (() => void)[] = [];
   #looking = 0;
-  #cancelTimer = () => {};
 
   constructor(options: InspectorOptions) {
     this.#options = options;
@@ -61,7 +61,7 @@ export class Inspector {
         known: { condition: undefined, detail: 'not looked at yet' },
         ...{ sinceMs: nowMs, facts: this.#facts.get(id)?.facts, runningInstances: 0 },
       });
-    this.#round();
+    for (const id of this.#options.hypervisors.keys()) this.refresh(id);
   }
 
   /** undefined when there is no such hypervisor. */
@@ -71,19 +71,13 @@ export class Inspector {
 
   /** Looks now. */
   refresh(id: string): void {
+    this.#timers.get(id)?.();
     this.#queue.add(id);
   }
 
   async stop(): Promise<void> {
-    this.#abort.abort();
-    this.#cancelTimer();
+    for (const cancel of this.#timers.values()) cancel();
     await this.#queue.stop();
-  }
-
-  #round(): void {
-    if (this.#abort.signal.aborted) return;
-    for (const id of this.#options.hypervisors.keys()) this.#queue.add(id);
-    this.#cancelTimer = this.#options.clock.after(INTERVAL_MS, () => this.#round());
   }
 
   async #inTurn(id: string, signal: AbortSignal): Promise<void> {
@@ -94,6 +88,13 @@ export class Inspector {
     } finally {
       this.#looking -= 1;
       this.#waiting.shift()?.();
+      // From its end, so that slow hosts and many of them are not looked at without a pause.
+      const { clock } = this.#options;
+      if (!signal.aborted)
+        this.#timers.set(
+          id,
+          clock.after(INTERVAL_MS, () => this.#queue.add(id)),
+        );
     }
   }
 

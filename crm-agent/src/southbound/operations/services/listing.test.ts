@@ -105,6 +105,12 @@ test('a list is complete and sorted whatever its hosts do, and keeps what was kn
   const { id } = await log.submit(testSubmission({ kind: KINDS.destroyHypervisor, subject: 'd', lanes: [] }));
   assert.equal([list()[3]?.state, list()[3]?.operationId], [S.HYPERVISOR_STATE_UNKNOWN, id]);
 
+  // However often one is asked for, it is looked at once in a while.
+  const waiting = clock.pending;
+  for (let i = 0; i < 3; i++) inspector.refresh('d');
+  await turns();
+  assert.is(clock.pending, waiting);
+
   // A later life knows the sizes before it has asked anybody.
   const later = new Inspector(options);
   await later.start();
