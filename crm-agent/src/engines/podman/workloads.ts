@@ -57,21 +57,11 @@ export class Workloads {
     const { owner, settings } = this.#o;
     const request = containerRequest(spec, { owner, network, imageId: image.id, settings });
     const ports = spec.ports ?? [];
-    const make = async () => {
-      const made = await this.#client.containers.create(request);
-      await this.#client.containers.start(spec.name);
-      return made;
-    };
     const id = await this.#withPorts(spec.name, ports, () =>
-      this.#undoing(spec.name, async () => {
-        try {
-          return await make();
-        } catch (error) {
-          // Of one whose making was cut off, or whose labels are not ours, nothing is seen before.
-          if (!isKind(error, podmanErrors.PODMAN_CONFLICT)) throw error;
-          await this.remove(spec.name);
-          return make();
-        }
+      this.#making(spec.name, async () => {
+        const made = await this.#client.containers.create(request);
+        await this.#client.containers.start(spec.name);
+        return made;
       }),
     );
     this.#o.logger.info({ name: spec.name, id, image: image.ref }, 'Container runs');
@@ -85,9 +75,9 @@ export class Workloads {
       existing.some((c) => c.Names.includes(name) && c.Labels?.[LABEL.hash] === plan.hash);
     const runs = existing.every((c) => c.State === 'running');
     if (!wanted.every(has) || !(runs || (await this.#startsAgain(spec.name)))) {
-      await this.remove(spec.name);
+      if (existing.length > 0) await this.remove(spec.name);
       await this.#withPorts(spec.name, spec.ports ?? [], () =>
-        this.#undoing(spec.name, async () => {
+        this.#making(spec.name, async () => {
           for (const volume of plan.volumes)
             await this.#client.volumes.create(volume, this.#labels(spec.name));
           await this.#client.pods.playKube(spec.name, plan.yaml, [network]);
@@ -117,6 +107,19 @@ export class Workloads {
       this.#o.logger.warn({ name, reason: error.message }, 'Workload does not start; making it anew');
       return false;
     }
+  }
+
+  /** Undoes steps that fail. What is in their way is removed first: of one whose making was cut off nothing is seen before. */
+  #making<T>(name: string, steps: () => Promise<T>): Promise<T> {
+    return this.#undoing(name, async () => {
+      try {
+        return await steps();
+      } catch (error) {
+        if (!isKind(error, podmanErrors.PODMAN_CONFLICT)) throw error;
+        await this.remove(name);
+        return steps();
+      }
+    });
   }
 
   /** Runs steps that make something; when one fails, what they made goes, and the first error counts. */
