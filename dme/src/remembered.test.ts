@@ -3,7 +3,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLogger, silentLogger, systemClock, systemRandom } from '@edgeplane/base';
-import { fileDisk } from '@edgeplane/notify';
 import { OBJECTS } from '@edgeplane/objects';
 import { FindCloudletRequest } from '@edgeplane/proto/dme/app-client.js';
 import { callUnary } from '@edgeplane/rpc';
@@ -108,12 +107,18 @@ test('a folder that cannot be used, and one with a log that is none, are no reas
   none.client.close();
 });
 
-test('a log that could not be read keeps nobody from trying again', async (t) => {
+/** A table that nothing can be taken up into. */
+class BrokenTable extends AppTable {
+  override get appCount(): number {
+    throw new Error('it cannot be filled');
+  }
+}
+
+test('a table that could not be filled keeps nobody from trying again', async (t) => {
   const config = parseConfig(['--cloudletKey', CLOUDLET_KEY, '--state-dir', join(t.world.dir, 'tables')]);
   const parts = { clock: systemClock, random: systemRandom, logger: silentLogger };
-  const read = () => Promise.reject(new Error('EIO: i/o error'));
-  const failed = await remember(config, new AppTable(), parts, { ...fileDisk, read }).catch((e) => e);
-  assert.match(String(failed), 'EIO');
+  const failed = await remember(config, new BrokenTable(), parts).catch((error: Error) => error.message);
+  assert.is(failed, 'it cannot be filled');
   const again = await remember(config, new AppTable(), parts);
   assert.ok(again, 'the folder was let go of');
   await again?.stop();
