@@ -103,15 +103,10 @@ export class PodmanEngine {
     this.#workloads = new Workloads({ client, owner, settings, clock, logger, storage: layout.root });
     this.#figures = new WorkloadFigures(this.client, this.#workloads, owner);
     this.#service = new PodmanService({ layout, settings, logger, clock, ping: () => this.client.ping() });
-    const network = (name: string) => this.#networkFor(name);
     this.pods = new Pods({
-      client,
-      owner,
-      settings,
-      clock,
-      logger,
-      ready: () => this.#service.ready(),
-      network,
+      ...{ client, owner, settings, clock, logger, ready: () => this.#service.ready() },
+      network: (name) => this.#networkFor(name),
+      roomy: (work) => this.#roomy(work),
     });
   }
 

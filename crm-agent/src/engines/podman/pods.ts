@@ -35,6 +35,8 @@ export interface PodsOptions {
   readonly ready: () => Promise<void>;
   /** Podman's name of a network, which is made when needed. */
   readonly network: (name: string) => Promise<string>;
+  /** Does what needs room, and says so when there is none. */
+  readonly roomy: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /**
@@ -57,6 +59,10 @@ export class Pods {
   async ensureSandbox(spec: SandboxSpec): Promise<void> {
     checkName('name', spec.name);
     await this.#o.ready();
+    await this.#o.roomy(() => this.#makeSandbox(spec));
+  }
+
+  async #makeSandbox(spec: SandboxSpec): Promise<void> {
     const pod = await this.#find(spec.name);
     const { infra } = await this.#parts(spec.name);
     const current = infra !== undefined && pod?.Labels?.[LABEL.hash] === specHash(spec);
@@ -90,6 +96,10 @@ export class Pods {
   /** Makes the container be what `spec` says, and run; one that runs by another spec is stopped first. */
   async runContainer(pod: string, spec: PodContainerSpec): Promise<void> {
     checkName('container', spec.name);
+    await this.#o.roomy(() => this.#runContainer(pod, spec));
+  }
+
+  async #runContainer(pod: string, spec: PodContainerSpec): Promise<void> {
     const existing = await this.#container(pod, spec.name);
     const current = existing?.Labels?.[LABEL.hash] === podContainerHash(spec);
     if (existing && current) {

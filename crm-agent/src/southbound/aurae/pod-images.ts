@@ -1,4 +1,4 @@
-import { EdgeplaneError, fail, messageOf } from '@edgeplane/base';
+import { EdgeplaneError, fail, isDiskFull, messageOf } from '@edgeplane/base';
 import { auraeErrors } from './errors.js';
 import type { PodHost, PodImage } from './pod-host.js';
 import type { ContainerSpec } from './pod-spec.js';
@@ -26,7 +26,7 @@ export async function fetchImages(
 
 /** Which of the three it is that keeps an image away, by what the registry said. */
 function imageFailure(container: string, image: string, error: unknown): unknown {
-  if (!(error instanceof EdgeplaneError)) return error;
+  if (!(error instanceof EdgeplaneError) || isDiskFull(error)) return error;
   const reason = messageOf(error);
   const values = { field: `container ${container}: image`, image, reason };
   if (/unauthorized|authentication required|access.* denied|\b40[13]\b/i.test(reason))

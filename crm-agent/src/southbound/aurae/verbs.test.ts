@@ -266,6 +266,38 @@ test('ready is waited for, and a container that its liveness probe gives up is s
     assert.equal(machine.running(), ['p/c']);
   }));
 
+test('a full disk is told as such, and leaves nothing behind', async () => {
+  const machine = new FakeMachine();
+  const context = testDoorContext();
+  let full = false;
+  const disk: typeof context.disk = {
+    ...context.disk,
+    write: (path, text) =>
+      full
+        ? Promise.reject(Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' }))
+        : context.disk.write(path, text),
+  };
+  const { call, door } = await openPods({ machine, context: { ...context, disk } });
+  full = true;
+  const none = await refusal(call('Allocate', { pod: web }));
+  assert.match(none, /^(RESOURCE_EXHAUSTED|UNAVAILABLE): .*no space left on device/);
+  full = false;
+  machine.missing.set('web:1', 'write /x: no space left on device');
+  assert.match(await refusal(call('Allocate', { pod: web })), /^[A-Z_]+: .*no space left on device/);
+  assert.equal([machine.pods.size, machine.networks.size], [0, 0]);
+  machine.missing.clear();
+  await call('Allocate', { pod: web });
+  full = true;
+  assert.match(await refusal(call('Start', { name: 'web' })), /no space left on device/);
+  assert.equal(machine.running(), []);
+  full = false;
+  await call('Start', { name: 'web' });
+  await call('Free', { podName: 'web' });
+  assert.is(machine.pods.size, 0);
+  await door.stop('keep');
+  context.remove();
+});
+
 test('a boot starts what was wanted and had not ended, before anybody calls', async () => {
   const context = testDoorContext();
   const machine = new FakeMachine();
