@@ -6,7 +6,7 @@ export interface Job {
   readonly name: string;
   readonly command: readonly string[];
   readonly timeoutMs: number;
-  /** Nothing else runs meanwhile. */
+  /** No other serial job runs meanwhile. */
   readonly serial: boolean;
   /** Whether the output is uvu's; otherwise the exit status is one result. */
   readonly counts: boolean;

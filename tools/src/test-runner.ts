@@ -2,7 +2,8 @@
  * Runs test files, each in a process of its own with a time limit, and the repository's checks beside them.
  *
  * usage: test-runner [--only <text>] [--jobs N] [--list] [--no-checks]
- * A file may say in a comment near its top: `// test: timeout=300s` and `// test: serial` (nothing else runs meanwhile).
+ * A file may say in a comment near its top: `// test: timeout=300s` and `// test: serial` (uses what the host
+ * has once, such as its network, and runs when no other such file does).
  * Exit status 0 when everything passed. The last line is `N passed, N failed`.
  */
 import { availableParallelism } from 'node:os';
@@ -10,6 +11,7 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseFlags } from '@edgeplane/base';
 import { CHECKS, findTestFiles, type Job, testJob } from './test-jobs.js';
+import { runLanes } from './test-lanes.js';
 import { type JobResult, runJob } from './test-process.js';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -31,20 +33,8 @@ const jobs: Job[] = [...checks, ...files.map((file) => testJob(root, file))];
 if (values.list) {
   for (const job of jobs) process.stdout.write(`${job.name}\n`);
 } else {
-  const results = await runAll(jobs, Math.max(1, values.jobs));
+  const results = await runLanes(jobs, Math.max(1, values.jobs), announce);
   report(results);
-}
-
-/** Parallel jobs first, then the serial ones alone. */
-async function runAll(all: readonly Job[], width: number): Promise<JobResult[]> {
-  const results: JobResult[] = [];
-  const queue = all.filter((job) => !job.serial);
-  const worker = async () => {
-    for (let job = queue.shift(); job; job = queue.shift()) results.push(await announce(job));
-  };
-  await Promise.all(Array.from({ length: width }, worker));
-  for (const job of all.filter((j) => j.serial)) results.push(await announce(job));
-  return results;
 }
 
 async function announce(job: Job): Promise<JobResult> {
