@@ -49,7 +49,7 @@ test('a guest does not reach what listens on the loopback only, and reaches what
   const places = [`10.0.2.2 ${hidden}`, `10.0.2.4 ${hidden}`, `10.0.2.2 ${open}`, `${own} ${open}`];
   const asks = places.map(
     (place) => `  - |
-    got=$( (printf 'GET / HTTP/1.0\\r\\n\\r\\n'; sleep 2) | timeout 20 nc ${place} | tail -n 1)
+    got=$( (printf 'GET / HTTP/1.0\\r\\n\\r\\n'; sleep 2) | timeout 5 nc ${place} | tail -n 1)
     echo "\${got:-refused}" >> /srv/www/all.part`,
   );
   const userData = `#cloud-config\nruncmd:\n${asks.join('\n')}\n  - [mv, /srv/www/all.part, "/srv/www/all.txt"]\n`;
