@@ -9,10 +9,12 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { findProcesses, runCommand } from './commands.js';
 import { podmanLayout } from './layout.js';
+import { sharesMounts } from './namespaces.js';
 import {
   crashManifest,
   crashPod,
   crashSpec,
+  eventually,
   freePort,
   helloArchive,
   makeSite,
@@ -153,6 +155,16 @@ test('a workload of another boot can be removed at once, though its mounts are s
   assert.is(await containersInStorage(), 0);
   await engine.shutdown({ removeAll: true });
   await withoutTrace(layout.stateDir);
+});
+
+test('a process behind a mount namespace of its own is told apart', async () => {
+  assert.ok(await sharesMounts(process.ppid));
+  const apart = spawn('unshare', ['--mount', 'sleep', '60'], { stdio: 'ignore' });
+  try {
+    await eventually('it has its own', async () => !(await sharesMounts(apart.pid ?? 0)));
+  } finally {
+    apart.kill('SIGKILL');
+  }
 });
 
 test.after(() => site.clear());

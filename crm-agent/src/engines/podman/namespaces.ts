@@ -13,6 +13,17 @@ const SETTLE_MS = 5_000;
 /** Podman's names; those that people give look different. */
 const PODMAN_NAME = /^netns-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
+/**
+ * Whether this process sees the mounts that another one sees. Where it does not, as behind `unshare --mount`, namespaces that
+ * others of the host have made since look like files that never became any, and removing the file would take them from their
+ * containers.
+ */
+export async function sharesMounts(pid: number): Promise<boolean> {
+  const mountsOf = (id: number | 'self') => readlink(`/proc/${id}/ns/mnt`).catch(() => '');
+  const own = await mountsOf('self');
+  return own !== '' && own === (await mountsOf(pid));
+}
+
 /** Removes namespaces on a bridge of ours that no container of ours has, and empty ones nobody has. */
 export async function sweepNamespaces(
   bridges: readonly string[],
@@ -28,7 +39,7 @@ export async function sweepNamespaces(
     if (!live.has(`${NETNS_DIR}/${name}`)) await remove(name);
   }
   const empty = await emptyNamespaces(live);
-  if (empty.length === 0) return;
+  if (empty.length === 0 || !(await sharesMounts(1))) return;
   await sleep(clock, SETTLE_MS);
   const still = new Set(await emptyNamespaces(live));
   for (const name of empty.filter((n) => still.has(n))) await remove(name);
