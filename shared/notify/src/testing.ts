@@ -13,9 +13,9 @@ import { RawNotifyService } from './wire.js';
 
 export { TestLink } from './testing-link.js';
 
-/** Polls on the event loop; fails after about ten seconds. */
+/** Polls on the event loop; fails after a minute, so that a busy machine may have a connection made again. */
 export async function until(condition: () => boolean, what = 'condition'): Promise<void> {
-  for (let i = 0; i < 5000; i++) {
+  for (let i = 0; i < 30_000; i++) {
     if (condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
