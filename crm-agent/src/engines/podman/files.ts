@@ -21,14 +21,11 @@ export async function mountsBelow(dirs: readonly string[]): Promise<string[]> {
 
 const octalChar = (code: string): string => String.fromCharCode(Number.parseInt(code, 8));
 
-/** How many mounts there were. */
-export async function unmountBelow(dirs: readonly string[], logger: Logger): Promise<number> {
-  const points = await mountsBelow(dirs);
-  for (const point of points) {
+export async function unmountBelow(dirs: readonly string[], logger: Logger): Promise<void> {
+  for (const point of await mountsBelow(dirs)) {
     const plain = await runCommand('umount', [point]);
     if (plain.code === 0) continue;
     const lazy = await runCommand('umount', ['-l', point]);
     if (lazy.code !== 0) logger.warn({ mount: point, reason: lazy.stderr }, 'Mount stays');
   }
-  return points.length;
 }

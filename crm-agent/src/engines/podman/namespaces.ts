@@ -14,14 +14,15 @@ const SETTLE_MS = 5_000;
 const PODMAN_NAME = /^netns-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
- * Whether this process sees the mounts that another one sees. Where it does not, as behind `unshare --mount`, namespaces that
- * others of the host have made since look like files that never became any, and removing the file would take them from their
- * containers.
+ * Whether this process sees the mounts that another one sees, as far as can be told. Where it does not, as behind `unshare
+ * --mount`, namespaces that others of the host have made since look like files that never became any, and removing the file
+ * would take them from their containers.
  */
 export async function sharesMounts(pid: number): Promise<boolean> {
   const mountsOf = (id: number | 'self') => readlink(`/proc/${id}/ns/mnt`).catch(() => '');
-  const own = await mountsOf('self');
-  return own !== '' && own === (await mountsOf(pid));
+  const [own, theirs] = [await mountsOf('self'), await mountsOf(pid)];
+  // Some hosts do not show it of their first process.
+  return own === '' || theirs === '' || own === theirs;
 }
 
 /** Removes namespaces on a bridge of ours that no container of ours has, and empty ones nobody has. */

@@ -212,7 +212,13 @@ export class Workloads {
     try {
       await this.#removeSeen(name, seen);
     } catch (error) {
-      if (!(await this.#unmount(seen))) throw error;
+      const { storage, settings, clock } = this.#o;
+      const text = messageOf(error);
+      if (storage === undefined || !text.includes('device or resource busy')) throw error;
+      // Of a pod, podman names containers that it does not list.
+      for (const [id] of text.matchAll(/\b[0-9a-f]{64}\b/g)) seen.add(id);
+      await sweepRuntime(settings.runtime, [...seen], clock);
+      await this.#unmount([...seen]);
       await this.#removeSeen(name, seen);
     }
   }
@@ -238,16 +244,16 @@ export class Workloads {
   }
 
   /**
-   * A podman that was killed between a mount and its record of it does not unmount, and fails to remove what is below.
-   * True when anything was mounted there. Never for containers that run.
+   * A podman that was killed between a mount and its record of it does not unmount, and fails to remove what is below. Only
+   * for containers that do not run, or are not to.
    */
-  async #unmount(ids: ReadonlySet<string>): Promise<boolean> {
+  async #unmount(ids: readonly string[]): Promise<void> {
     const { storage, logger } = this.#o;
-    if (storage === undefined) return false;
-    const listed = await this.#client.containers.list({}, { external: true });
-    const running = new Set(listed.filter((c) => c.State === 'running').map((c) => c.Id));
-    const dirs = [...ids].filter((id) => !running.has(id)).map((id) => `${storage}/overlay-containers/${id}`);
-    return (await unmountBelow(dirs, logger)) > 0;
+    if (storage === undefined) return;
+    await unmountBelow(
+      ids.map((id) => `${storage}/overlay-containers/${id}`),
+      logger,
+    );
   }
 
   /**
@@ -259,7 +265,7 @@ export class Workloads {
     for (const orphan of await this.#orphans()) {
       const { Id: id, Names: names } = orphan;
       logger.info({ id, names }, 'Removing storage without a container');
-      await this.#unmount(new Set([id]));
+      await this.#unmount([id]);
       await unlessGone(this.#client.containers.remove(id)).catch((error: unknown) =>
         logger.warn({ id, names, err: error }, 'Storage without a container stays'),
       );
