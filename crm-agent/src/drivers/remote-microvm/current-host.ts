@@ -7,64 +7,37 @@ import {
 } from '@edgeplane/proto/southbound/flintlock-current/types/microvm.js';
 import { callUnary } from '@edgeplane/rpc';
 import { shortHash } from '../../host-names.js';
-import { verdictOf } from '../remote/call-policy.js';
-import type { Connection } from '../remote/endpoint.js';
 import {
-  CALL_MS,
   encodedMetadata,
   type MicrovmHost,
   type MicrovmRequest,
   reasonOf,
   type SeenMicrovm,
 } from './host.js';
-import type { HostSettings } from './hosts-file.js';
+import { HostLink, unlessMissing } from './host-link.js';
 
 /** Hosts of ours know by it that a create is one that they have carried out already; others do not look at it. */
 const REQUEST_LABEL = 'edgeplane.io/request-id';
 
 /** A host of flintlock 0.1.0 or later. */
-export class CurrentHost implements MicrovmHost {
-  readonly #settings: HostSettings;
-  readonly #namespace: string;
-  readonly #connection: Connection<MicroVMClient>;
-
-  constructor(settings: HostSettings, namespace: string, connection: Connection<MicroVMClient>) {
-    this.#settings = settings;
-    this.#namespace = namespace;
-    this.#connection = connection;
-  }
-
-  get address(): string {
-    return this.#settings.endpoint.address;
-  }
-
-  get network() {
-    return this.#settings.network;
-  }
-
+export class CurrentHost extends HostLink<MicroVMClient> implements MicrovmHost {
   async create(request: MicrovmRequest, signal: AbortSignal): Promise<SeenMicrovm> {
-    const { client } = this.#connection;
     const message = { microvm: this.#spec(request), metadata: {} };
-    const { microvm } = await callUnary(client, 'createMicroVm', message, await this.#control(signal));
+    const { microvm } = await callUnary(this.client, 'createMicroVm', message, await this.control(signal));
     return seen(microvm);
   }
 
   async get(uid: string, signal: AbortSignal): Promise<SeenMicrovm | undefined> {
-    try {
-      const { client } = this.#connection;
-      const { microvm } = await callUnary(client, 'getMicroVm', { uid }, await this.#control(signal));
-      return microvm && seen(microvm);
-    } catch (error) {
-      if (verdictOf(error) === 'missing') return undefined;
-      throw error;
-    }
+    const request = { uid };
+    const call = callUnary(this.client, 'getMicroVm', request, await this.control(signal));
+    const found = await unlessMissing(call);
+    return found?.microvm && seen(found.microvm);
   }
 
   async list(signal: AbortSignal): Promise<readonly SeenMicrovm[]> {
-    const { client } = this.#connection;
-    const request = { namespace: this.#namespace };
-    const { microvm } = await callUnary(client, 'listMicroVMs', request, await this.#control(signal));
-    return microvm.filter(({ spec }) => spec?.namespace === this.#namespace).map(seen);
+    const request = { namespace: this.namespace };
+    const { microvm } = await callUnary(this.client, 'listMicroVMs', request, await this.control(signal));
+    return microvm.filter(({ spec }) => spec?.namespace === this.namespace).map(seen);
   }
 
   async named(name: string, signal: AbortSignal): Promise<readonly SeenMicrovm[]> {
@@ -72,26 +45,15 @@ export class CurrentHost implements MicrovmHost {
   }
 
   async delete(uid: string, signal: AbortSignal): Promise<void> {
-    try {
-      await callUnary(this.#connection.client, 'deleteMicroVm', { uid }, await this.#control(signal));
-    } catch (error) {
-      if (verdictOf(error) !== 'missing') throw error;
-    }
-  }
-
-  close(): void {
-    this.#connection.close();
-  }
-
-  async #control(signal: AbortSignal) {
-    return { signal, deadlineMs: CALL_MS, headers: await this.#connection.headers() };
+    const request = { uid };
+    await unlessMissing(callUnary(this.client, 'deleteMicroVm', request, await this.control(signal)));
   }
 
   #spec({ plan, boot, ...rest }: MicrovmRequest) {
     const { kernel, initrd } = boot;
     const request = shortHash(JSON.stringify([plan, rest.address]));
     return {
-      ...{ id: plan.name, namespace: this.#namespace, labels: { ...plan.labels, [REQUEST_LABEL]: request } },
+      ...{ id: plan.name, namespace: this.namespace, labels: { ...plan.labels, [REQUEST_LABEL]: request } },
       ...{ vcpu: plan.vcpu, memoryInMb: plan.memoryMb, metadata: encodedMetadata(plan) },
       kernel: {
         image: kernel.image,

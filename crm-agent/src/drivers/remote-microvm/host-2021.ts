@@ -5,10 +5,7 @@ import {
   MicroVMStatus_MicroVMState as State,
 } from '@edgeplane/proto/southbound/flintlock-2021/types/microvm.js';
 import { callUnary } from '@edgeplane/rpc';
-import { verdictOf } from '../remote/call-policy.js';
-import type { Connection } from '../remote/endpoint.js';
 import {
-  CALL_MS,
   cmdlineText,
   encodedMetadata,
   type MicrovmHost,
@@ -16,54 +13,29 @@ import {
   reasonOf,
   type SeenMicrovm,
 } from './host.js';
-import type { HostSettings } from './hosts-file.js';
+import { HostLink, unlessMissing } from './host-link.js';
 
 /** A host of flintlock as it was in 2021. A microVM is known by its namespace and its id; there is one of each. */
-export class Host2021 implements MicrovmHost {
-  readonly #settings: HostSettings;
-  readonly #namespace: string;
-  readonly #connection: Connection<MicroVMClient>;
-
-  constructor(settings: HostSettings, namespace: string, connection: Connection<MicroVMClient>) {
-    this.#settings = settings;
-    this.#namespace = namespace;
-    this.#connection = connection;
-  }
-
-  get address(): string {
-    return this.#settings.endpoint.address;
-  }
-
-  get network() {
-    return this.#settings.network;
-  }
-
+export class Host2021 extends HostLink<MicroVMClient> implements MicrovmHost {
   async create(request: MicrovmRequest, signal: AbortSignal): Promise<SeenMicrovm> {
-    const { client } = this.#connection;
     const message = { microvm: this.#spec(request), metadata: {} };
-    await callUnary(client, 'createMicroVm', message, await this.#control(signal));
+    await callUnary(this.client, 'createMicroVm', message, await this.control(signal));
     const { name } = request.plan;
     return { uid: name, name, state: 'pending', reason: '' };
   }
 
   async get(uid: string, signal: AbortSignal): Promise<SeenMicrovm | undefined> {
-    try {
-      const request = { id: uid, namespace: this.#namespace };
-      const { client } = this.#connection;
-      const { microvm } = await callUnary(client, 'getMicroVm', request, await this.#control(signal));
-      return microvm && seen(microvm);
-    } catch (error) {
-      if (verdictOf(error) === 'missing') return undefined;
-      throw error;
-    }
+    const request = { id: uid, namespace: this.namespace };
+    const call = callUnary(this.client, 'getMicroVm', request, await this.control(signal));
+    const found = await unlessMissing(call);
+    return found?.microvm && seen(found.microvm);
   }
 
   /** Hosts give those of other namespaces too. */
   async list(signal: AbortSignal): Promise<readonly SeenMicrovm[]> {
-    const { client } = this.#connection;
-    const request = { namespace: this.#namespace };
-    const { microvm } = await callUnary(client, 'listMicroVMs', request, await this.#control(signal));
-    return microvm.filter(({ spec }) => spec?.namespace === this.#namespace).map(seen);
+    const request = { namespace: this.namespace };
+    const { microvm } = await callUnary(this.client, 'listMicroVMs', request, await this.control(signal));
+    return microvm.filter(({ spec }) => spec?.namespace === this.namespace).map(seen);
   }
 
   /** Not from the list, in which one of another namespace may stand in its place. */
@@ -73,26 +45,14 @@ export class Host2021 implements MicrovmHost {
   }
 
   async delete(uid: string, signal: AbortSignal): Promise<void> {
-    try {
-      const request = { id: uid, namespace: this.#namespace };
-      await callUnary(this.#connection.client, 'deleteMicroVm', request, await this.#control(signal));
-    } catch (error) {
-      if (verdictOf(error) !== 'missing') throw error;
-    }
-  }
-
-  close(): void {
-    this.#connection.close();
-  }
-
-  async #control(signal: AbortSignal) {
-    return { signal, deadlineMs: CALL_MS, headers: await this.#connection.headers() };
+    const request = { id: uid, namespace: this.namespace };
+    await unlessMissing(callUnary(this.client, 'deleteMicroVm', request, await this.control(signal)));
   }
 
   #spec({ plan, boot, network, address }: MicrovmRequest) {
     const { kernel, initrd } = boot;
     return {
-      ...{ id: plan.name, namespace: this.#namespace, labels: { ...plan.labels } },
+      ...{ id: plan.name, namespace: this.namespace, labels: { ...plan.labels } },
       ...{ vcpu: plan.vcpu, memoryInMb: plan.memoryMb, metadata: encodedMetadata(plan) },
       kernel: {
         ...{ image: kernel.image, cmdline: cmdlineText(kernel.cmdline), filename: kernel.filename },

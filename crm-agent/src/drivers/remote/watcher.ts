@@ -1,4 +1,5 @@
 import { type Clock, type Logger, messageOf, type Random, sleep } from '@edgeplane/base';
+import { Watches } from '../watches.js';
 import type { RemoteTiming } from './timing.js';
 
 /** What a watcher needs of whatever makes machines. */
@@ -18,36 +19,26 @@ export interface WatcherOptions {
   readonly timing: RemoteTiming;
 }
 
-interface Watch {
-  readonly abort: AbortController;
-  readonly ended: Promise<void>;
-}
-
 /** Looks after machines that are to run: an instance that is READY runs, or users are told why it does not. */
 export class Watcher {
   readonly #o: WatcherOptions;
-  readonly #watches = new Map<string, Watch>();
+  readonly #watches = new Watches();
 
   constructor(options: WatcherOptions) {
     this.#o = options;
   }
 
   keep(keyJson: string): void {
-    if (this.#watches.has(keyJson)) return;
-    const abort = new AbortController();
-    this.#watches.set(keyJson, { abort, ended: this.#watch(keyJson, abort.signal) });
+    this.#watches.keep(keyJson, (signal) => this.#watch(keyJson, signal));
   }
 
   /** Lets go of a machine; resolves when nothing is done to it any more. */
-  async release(keyJson: string): Promise<void> {
-    const watch = this.#watches.get(keyJson);
-    this.#watches.delete(keyJson);
-    watch?.abort.abort(new Error('released'));
-    await watch?.ended;
+  release(keyJson: string): Promise<void> {
+    return this.#watches.release(keyJson);
   }
 
-  async stop(): Promise<void> {
-    await Promise.all([...this.#watches.keys()].map((keyJson) => this.release(keyJson)));
+  stop(): Promise<void> {
+    return this.#watches.stop();
   }
 
   async #watch(keyJson: string, signal: AbortSignal): Promise<void> {

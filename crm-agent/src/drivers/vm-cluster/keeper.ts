@@ -1,6 +1,7 @@
 import { Backoff, type Clock, type Logger, messageOf, type Random, sleep } from '@edgeplane/base';
 import type { RecordStore } from '../../records.js';
 import type { Operation } from '../driver.js';
+import { Watches } from '../watches.js';
 import type { ClusterApps } from './apps.js';
 import { BOOT_LIMIT_MS, type ClusterNodes } from './nodes.js';
 import type { ClusterRecord, NodeRecord } from './records.js';
@@ -28,11 +29,6 @@ export interface KeeperOptions {
   readonly logger: Logger;
 }
 
-interface Watch {
-  readonly abort: AbortController;
-  readonly ended: Promise<unknown>;
-}
-
 /**
  * Keeps the nodes of ready clusters well: one whose machine ended is started again, one that does not answer is switched
  * off and on, and when that does not help another machine takes its place and its replicas go elsewhere meanwhile. What a
@@ -40,32 +36,26 @@ interface Watch {
  */
 export class NodeKeeper {
   readonly #o: KeeperOptions;
-  readonly #watches = new Map<string, Watch>();
+  readonly #watches = new Watches();
 
   constructor(options: KeeperOptions) {
     this.#o = options;
   }
 
   /** Looks after the nodes that the cluster's record names now, until released. */
-  keep(cluster: ClusterRecord): void {
-    if (this.#watches.has(cluster.keyJson)) return;
-    const abort = new AbortController();
-    const ended = Promise.all(
-      cluster.nodes.map((node) => new NodeWatch(this.#o, cluster.keyJson, node.name, abort.signal).run()),
+  keep({ keyJson, nodes }: ClusterRecord): void {
+    this.#watches.keep(keyJson, (signal) =>
+      Promise.all(nodes.map((node) => new NodeWatch(this.#o, keyJson, node.name, signal).run())),
     );
-    this.#watches.set(cluster.keyJson, { abort, ended });
   }
 
   /** Resolves when nothing is done to the cluster's nodes any more. */
-  async release(keyJson: string): Promise<void> {
-    const watch = this.#watches.get(keyJson);
-    this.#watches.delete(keyJson);
-    watch?.abort.abort(new Error('released'));
-    await watch?.ended;
+  release(keyJson: string): Promise<void> {
+    return this.#watches.release(keyJson);
   }
 
-  async stop(): Promise<void> {
-    await Promise.all([...this.#watches.keys()].map((key) => this.release(key)));
+  stop(): Promise<void> {
+    return this.#watches.stop();
   }
 }
 
