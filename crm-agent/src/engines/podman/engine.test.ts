@@ -47,6 +47,16 @@ test('an archive is loaded once and found by name', async () => {
   assert.match(await codeOf(engine.ensureImage('docker-archive:/none.tar')), '"/none.tar" cannot be loaded');
 });
 
+test('the ports of a start that failed are free for the next one', async () => {
+  const port = await freePort();
+  const spec = { name: 'wrong', image: HELLO, ports: bothProtocols(port), limits: SMALL };
+  const wrong = engine.runContainer({ ...spec, entrypoint: ['/none'] });
+  assert.match(await codeOf(wrong), 'PODMAN_FAILED: podman could not start container');
+  await engine.runContainer(spec);
+  assert.match(await page(port), 'Edgeplane hello');
+  await engine.remove('wrong');
+});
+
 test('a container serves TCP and UDP within its limits', async () => {
   const port = await freePort();
   const spec = {

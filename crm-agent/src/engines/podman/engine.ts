@@ -13,6 +13,7 @@ import type { ExecResult } from './api-types.js';
 import { PodmanClient } from './client.js';
 import { type Death, watchContainers, watchDeaths } from './death-watch.js';
 import { podmanErrors } from './errors.js';
+import { HostPorts } from './host-ports.js';
 import { type CallOptions, unixEndpoint } from './http.js';
 import { ImageFiles } from './image-files.js';
 import { type EnsureImageOptions, Images, type LocalImage } from './images.js';
@@ -100,11 +101,15 @@ export class PodmanEngine {
     this.#networks = new Networks(this.client, options.owner, layout.stateDir);
     const { logger, clock, owner } = options;
     const { client } = this;
-    this.#workloads = new Workloads({ client, owner, settings, clock, logger, storage: layout.root });
+    const keeper = { pid: () => this.#service.pid, nudge: () => client.info() };
+    const ports = new HostPorts({ clock, logger, ...keeper });
+    const common = { client, owner, settings, clock, logger, ports };
+    this.#workloads = new Workloads({ ...common, storage: layout.root });
     this.#figures = new WorkloadFigures(this.client, this.#workloads, owner);
     this.#service = new PodmanService({ layout, settings, logger, clock, ping: () => this.client.ping() });
     this.pods = new Pods({
-      ...{ client, owner, settings, clock, logger, ready: () => this.#service.ready() },
+      ...common,
+      ready: () => this.#service.ready(),
       network: (name) => this.#networkFor(name),
       roomy: (work) => this.#roomy(work),
     });

@@ -1,7 +1,8 @@
-import { type Clock, fail, isKind, KeyedTurns, type Logger } from '@edgeplane/base';
+import { type Clock, fail, isKind, type Logger } from '@edgeplane/base';
 import type { ContainerInspect, ContainerListed, PodListed } from './api-types.js';
 import type { PodmanClient } from './client.js';
 import { podmanErrors } from './errors.js';
+import type { HostPorts } from './host-ports.js';
 import type { CallOptions } from './http.js';
 import {
   type PodContainerSpec,
@@ -11,7 +12,6 @@ import {
   podRequest,
   type SandboxSpec,
 } from './pod-spec.js';
-import { portKeys, refuseTakenPorts } from './port-check.js';
 import type { PodmanSettings } from './settings.js';
 import { checkName, LABEL, specHash } from './spec.js';
 import { sweepRuntime } from './sweep.js';
@@ -31,6 +31,7 @@ export interface PodsOptions {
   readonly settings: PodmanSettings;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly ports: HostPorts;
   /** Resolves when podman takes calls. */
   readonly ready: () => Promise<void>;
   /** Podman's name of a network, which is made when needed. */
@@ -48,7 +49,6 @@ export interface PodsOptions {
 export class Pods {
   readonly #o: PodsOptions;
   readonly #client: PodmanClient;
-  readonly #ports = new KeyedTurns();
 
   constructor(options: PodsOptions) {
     this.#o = options;
@@ -86,11 +86,8 @@ export class Pods {
     const { infra } = await this.#parts(name);
     if (!infra) throw fail(podmanErrors.PODMAN_NOT_FOUND, { kind: 'pod', name });
     if (infra.State === 'running') return;
-    await this.#ports.runAll(portKeys(ports), async () => {
-      await this.#sweep([infra]);
-      await refuseTakenPorts(name, ports);
-      await this.#client.containers.start(infra.Id);
-    });
+    await this.#sweep([infra]);
+    await this.#o.ports.run(name, ports, () => this.#client.containers.start(infra.Id));
   }
 
   /** Makes the container be what `spec` says, and run; one that runs by another spec is stopped first. */

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { type Clock, KeyedTurns, type Logger, messageOf } from '@edgeplane/base';
 import { PodmanClient } from './client.js';
+import { HostPorts } from './host-ports.js';
 import type { CallOptions, Endpoint } from './http.js';
 import { Images } from './images.js';
 import { planKube } from './kube.js';
@@ -51,7 +52,7 @@ export class RemotePodman {
     this.#owner = owner;
     this.#workloads = new Workloads({
       client: this.client,
-      ...{ owner, settings: SETTINGS, clock, logger },
+      ...{ owner, settings: SETTINGS, clock, logger, ports: new HostPorts() },
     });
     this.figures = new WorkloadFigures(this.client, this.#workloads, owner);
     this.#images = new Images(this.client);

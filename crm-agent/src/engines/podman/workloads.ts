@@ -1,13 +1,14 @@
-import { type Clock, fail, isKind, KeyedTurns, type Logger, messageOf } from '@edgeplane/base';
+import { type Clock, fail, isKind, type Logger, messageOf } from '@edgeplane/base';
 import type { Labels } from './api-caller.js';
 import type { ContainerInspect, ContainerListed } from './api-types.js';
 import { removePodGroups } from './cgroups.js';
 import type { PodmanClient } from './client.js';
 import { podmanErrors } from './errors.js';
 import { unmountBelow } from './files.js';
+import type { HostPorts } from './host-ports.js';
 import type { LocalImage } from './images.js';
 import type { KubePlan } from './kube.js';
-import { type HostPort, hostPortsOf, portKeys, refuseTakenPorts } from './port-check.js';
+import { hostPortsOf } from './port-check.js';
 import type { PodmanSettings } from './settings.js';
 import { type ContainerSpec, containerHash, containerRequest, type KubeSpec, LABEL } from './spec.js';
 import { sweepRuntime } from './sweep.js';
@@ -25,6 +26,7 @@ export interface WorkloadsOptions {
   readonly settings: PodmanSettings;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly ports: HostPorts;
   /** Podman's storage; none when podman is on another machine, whose processes, ports and mounts are out of reach. */
   readonly storage?: string;
 }
@@ -39,7 +41,6 @@ const STOP_SECONDS = 5;
 export class Workloads {
   readonly #client: PodmanClient;
   readonly #o: WorkloadsOptions;
-  readonly #ports = new KeyedTurns();
 
   constructor(options: WorkloadsOptions) {
     this.#o = options;
@@ -57,7 +58,7 @@ export class Workloads {
     const { owner, settings } = this.#o;
     const request = containerRequest(spec, { owner, network, imageId: image.id, settings });
     const ports = spec.ports ?? [];
-    const id = await this.#withPorts(spec.name, ports, () =>
+    const id = await this.#o.ports.run(spec.name, ports, () =>
       this.#making(spec.name, async () => {
         const made = await this.#client.containers.create(request);
         await this.#client.containers.start(spec.name);
@@ -76,7 +77,7 @@ export class Workloads {
     const runs = existing.every((c) => c.State === 'running');
     if (!wanted.every(has) || !(runs || (await this.#startsAgain(spec.name)))) {
       if (existing.length > 0) await this.remove(spec.name);
-      await this.#withPorts(spec.name, spec.ports ?? [], () =>
+      await this.#o.ports.run(spec.name, spec.ports ?? [], () =>
         this.#making(spec.name, async () => {
           for (const volume of plan.volumes)
             await this.#client.volumes.create(volume, this.#labels(spec.name));
@@ -174,7 +175,7 @@ export class Workloads {
     );
     await this.#sweepRuntime(all.filter((c) => c.State !== 'running'));
     const idle = all.every((c) => c.State !== 'running');
-    await this.#withPorts(name, idle ? hostPortsOf(all) : [], async () => {
+    await this.#o.ports.run(name, idle ? hostPortsOf(all) : [], async () => {
       for (const pod of pods) await this.#client.pods.start(pod.Name);
       for (const { Id, Pod } of listed) if (Pod === '') await this.#client.containers.start(Id);
     });
@@ -186,54 +187,62 @@ export class Workloads {
     await sweepRuntime(this.#o.settings.runtime, ids, this.#o.clock);
   }
 
-  /** Runs steps that open host ports; two workloads that want the same one take turns. */
-  #withPorts<T>(name: string, ports: readonly HostPort[], steps: () => Promise<T>): Promise<T> {
-    return this.#ports.runAll(portKeys(ports), async () => {
-      if (this.#o.storage !== undefined) await refuseTakenPorts(name, ports);
-      return steps();
-    });
-  }
-
   async stop(name: string): Promise<void> {
-    const pods = await this.#client.pods.list(this.#labels(name));
-    const single = (await this.list(name)).filter((c) => c.Pod === '');
-    await Promise.all([
-      ...pods.map((pod) => unlessGone(this.#client.pods.stop(pod.Name, STOP_SECONDS))),
-      ...single.map((c) => unlessGone(this.#client.containers.stop(c.Id, STOP_SECONDS))),
-    ]);
+    await this.#despiteHung(new Set(), async (seen) => {
+      const { pods, single } = await this.#partsOf(name, seen);
+      await Promise.all([
+        ...pods.map((pod) => unlessGone(this.#client.pods.stop(pod.Name, STOP_SECONDS))),
+        ...single.map((c) => unlessGone(this.#client.containers.stop(c.Id, STOP_SECONDS))),
+      ]);
+    });
   }
 
   /**
    * Removes pods, containers and volumes of the workload. A container whose making was cut off may exist in storage
    * only, without labels: it is found by its name.
    */
-  async remove(name: string): Promise<void> {
-    const seen = new Set<string>();
+  remove(name: string): Promise<void> {
+    return this.#despiteHung(new Set(), (seen) => this.#removeSeen(name, seen));
+  }
+
+  /**
+   * Runs steps after which the containers they see do not run. Podman gives up on a container whose conmon hangs, and
+   * on one whose mounts it does not know: when the steps fail, both go, and the steps are tried once more.
+   */
+  async #despiteHung(seen: Set<string>, steps: (seen: Set<string>) => Promise<void>): Promise<void> {
     try {
-      await this.#removeSeen(name, seen);
+      await steps(seen);
     } catch (error) {
-      const { storage, settings, clock } = this.#o;
-      const text = messageOf(error);
-      if (storage === undefined || !text.includes('device or resource busy')) throw error;
+      const { storage, settings, clock, logger } = this.#o;
+      if (storage === undefined || !isKind(error, podmanErrors.PODMAN_FAILED)) throw error;
+      const reason = messageOf(error);
+      logger.warn({ reason }, 'Podman does not reach a container; ending what looks after it');
       // Of a pod, podman names containers that it does not list.
-      for (const [id] of text.matchAll(/\b[0-9a-f]{64}\b/g)) seen.add(id);
+      for (const [id] of reason.matchAll(/\b[0-9a-f]{64}\b/g)) seen.add(id);
       await sweepRuntime(settings.runtime, [...seen], clock);
       await this.#unmount([...seen]);
-      await this.#removeSeen(name, seen);
+      await steps(seen);
     }
   }
 
-  /** Adds the containers that it finds to `seen` before it removes them. */
-  async #removeSeen(name: string, seen: Set<string>): Promise<void> {
+  /** What podman lists of the workload, whose containers are added to `seen`. */
+  async #partsOf(name: string, seen: Set<string>) {
     const pods = await this.#client.pods.list(this.#labels(name));
     const podIds = new Set(pods.map((pod) => pod.Id));
     const all = await this.#client.containers.list({}, { external: true });
+    const single = (await this.list(name)).filter((c) => !podIds.has(c.Pod));
+    const inPods = all.filter((c) => podIds.has(c.Pod));
+    for (const { Id } of [...single, ...inPods]) seen.add(Id);
+    return { pods, podIds, single, inPods, all };
+  }
+
+  async #removeSeen(name: string, seen: Set<string>): Promise<void> {
+    const { pods, podIds, all, inPods, ...own } = await this.#partsOf(name, seen);
     const orphan = (c: ContainerListed) =>
       c.State === 'storage' &&
       (seen.has(c.Id) || c.Names.some((n) => n === name || n.startsWith(`${name}-`)));
-    const single = [...(await this.list(name)).filter((c) => !podIds.has(c.Pod)), ...all.filter(orphan)];
-    const inPods = all.filter((c) => podIds.has(c.Pod));
-    for (const { Id } of [...single, ...inPods]) seen.add(Id);
+    const single = [...own.single, ...all.filter(orphan)];
+    for (const { Id } of single) seen.add(Id);
     for (const pod of pods) await unlessGone(this.#client.pods.remove(pod.Name));
     for (const { Id } of single) await unlessGone(this.#client.containers.remove(Id));
     await this.#sweepRuntime([...single, ...inPods]);
