@@ -43,6 +43,10 @@ interface Endpoint {
 
 /** How long one endpoint may take to connect while there are others. */
 const CONNECT_MS = 1000;
+/** How long one try may take at least, where there is somebody else to ask. */
+const TRY_MS = 1000;
+/** A write that a member passed on to a leader that died is lost without a word, and leaders may die in a row. */
+const TRIES = 5;
 
 const CHANNEL_OPTIONS = {
   'grpc.max_receive_message_length': -1,
@@ -165,8 +169,9 @@ export class EtcdCalls {
     const started = systemClock.monotonic();
     await connected(endpoint.client.getChannel(), several ? Math.min(left, CONNECT_MS) : left);
     const rest = Math.max(1, left - (systemClock.monotonic() - started));
-    // What may be repeated leaves time for another endpoint.
-    const share = several && policy.repeat !== 'never' ? Math.min(rest, policy.timeoutMs / 2) : rest;
+    // What may be repeated leaves time for other endpoints.
+    const one = Math.max(TRY_MS, policy.timeoutMs / TRIES);
+    const share = several && policy.repeat !== 'never' ? Math.min(rest, one) : rest;
     return new Promise((resolve, reject) => {
       endpoint.client.makeUnaryRequest<Req, Res>(
         method.path,
