@@ -3,11 +3,13 @@
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { silentLogger } from '@edgeplane/base';
 import { OBJECTS } from '@edgeplane/objects';
 import { LProto } from '@edgeplane/proto/dme/appcommon.js';
 import type { ClusterInst } from '@edgeplane/proto/edgeproto/clusterinst.js';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { unmountBelow } from '../../engines/podman/files.js';
 import {
   testApp,
   testAppInst,
@@ -22,7 +24,11 @@ import { echo, fetchPage, freePort, isOpen, processesOf, sampleImage } from './t
 const dir = mkdtempSync(join(tmpdir(), 'edgeplane-two-'));
 const imageDir = join(dir, 'images');
 mkdirSync(imageDir);
-test.after(() => rmSync(dir, { recursive: true, force: true }));
+test.after(async () => {
+  // Mounts of agents that a failure left must not hide it.
+  await unmountBelow([dir], silentLogger);
+  rmSync(dir, { recursive: true, force: true });
+});
 
 const app = testApp({ deployment: 'docker', imagePath: 'localhost/edgeplane/hello:1.0' });
 

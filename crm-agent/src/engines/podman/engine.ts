@@ -101,7 +101,7 @@ export class PodmanEngine {
     this.#networks = new Networks(this.client, options.owner, layout.stateDir);
     const { logger, clock, owner } = options;
     const { client } = this;
-    const keeper = { pid: () => this.#service.pid, nudge: () => client.info() };
+    const keeper = { pid: () => this.#service.pid, nudge: () => client.containers.list() };
     const ports = new HostPorts({ clock, logger, ...keeper });
     const common = { client, owner, settings, clock, logger, ports };
     this.#workloads = new Workloads({ ...common, storage: layout.root });

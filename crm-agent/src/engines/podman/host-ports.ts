@@ -8,11 +8,13 @@ export interface PortKeeper {
   readonly clock: Clock;
   readonly logger: Logger;
   pid(): number | undefined;
-  /** A call that makes it use much memory for a moment. */
+  /** Any call that it answers. */
   nudge(): Promise<unknown>;
 }
 
-const LET_GO_MS = 10_000;
+const LET_GO_MS = 30_000;
+/** Calls at a time that are to make it use memory. */
+const NUDGES = 20;
 
 /**
  * The host ports of one podman. Two starts that want the same one take turns, and none begins while somebody else has
@@ -49,7 +51,7 @@ async function letGo(keeper: PortKeeper, ports: readonly HostPort[]): Promise<vo
   if (!(await kept())) return;
   keeper.logger.info({ ports }, 'Podman still holds ports of a start that failed');
   await until(keeper.clock, LET_GO_MS, async () => {
-    await keeper.nudge();
+    await Promise.all(Array.from({ length: NUDGES }, () => keeper.nudge()));
     return !(await kept());
   });
 }

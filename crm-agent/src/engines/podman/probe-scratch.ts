@@ -1,5 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import type { Logger } from '@edgeplane/base';
+import { addressPrefixes, claimPlace } from './address-place.js';
 import { type CommandResult, runCommand } from './commands.js';
 import { replaceFile, unmountBelow } from './files.js';
 import type { PodmanLayout } from './layout.js';
@@ -19,7 +20,10 @@ export function makeScratch(layout: PodmanLayout, signal?: AbortSignal): Scratch
     async podman(settings, args) {
       await mkdir(layout.scratchDir, { recursive: true });
       await mkdir(layout.networkDir, { recursive: true });
-      await replaceFile(layout.containersConf, containersConf(layout, settings));
+      await replaceFile(
+        layout.containersConf,
+        containersConf(layout, settings, addressPrefixes(await claimPlace(layout))),
+      );
       await replaceFile(layout.storageConf, storageConf(layout, settings));
       return runCommand('podman', [...globalFlags(layout, settings), ...args], {
         env: podmanEnv(layout),

@@ -10,6 +10,7 @@ import {
   sleep,
   systemRandom,
 } from '@edgeplane/base';
+import { addressPrefixes, claimPlace } from './address-place.js';
 import { endProcesses, findProcesses, lastLine, type ProcessId, processId, until } from './commands.js';
 import { podmanErrors } from './errors.js';
 import { replaceFile } from './files.js';
@@ -57,7 +58,10 @@ export class PodmanService {
   /** Ends a service left by a dead agent, starts ours and waits until it answers. */
   async start(): Promise<void> {
     const { layout, settings, clock } = this.#o;
-    await replaceFile(layout.containersConf, containersConf(layout, settings));
+    await replaceFile(
+      layout.containersConf,
+      containersConf(layout, settings, addressPrefixes(await claimPlace(layout))),
+    );
     await replaceFile(layout.storageConf, storageConf(layout, settings));
     await endProcesses(await this.#services(), 10_000, clock);
     this.#ended = this.#supervise();

@@ -1,4 +1,4 @@
-import { type PodmanLayout, shortHash } from './layout.js';
+import type { PodmanLayout } from './layout.js';
 
 /** How podman has to be set up on this host; found by running containers, see probe.ts. */
 export interface PodmanSettings {
@@ -24,11 +24,15 @@ const toml = (value: string | boolean | readonly string[]): string => JSON.strin
 /**
  * `lock_type` is `file` because the default is one shared-memory segment for all podmans of a host, and a podman
  * that starts with empty state frees every lock in it. `exit_command_delay` is for how many seconds the result of an
- * exec can be asked for; its conmon lingers for that long, by default 300. The subnet pool depends on the state
- * directory, so that two agents on a host do not hand out the same addresses.
+ * exec can be asked for; its conmon lingers for that long, by default 300. `addresses`: what those begin with that
+ * it hands out.
  */
-export function containersConf(layout: PodmanLayout, settings: PodmanSettings): string {
-  const pools = addressPrefixes(layout).map((prefix) => `{ "base" = "${prefix}0.0/16", "size" = 24 }`);
+export function containersConf(
+  layout: PodmanLayout,
+  settings: PodmanSettings,
+  addresses: readonly string[],
+): string {
+  const pools = addresses.map((prefix) => `{ "base" = "${prefix}0.0/16", "size" = 24 }`);
   return `# Written by the edge agent at each start.
 [containers]
 default_ulimits = ${toml(settings.ulimits)}
@@ -47,15 +51,6 @@ network_backend = "netavark"
 network_config_dir = ${toml(layout.networkDir)}
 default_subnet_pools = [${pools.join(', ')}]
 `;
-}
-
-/**
- * First two numbers of every address this podman hands out, such as `10.101.`; the second one is for hosts that use the
- * first. 10.88 and 10.89 are left to podman's own default network and pool.
- */
-export function addressPrefixes(layout: PodmanLayout): string[] {
-  const place = Number.parseInt(shortHash(layout.stateDir, 6), 16) % 64;
-  return [`10.${96 + place}.`, `10.${160 + place}.`];
 }
 
 export function storageConf(layout: PodmanLayout, settings: PodmanSettings): string {

@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { silentLogger, systemClock } from '@edgeplane/base';
+import { addressPrefixes, placeOf } from './address-place.js';
 import { findProcesses, runCommand, until } from './commands.js';
 import { PodmanEngine, type PodmanEngineOptions } from './engine.js';
 import { mountsBelow, unmountBelow } from './files.js';
 import { podmanLayout } from './layout.js';
 import { emptyNamespaces } from './namespaces.js';
-import { addressPrefixes, type PodmanSettings } from './settings.js';
+import type { PodmanSettings } from './settings.js';
 import type { ContainerSpec, KubeSpec } from './spec.js';
 
 export const HELLO = 'localhost/edgeplane/hello:1.0';
@@ -62,7 +63,7 @@ export async function makeSite(owner: string, settings?: PodmanSettings): Promis
  */
 async function hostTraces(stateDir: string): Promise<string[]> {
   const layout = podmanLayout(stateDir);
-  const prefixes = addressPrefixes(layout);
+  const prefixes = addressPrefixes(await placeOf(layout));
   const addresses = await runCommand('ip', ['-o', 'addr']);
   const rules = await runCommand('iptables-save', []);
   const running = await findProcesses((argv) =>
