@@ -32,7 +32,7 @@ test.before.each((c) => {
     },
     withImageFiles: (_: string, work: (folder: string) => Promise<unknown>) => work(dir),
     recover: async () => ({}),
-    stop: async () => void c.asked.push('stopped'),
+    shutdown: async () => void c.asked.push('stopped'),
   } as unknown as Podman;
   c.images = new PodmanImages({
     ...{ owner: 'x', stateDir: dir, imageDir: join(dir, 'images'), registryAuth: '' },

@@ -34,7 +34,7 @@ export interface ImageSourceOptions {
 }
 
 /** What of podman is used. */
-export type Podman = Pick<PodmanEngine, 'ensureImage' | 'withImageFiles' | 'recover' | 'stop' | 'client'>;
+export type Podman = Pick<PodmanEngine, 'ensureImage' | 'withImageFiles' | 'recover' | 'shutdown' | 'client'>;
 
 /** A tag that was asked for again within this time is what it was, milliseconds. */
 const FRESH_MS = 30_000;
@@ -75,7 +75,8 @@ export class PodmanImages implements ImageSource {
   async close(): Promise<void> {
     this.#closed = true;
     const engine = await this.#engine?.catch(() => undefined);
-    await engine?.stop();
+    // It has images and no containers: what it shares with others of the host is given back.
+    await engine?.shutdown();
   }
 
   #open(signal?: AbortSignal): Promise<Podman> {
