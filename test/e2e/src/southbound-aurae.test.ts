@@ -79,6 +79,7 @@ test('pods live their life', async () => {
       input: { parts, image: IMAGE, secret: SECRET },
       tls: { ca: ca.cert, ...from, serverName: 'server.unsafe.aurae.io' },
     });
+  let failure: unknown;
   try {
     const told = await ask<{
       page: {
@@ -135,16 +136,19 @@ test('pods live their life', async () => {
     assert.ok(await page(port).catch((error: unknown) => error instanceof TypeError), 'nobody serves it');
     const { stdout } = await runCommand('grep', ['-rl', SECRET, dir.path]);
     assert.is(stdout, '', 'what was secret is gone with its pod, and in no log');
-  } finally {
-    await agent.stop(60_000);
-    const left = newSince(before, await hostSnapshot(dir.path));
-    dir.remove();
-    assert.equal(left, NOTHING_LEFT);
-    assert.equal(
-      podGroups().filter((name) => !groups.includes(name)),
-      [],
-    );
+  } catch (error) {
+    // What it leaves behind must not hide it.
+    failure = error;
   }
+  await agent.stop(60_000);
+  const left = newSince(before, await hostSnapshot(dir.path));
+  dir.remove();
+  if (failure !== undefined) throw failure;
+  assert.equal(left, NOTHING_LEFT);
+  assert.equal(
+    podGroups().filter((name) => !groups.includes(name)),
+    [],
+  );
 });
 
 const REFUSED = {
