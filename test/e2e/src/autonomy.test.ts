@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import {
   eventually,
   hostSnapshot,
+  leftBehind,
   NOTHING_LEFT,
-  newSince,
   ROOT,
   runCommand,
   startAgent,
@@ -54,6 +54,7 @@ test('a rebooted site serves without its controller, and goes on when that is ba
       { timeoutMs: 120_000 },
     );
   const shown = async () => (await edgectl('ShowAppInst')).stdout;
+  let failure: unknown;
   try {
     await prepareSite(controller.addresses['api'] ?? '');
     for (const create of [
@@ -99,12 +100,12 @@ test('a rebooted site serves without its controller, and goes on when that is ba
       assert.is(gone.code, 0, gone.stderr);
     }
     assert.equal(await containers(state), []);
+  } catch (error) {
+    failure = error;
   } finally {
     await agent.stop(60_000);
     await controller.stop();
-    const left = newSince(before, await hostSnapshot(dir.path));
-    dir.remove();
-    assert.equal(left, NOTHING_LEFT);
+    assert.equal(await leftBehind(before, dir, failure), NOTHING_LEFT);
   }
 });
 

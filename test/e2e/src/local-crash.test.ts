@@ -12,8 +12,8 @@ import {
   eventually,
   freePort,
   hostSnapshot,
+  leftBehind,
   NOTHING_LEFT,
-  newSince,
   ROOT,
   runCommand,
   startAgent,
@@ -89,6 +89,7 @@ test('an agent killed while it creates loses nothing and leaks nothing', async (
       timeoutMs: 300_000,
     });
   const shown = async (app: string) => (await edgectl('ShowAppInst', '--key-appkey-name', app)).stdout;
+  let failure: unknown;
   try {
     await prepareSite(api, 'tcp:8080,udp:8080,http:8080');
     const cluster = await edgectl('CreateClusterInst', ...CLUSTER_ARGS);
@@ -125,12 +126,12 @@ test('an agent killed while it creates loses nothing and leaks nothing', async (
       /qemu-system|conmon|nginx/.test(p),
     );
     assert.equal(workloads, [], 'workloads outlived their delete');
+  } catch (error) {
+    failure = error;
   } finally {
     await agent.stop(60_000);
     await controller.stop();
-    const left = newSince(before, await hostSnapshot(dir.path));
-    dir.remove();
-    assert.equal(left, NOTHING_LEFT);
+    assert.equal(await leftBehind(before, dir, failure), NOTHING_LEFT);
   }
 });
 

@@ -11,8 +11,8 @@ import {
   eventually,
   freePort,
   hostSnapshot,
+  leftBehind,
   NOTHING_LEFT,
-  newSince,
   ROOT,
   runCommand,
   startAgent,
@@ -174,6 +174,7 @@ test('each fault is told by its cause and leaves nothing', async () => {
       ...(input === undefined ? {} : { input }),
       timeoutMs: 200_000,
     });
+  let failure: unknown;
   try {
     for (const name of ['site', 'full'])
       agents.push(await startAgent(dir.path, notify, { operator: 'op', name }, flags(name)));
@@ -274,6 +275,8 @@ apps:${[...faults, CRASHING, KEPT, DROPPED].map(app).join('')}
     assert.is(removed.code, 0, removed.stderr);
     const left = (await hostSnapshot(dir.path)).processes.filter((p) => /qemu-system|conmon|nginx/.test(p));
     assert.equal(left, []);
+  } catch (error) {
+    failure = error;
   } finally {
     for (const agent of agents) await agent.stop(60_000);
     await controller.stop();
@@ -283,9 +286,7 @@ apps:${[...faults, CRASHING, KEPT, DROPPED].map(app).join('')}
     if (trusted === undefined) delete process.env['SSL_CERT_FILE'];
     else process.env['SSL_CERT_FILE'] = trusted;
     await runCommand('umount', [small]);
-    const left = newSince(before, await hostSnapshot(dir.path));
-    dir.remove();
-    assert.equal(left, NOTHING_LEFT);
+    assert.equal(await leftBehind(before, dir, failure), NOTHING_LEFT);
   }
 });
 

@@ -6,8 +6,8 @@ import {
   eventually,
   freePort,
   hostSnapshot,
+  leftBehind,
   NOTHING_LEFT,
-  newSince,
   ROOT,
   runCommand,
   startAgent,
@@ -62,6 +62,7 @@ test('an image of a layout is created, reached, measured and deleted as a microV
     assert.is(code, 0, `${args[0]}: ${stderr}`);
     return stdout;
   };
+  let failure: unknown;
   try {
     await eventually('the agent is ready', async () =>
       /CloudletStateReady|"state": 2/.test(await edgectl(['ShowCloudletInfo'])),
@@ -98,12 +99,12 @@ apps:
     await edgectl(['DeleteClusterInst', ...instance('')]);
     const left = (await hostSnapshot(dir.path)).processes.filter((p) => /qemu-system|nginx/.test(p));
     assert.equal(left, []);
+  } catch (error) {
+    failure = error;
   } finally {
     await agent.stop(60_000);
     await controller.stop();
-    const left = newSince(before, await hostSnapshot(dir.path));
-    dir.remove();
-    assert.equal(left, NOTHING_LEFT);
+    assert.equal(await leftBehind(before, dir, failure), NOTHING_LEFT);
   }
 });
 

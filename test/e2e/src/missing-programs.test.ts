@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import {
   eventually,
   hostSnapshot,
+  leftBehind,
   NOTHING_LEFT,
-  newSince,
   ROOT,
   runCommand,
   startAgent,
@@ -62,6 +62,7 @@ test('what a host lacks is named, with what cannot be done for it', async () => 
       timeoutMs: 100_000,
     });
   const agents: Awaited<ReturnType<typeof startAgent>>[] = [];
+  let failure: unknown;
   try {
     const starts = SITES.map(async ({ name, without }, i) => {
       const flags = ['--platform', 'local', '--image-dir', images, '--on-stop', 'stop'];
@@ -111,12 +112,12 @@ apps:${Object.entries(APPS)
       return ends.filter((text) => text !== '');
     });
     assert.equal((await Promise.all(outcomes)).flat(), []);
+  } catch (error) {
+    failure = error;
   } finally {
     for (const agent of agents) await agent.stop(60_000);
     await controller.stop();
-    const left = newSince(before, await hostSnapshot(dir.path));
-    dir.remove();
-    assert.equal(left, NOTHING_LEFT);
+    assert.equal(await leftBehind(before, dir, failure), NOTHING_LEFT);
   }
 });
 

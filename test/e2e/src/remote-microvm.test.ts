@@ -10,8 +10,8 @@ import {
   eventually,
   freePort,
   hostSnapshot,
+  leftBehind,
   NOTHING_LEFT,
-  newSince,
   ROOT,
   runCommand,
   startAgent,
@@ -131,10 +131,7 @@ test('a docker App on a flintlock host that is another agent', async () => {
     await host.stop(60_000);
     await controller.stop();
   }
-  const left = newSince(before, await hostSnapshot(dir.path));
-  if (failure !== undefined) throw failure;
-  dir.remove();
-  assert.equal(left, NOTHING_LEFT);
+  assert.equal(await leftBehind(before, dir, failure), NOTHING_LEFT);
 });
 
 test.run();

@@ -14,8 +14,8 @@ import {
   eventually,
   freePort,
   hostSnapshot,
+  leftBehind,
   NOTHING_LEFT,
-  newSince,
   ROOT,
   runCommand,
   startAgent,
@@ -174,10 +174,7 @@ test('a vm App on a provider that is another agent', async () => {
     await provider.stop(120_000);
     await controller.stop();
   }
-  const left = newSince(before, await hostSnapshot(dir.path));
-  if (failure !== undefined) throw failure;
-  dir.remove();
-  assert.equal(left, NOTHING_LEFT);
+  assert.equal(await leftBehind(before, dir, failure), NOTHING_LEFT);
 });
 
 test.run();

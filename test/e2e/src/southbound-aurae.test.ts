@@ -11,8 +11,8 @@ import { makeTestCa, makeTestCertificate } from '@edgeplane/rpc/testing';
 import {
   eventually,
   hostSnapshot,
+  leftBehind,
   NOTHING_LEFT,
-  newSince,
   runCommand,
   runPythonClient,
   startAgent,
@@ -137,14 +137,10 @@ test('pods live their life', async () => {
     const { stdout } = await runCommand('grep', ['-rl', SECRET, dir.path]);
     assert.is(stdout, '', 'what was secret is gone with its pod, and in no log');
   } catch (error) {
-    // What it leaves behind must not hide it.
     failure = error;
   }
   await agent.stop(60_000);
-  const left = newSince(before, await hostSnapshot(dir.path));
-  dir.remove();
-  if (failure !== undefined) throw failure;
-  assert.equal(left, NOTHING_LEFT);
+  assert.equal(await leftBehind(before, dir, failure), NOTHING_LEFT);
   assert.equal(
     podGroups().filter((name) => !groups.includes(name)),
     [],

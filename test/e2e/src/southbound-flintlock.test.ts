@@ -11,8 +11,8 @@ import {
   eventually,
   freePort,
   hostSnapshot,
+  leftBehind,
   NOTHING_LEFT,
-  newSince,
   ROOT,
   runCommand,
   runPythonClient,
@@ -198,10 +198,7 @@ test('microVMs of container images in both dialects', async () => {
     failure = error;
   }
   await agent.stop(60_000);
-  const left = newSince(before, await hostSnapshot(dir.path));
-  dir.remove();
-  if (failure !== undefined) throw failure;
-  assert.equal(left, NOTHING_LEFT);
+  assert.equal(await leftBehind(before, dir, failure), NOTHING_LEFT);
 });
 
 test.run();

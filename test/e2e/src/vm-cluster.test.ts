@@ -14,6 +14,7 @@ import {
   eventually,
   freePort,
   hostSnapshot,
+  leftBehind,
   NOTHING_LEFT,
   newSince,
   ROOT,
@@ -184,6 +185,7 @@ test('a cluster of machines lives its whole life', async () => {
     agent = await startAgent(dir.path, notify, SITE, flags);
     await ready();
   };
+  let failure: unknown;
   try {
     await ready();
     await edgectl(['create', '-f', '-'], SITE_YAML);
@@ -257,12 +259,12 @@ test('a cluster of machines lives its whole life', async () => {
     await restartAgent();
     await deleting;
     assert.equal(await nodes(), []);
+  } catch (error) {
+    failure = error;
   } finally {
     await agent.stop(120_000);
     await controller.stop();
-    const left = newSince(before, await hostSnapshot(dir.path));
-    dir.remove();
-    assert.equal(left, NOTHING_LEFT);
+    assert.equal(await leftBehind(before, dir, failure), NOTHING_LEFT);
   }
 });
 

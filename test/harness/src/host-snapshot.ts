@@ -53,3 +53,18 @@ export function newSince(before: HostSnapshot, after: HostSnapshot): HostSnapsho
     natRules: added(before.natRules, after.natRules),
   };
 }
+
+/**
+ * What a test has added since `before`, for it to be {@link NOTHING_LEFT}. The test's folder goes.
+ * @throws `failure`, with which the test itself has ended: what that leaves behind must not hide it
+ */
+export async function leftBehind(
+  before: HostSnapshot,
+  dir: { readonly path: string; remove(): void },
+  failure: unknown,
+): Promise<HostSnapshot> {
+  const left = newSince(before, await hostSnapshot(dir.path));
+  dir.remove();
+  if (failure !== undefined) throw failure;
+  return left;
+}

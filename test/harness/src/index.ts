@@ -1,7 +1,7 @@
 export { type Etcd, type EtcdCluster, type EtcdOptions, startEtcd, startEtcdCluster } from './etcd.js';
 export { eventually } from './eventually.js';
 export { freePort } from './free-port.js';
-export { type HostSnapshot, hostSnapshot, NOTHING_LEFT, newSince } from './host-snapshot.js';
+export { type HostSnapshot, hostSnapshot, leftBehind, NOTHING_LEFT, newSince } from './host-snapshot.js';
 export { type Influx, startInflux } from './influx.js';
 export { type Nats, type NatsOptions, startNats } from './nats.js';
 export {

@@ -1,4 +1,5 @@
 import { Backoff, type Clock, type Logger, messageOf, type Random, sleep } from '@edgeplane/base';
+import { Watches } from '../watches.js';
 
 /** What a keeper needs of the engine. */
 export interface MachineRunner {
@@ -20,18 +21,13 @@ const BACKOFF = { base: 1000, max: 60_000 };
 /** A machine that ran this long has recovered, milliseconds. */
 const STEADY_MS = 300_000;
 
-interface Watch {
-  readonly abort: AbortController;
-  readonly ended: Promise<void>;
-}
-
 /**
  * Starts machines again that end without being told to, whether QEMU died or the guest powered off: an instance that is
  * READY runs, as containers do by their restart policy.
  */
 export class MachineKeeper {
   readonly #options: KeeperOptions;
-  readonly #watches = new Map<string, Watch>();
+  readonly #watches = new Watches();
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -39,21 +35,16 @@ export class MachineKeeper {
 
   /** Keeps a running machine running. */
   keep(id: string): void {
-    if (this.#watches.has(id)) return;
-    const abort = new AbortController();
-    this.#watches.set(id, { abort, ended: this.#watch(id, abort.signal) });
+    this.#watches.keep(id, (signal) => this.#watch(id, signal));
   }
 
   /** Lets go of a machine; resolves when it will not be started any more. */
-  async release(id: string): Promise<void> {
-    const watch = this.#watches.get(id);
-    this.#watches.delete(id);
-    watch?.abort.abort(new Error('released'));
-    await watch?.ended;
+  release(id: string): Promise<void> {
+    return this.#watches.release(id);
   }
 
-  async stop(): Promise<void> {
-    await Promise.all([...this.#watches.keys()].map((id) => this.release(id)));
+  stop(): Promise<void> {
+    return this.#watches.stop();
   }
 
   async #watch(id: string, signal: AbortSignal): Promise<void> {
